@@ -1,0 +1,44 @@
+# Everything that a person or CI runs here. `make` alone lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help install demo check test lint format models llm lock clean
+
+code := voiceai pipelines transports asterisk tests
+bin := .venv/bin
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
+
+install: ## .venv from the locks, model data, Debian packages; quick when nothing changed
+	@PYTHON='$(PYTHON)' scripts/install.sh
+
+demo: install ## the whole system on this machine, without keys and without a trunk
+	@$(bin)/python -m voiceai demo
+
+check: lint ## before each commit: under a minute, no network
+	@$(bin)/python -m pytest -q tests/unit tests/architecture
+
+test: lint ## everything that CI runs
+	@timeout --foreground --signal=INT --kill-after=30 900 $(bin)/python -m pytest --durations=5
+
+lint: install
+	@echo "lint: ruff format"; $(bin)/ruff format --quiet --check . || { echo "mend it with: make format"; exit 1; }
+	@echo "lint: ruff check"; $(bin)/ruff check --quiet .
+	@echo "lint: mypy"; $(bin)/mypy --no-error-summary --explicit-package-bases $(code)
+	@echo "lint: import contracts"; $(bin)/lint-imports > var/lint-imports.log || { cat var/lint-imports.log; exit 1; }
+
+format: install ## let ruff format, and mend what it can
+	@$(bin)/ruff format --quiet .; $(bin)/ruff check --quiet --fix .
+
+models: install ## try the model data again
+	@scripts/install.sh models
+
+llm: install ## a small English language model that runs here
+	@scripts/install.sh llm
+
+lock: install ## write the locks from pyproject.toml (UPGRADE=1: all newest; UPGRADE=name: one)
+	@UPGRADE='$(UPGRADE)' scripts/lock.sh
+
+clean: ## remove caches and builds; .venv and var stay
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find $(code) -name __pycache__ -prune -exec rm -rf {} +
