@@ -1,0 +1,199 @@
+"""The adapter between Pipecat and a call's media stream.
+
+Voice activity is detected *before* the speech recogniser and enters the pipeline as
+frames, so that audio can stop there (``audio_passthrough=False``): an analyser behind
+the recogniser would then never hear anything and no turn would ever start.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    InterruptionFrame,
+    OutputAudioRawFrame,
+    OutputDTMFFrame,
+    OutputDTMFUrgentFrame,
+    StartFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.transports.base_input import BaseInputTransport
+from pipecat.transports.base_output import BaseOutputTransport
+from pipecat.transports.base_transport import BaseTransport, TransportParams
+
+from transports.audio.endpointing import Verdict
+from transports.engine import MediaStream, PlayedFrame
+from transports.vad import Hearing, VoiceDetector
+
+SAMPLE_RATE = 8000
+FRAMES_TOGETHER = 2
+"""20 ms frames handed to the pipeline at once: half the hops, unless a verdict is due."""
+QUEUE_LIMIT = 250
+"""Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
+
+AudioTap = Callable[[bytes, bool], None]
+"""Told of every 20 ms frame (16-bit mono at 8 kHz) and whether the caller is speaking."""
+
+
+class DigitSender(Protocol):
+    """Where digits for the far end go: Asterisk drops RFC 4733 on this leg."""
+
+    async def send_digits(self, digits: str) -> None:
+        """Send ``digits`` (0-9, A-D, * and #) to the far end."""
+
+
+@dataclass(slots=True)
+class SpeechMarks:
+    """When the caller spoke, in ``loop.time()`` seconds, as the packets arrived.
+
+    Attributes:
+        started_at: The first packet of the present or latest talkspurt, None before any.
+        last_voice_at: The latest packet that held speech, None before any.
+        stopped_at: When the end of the latest talkspurt was decided, None before any.
+    """
+
+    started_at: float | None = None
+    last_voice_at: float | None = None
+    stopped_at: float | None = None
+
+
+class RtpTransport(BaseTransport):
+    """A call's two ends of the pipeline.
+
+    Args:
+        stream: The call's media; this transport subscribes to it and writes to it.
+        detector: The call's ear.
+        digits: Where digits for the far end go.
+        call_id: Used in the processors' names.
+    """
+
+    def __init__(
+        self, stream: MediaStream, detector: VoiceDetector, digits: DigitSender, *, call_id: str
+    ) -> None:
+        super().__init__(name=f"rtp-{call_id}")
+        params = TransportParams(
+            audio_in_enabled=True,
+            audio_out_enabled=True,
+            audio_in_sample_rate=SAMPLE_RATE,
+            audio_out_sample_rate=SAMPLE_RATE,
+            audio_out_10ms_chunks=2,
+            audio_out_end_silence_secs=0,
+        )
+        self.marks = SpeechMarks()
+        self._input = RtpInput(params, stream, detector, self.marks)
+        self._output = RtpOutput(params, stream, digits)
+
+    def input(self) -> "RtpInput":
+        """Return the processor that pushes what the caller says."""
+        return self._input
+
+    def output(self) -> "RtpOutput":
+        """Return the processor that plays what the assistant says."""
+        return self._output
+
+    def add_audio_tap(self, tap: AudioTap) -> None:
+        """Tell ``tap`` of every 20 ms of the caller's audio, after voice activity detection."""
+        self._input.taps.append(tap)
+
+
+class RtpInput(BaseInputTransport):
+    """Push the caller's audio and, right behind the frame that decided them, VAD verdicts."""
+
+    def __init__(
+        self,
+        params: TransportParams,
+        stream: MediaStream,
+        detector: VoiceDetector,
+        marks: SpeechMarks,
+    ) -> None:
+        super().__init__(params)
+        self.taps: list[AudioTap] = []
+        self.dropped_frames = 0
+        self._stream = stream
+        self._detector = detector
+        self._marks = marks
+        self._heard: asyncio.Queue[tuple[bytes, Hearing]] = asyncio.Queue(QUEUE_LIMIT)
+
+    async def start(self, frame: StartFrame) -> None:
+        """Subscribe to the media stream once the pipeline can take frames."""
+        await super().start(frame)
+        await self.set_transport_ready(frame)
+        self._stream.subscribe(self._on_frame)
+
+    def _on_frame(self, frame: PlayedFrame) -> None:
+        hearing = self._detector.put(frame.pcm)
+        self._mark(frame, hearing)
+        if self._heard.full():
+            self._heard.get_nowait()
+            self.dropped_frames += 1
+        self._heard.put_nowait((frame.pcm, hearing))
+
+    def _mark(self, frame: PlayedFrame, hearing: Hearing) -> None:
+        now = asyncio.get_running_loop().time()
+        arrived_at = frame.arrived_at if frame.arrived_at is not None else now
+        if hearing.verdict is Verdict.STARTED:
+            self._marks.started_at = arrived_at - self._detector.params.start_seconds
+        if hearing.speaking and hearing.voiced:
+            self._marks.last_voice_at = arrived_at
+        if hearing.verdict is Verdict.STOPPED:
+            self._marks.stopped_at = now
+
+    async def _audio_task_handler(self) -> None:
+        """Replace the base's task: batch frames, and keep verdicts in order with the audio."""
+        together = bytearray()
+        frames = 0
+        while True:
+            pcm, hearing = await self._heard.get()
+            together += pcm
+            frames += 1
+            for tap in self.taps:
+                tap(pcm, hearing.speaking)
+            if frames < FRAMES_TOGETHER and hearing.verdict is Verdict.NOTHING:
+                continue
+            await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
+            together.clear()
+            frames = 0
+            params = self._detector.params
+            if hearing.verdict is Verdict.STARTED:
+                await self.push_frame(VADUserStartedSpeakingFrame(start_secs=params.start_seconds))
+            elif hearing.verdict is Verdict.STOPPED:
+                await self.push_frame(VADUserStoppedSpeakingFrame(stop_secs=params.stop_seconds))
+
+
+class RtpOutput(BaseOutputTransport):
+    """Write the assistant's audio to the media stream, which paces it by its ring."""
+
+    def __init__(self, params: TransportParams, stream: MediaStream, digits: DigitSender) -> None:
+        super().__init__(params)
+        self._stream = stream
+        self._digits = digits
+
+    async def start(self, frame: StartFrame) -> None:
+        """Open the default media sender."""
+        await super().start(frame)
+        await self.set_transport_ready(frame)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Silence the line at once when the caller interrupts, then let Pipecat clean up.
+
+        The base neither cancels the write in progress nor reaches what the stream holds.
+        """
+        if isinstance(frame, InterruptionFrame):
+            self._stream.flush()
+        await super().process_frame(frame, direction)
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        """Queue audio; returns when fewer than three packets wait, so at most 60 ms do."""
+        await self._stream.write(frame.audio)
+        return True
+
+    def _supports_native_dtmf(self) -> bool:
+        return True
+
+    async def _write_dtmf_native(self, frame: OutputDTMFFrame | OutputDTMFUrgentFrame) -> None:
+        await self._digits.send_digits(frame.to_string())
