@@ -1,0 +1,1 @@
+"""One call from first ring to record: session, journal, supervisor."""
