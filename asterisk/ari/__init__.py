@@ -1,0 +1,1 @@
+"""Asterisk REST interface: typed events, requests, the life of a call, and the client."""

@@ -1,0 +1,1 @@
+"""Configuration of Asterisk: rendered from parameters, checked against what runs."""
