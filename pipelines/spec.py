@@ -182,7 +182,7 @@ class ToolSpec(Spec):
         return next(iter(self.model_fields_set))
 
 
-def _tool(value: object) -> object:
+def one_tool(value: object) -> object:
     """Let ``- hangup`` stand for ``- hangup: {}``."""
     if isinstance(value, str):
         return {value: {}}
@@ -220,7 +220,7 @@ class PipelineSpec(Spec):
     turn: TurnSpec = TurnSpec()
     idle: IdleSpec | None = None
     limits: LimitsSpec = LimitsSpec()
-    tools: tuple[Annotated[ToolSpec, BeforeValidator(_tool)], ...] = ()
+    tools: tuple[Annotated[ToolSpec, BeforeValidator(one_tool)], ...] = ()
     recording: RecordingSpec = RecordingSpec()
     flow: Later = None
     processors: Later = None

@@ -1,0 +1,91 @@
+"""What is done to the call in the order in which it was said: hang up, transfer, digits.
+
+A tool asks for an action while the answer is still being made. The action travels behind
+that answer through speech synthesis and output, and is carried out when it comes out there.
+Neither an interruption nor the end of the pipeline drops it: what was announced is done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loguru import logger
+from pipecat.frames.frames import (
+    ControlFrame,
+    EndWorkerFrame,
+    Frame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from pipelines.ports import CallControl, ConversationListener
+
+
+@dataclass
+class CallActionFrame(ControlFrame):
+    """An action on its way to where it is carried out.
+
+    Attributes:
+        tool: ``hangup``, ``transfer`` or ``send_digits``.
+        arguments: ``to`` or ``digits``.
+    """
+
+    interruptible: bool = field(default=False, init=False)
+    tool: str = "hangup"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ActionGate(FrameProcessor):
+    """Stands behind the language model: holds an action until the answer around it is complete."""
+
+    def __init__(self, listener: ConversationListener) -> None:
+        super().__init__()
+        self._listener = listener
+        self._answering = False
+        self._held: list[CallActionFrame] = []
+
+    async def request(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """Do this once the answer that is being made, if any, has been spoken."""
+        self._listener.tool_called(tool, arguments)
+        frame = CallActionFrame(tool=tool, arguments=arguments)
+        if self._answering:
+            self._held.append(frame)
+        else:
+            await self.push_frame(frame)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass everything on; after the end of an answer, what was held."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMFullResponseStartFrame):
+            self._answering = True
+        await self.push_frame(frame, direction)
+        if isinstance(frame, LLMFullResponseEndFrame):
+            self._answering = False
+            held, self._held = self._held, []
+            for action in held:
+                await self.push_frame(action)
+
+
+class ActionRunner(FrameProcessor):
+    """Stands behind the output: carries actions out."""
+
+    def __init__(self, control: CallControl) -> None:
+        super().__init__()
+        self._control = control
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Carry out an action; pass on everything else."""
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, CallActionFrame):
+            await self.push_frame(frame, direction)
+            return
+        logger.bind(tool=frame.tool).info("conversation.action")
+        if frame.tool == "send_digits":
+            await self._control.send_digits(str(frame.arguments.get("digits", "")))
+            return
+        if frame.tool == "transfer":
+            await self._control.transfer(str(frame.arguments.get("to", "")))
+        else:
+            await self._control.hangup()
+        await self.push_frame(EndWorkerFrame(reason=frame.tool))

@@ -1,0 +1,66 @@
+"""What a conversation needs from outside; ``voiceai`` plugs it in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pipecat.processors.frame_processor import FrameProcessor
+
+AudioTap = Callable[[bytes, bool], None]
+"""Called with 20 ms (16-bit little-endian mono at 8 kHz) and whether it is speech, by the VAD."""
+
+
+class PhoneTransport(Protocol):
+    """The telephone as Pipecat sees it.
+
+    ``input()`` pushes audio and, **before** the recogniser, ``VADUserStartedSpeakingFrame``
+    and ``VADUserStoppedSpeakingFrame``, each after the audio frame that caused it.
+    """
+
+    def input(self) -> FrameProcessor:
+        """Return where the caller's audio comes in."""
+        ...
+
+    def output(self) -> FrameProcessor:
+        """Return where the assistant's audio goes out."""
+        ...
+
+    def add_audio_tap(self, tap: AudioTap) -> None:
+        """Call ``tap`` for each 20 ms of the caller's audio, after the VAD has judged it."""
+        ...
+
+
+class CallControl(Protocol):
+    """What a tool may do to the call. Called when all that was said before it has been spoken."""
+
+    async def hangup(self) -> None:
+        """Hang up once audio already written has been sent. Must not wait for the pipeline."""
+        ...
+
+    async def transfer(self, to: str) -> None:
+        """Hand the caller on, likewise."""
+        ...
+
+    async def send_digits(self, digits: str) -> None:
+        """Send DTMF digits to the caller's side; the conversation goes on."""
+        ...
+
+
+class ConversationListener(Protocol):
+    """Is told what was said. Called on the event loop; must not block."""
+
+    def caller_turn(self, text: str, *, started_at: float | None) -> None:
+        """Tell what the caller said.
+
+        Args:
+            text: Recognised; empty if nothing was understood.
+            started_at: Event loop's time at which the turn started, if known.
+        """
+        ...
+
+    def assistant_turn(self, text: str, *, interrupted: bool) -> None:
+        """Tell what the assistant said, as far as the caller heard it."""
+        ...
+
+    def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Tell which tool was called."""
+        ...

@@ -1,0 +1,118 @@
+"""What all conversations of a process share: threads, loaded engines, spoken sentences, keys."""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import speech
+from pipelines.params import ModelParams, Secrets
+from pipelines.rules import sentences
+
+T = TypeVar("T")
+Stage = Literal["stt", "tts", "turn"]
+
+
+class Voice(Protocol):
+    """A local speech synthesis, used from one thread."""
+
+    name: str
+    """Unique among voices and their parameters: the key of what is cached."""
+    sample_rate: int
+
+    def synthesize(self, text: str) -> NDArray[np.float32]:
+        """Return one sentence as mono samples of -1..1 at ``sample_rate``. Blocks."""
+        ...
+
+
+class Resources:
+    """Shared by all conversations; made once, closed once.
+
+    One thread for each of recognition, synthesis and turn detection: a model gains nothing
+    from more on a busy machine, and synthesis must not wait behind recognition.
+
+    Attributes:
+        secrets: Keys of cloud services.
+        params: Where models are.
+    """
+
+    def __init__(self, secrets: Secrets | None = None, params: ModelParams | None = None) -> None:
+        self.secrets = secrets or Secrets()
+        self.params = params or ModelParams()
+        self.threads: dict[Stage, ThreadPoolExecutor] = {
+            stage: ThreadPoolExecutor(max_workers=1, thread_name_prefix=stage)
+            for stage in ("stt", "tts", "turn")
+        }
+        self._engines: dict[str, Any] = {}
+        self._loading = threading.Lock()
+        self._closers: list[Callable[[], None]] = []
+        self._spoken: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._spoken_bytes = 0
+
+    def engine(self, name: str, load: Callable[[], T]) -> T:
+        """Return what ``load`` made under this name, making it the first time.
+
+        Blocks while it is made; pre-warm it before calls are taken.
+        """
+        with self._loading:
+            if name not in self._engines:
+                self._engines[name] = load()
+            engine: T = self._engines[name]
+            return engine
+
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Call this when the resources are closed, the last one first."""
+        self._closers.append(closer)
+
+    def cached_speech(self, voice: Voice, sentence: str) -> bytes | None:
+        """Return a sentence that was synthesised before: 16-bit mono at 8 kHz."""
+        key = (voice.name, sentence)
+        pcm = self._spoken.get(key)
+        if pcm is not None:
+            self._spoken.move_to_end(key)
+        return pcm
+
+    async def speech(self, voice: Voice, sentence: str) -> bytes:
+        """Return a sentence as 16-bit little-endian mono at 8 kHz, synthesised or from the cache.
+
+        Raises:
+            ServiceUnavailable: The voice cannot work.
+        """
+        pcm = self.cached_speech(voice, sentence)
+        if pcm is None:
+            loop = asyncio.get_running_loop()
+            pcm = await loop.run_in_executor(self.threads["tts"], _synthesize, voice, sentence)
+            self._remember((voice.name, sentence), pcm)
+        return pcm
+
+    async def prepare(self, voice: Voice, text: str) -> None:
+        """Synthesise a text that will be said often, such as a greeting, into the cache."""
+        for sentence in sentences(text):
+            await self.speech(voice, sentence)
+
+    def close(self) -> None:
+        """Stop the threads and what else was started; what runs is left to finish."""
+        for closer in reversed(self._closers):
+            closer()
+        self._closers.clear()
+        for pool in self.threads.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._engines.clear()
+
+    def _remember(self, key: tuple[str, str], pcm: bytes) -> None:
+        if key in self._spoken:
+            return
+        self._spoken[key] = pcm
+        self._spoken_bytes += len(pcm)
+        while self._spoken_bytes > self.params.speech_cache_bytes and self._spoken:
+            _, oldest = self._spoken.popitem(last=False)
+            self._spoken_bytes -= len(oldest)
+
+
+def _synthesize(voice: Voice, sentence: str) -> bytes:
+    return speech.for_telephone(voice.synthesize(sentence), voice.sample_rate)

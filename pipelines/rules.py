@@ -1,0 +1,119 @@
+"""Answers by rules: the deterministic brain of the service ``scripted`` (pure)."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from pipelines.spec import Spec, Text, ToolSpec, one_tool
+
+SLOT = re.compile(r"\{(\w+)\}")
+SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=\S)")
+
+MAX_HEARD = 2000
+"""Characters of a caller's turn that are matched; a turn of a minute has about 900."""
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[
+    tuple[Annotated[str, AfterValidator(_pattern)], ...],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+]
+
+
+class Rule(Spec):
+    """What to say when the caller said something.
+
+    Attributes:
+        when: Regular expressions, any of them, found anywhere, in any case.
+        say: The answer; ``{name}`` is what the group ``(?P<name>...)`` matched.
+        tool: What to do once it has been said.
+    """
+
+    when: Patterns
+    say: Text = ""
+    tool: Annotated[ToolSpec, BeforeValidator(one_tool)] | None = None
+
+    @model_validator(mode="after")
+    def _slots_exist(self) -> Self:
+        groups = {name for pattern in self.when for name in re.compile(pattern).groupindex}
+        unknown = sorted(set(SLOT.findall(self.say)) - groups)
+        if unknown:
+            raise ValueError(f"no pattern has a group (?P<{unknown[0]}>...) for {{{unknown[0]}}}")
+        if not self.say and self.tool is None:
+            raise ValueError("needs 'say' or 'tool'")
+        return self
+
+
+class Script(Spec):
+    """Parameters of the service ``scripted``.
+
+    Attributes:
+        rules: The first that matches wins.
+        otherwise: Said in turn when none does, and when the caller was not understood.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    otherwise: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to say, and what to do once it has been said."""
+
+    say: str
+    tool: ToolSpec | None = None
+
+
+class Responder:
+    """One conversation's use of a script; remembers only which ``otherwise`` is next."""
+
+    def __init__(self, script: Script) -> None:
+        self._rules = [
+            (rule, [re.compile(pattern, re.IGNORECASE) for pattern in rule.when])
+            for rule in script.rules
+        ]
+        self._otherwise = script.otherwise
+        self._next = 0
+
+    def answer(self, heard: str) -> Reply:
+        """Return the answer to what the caller said."""
+        heard = heard[:MAX_HEARD]
+        for rule, patterns in self._rules:
+            for pattern in patterns:
+                match = pattern.search(heard)
+                if match:
+                    return Reply(_fill(rule.say, match), rule.tool)
+        return self.not_understood()
+
+    def not_understood(self) -> Reply:
+        """Return the next ``otherwise``; says nothing if there is none."""
+        if not self._otherwise:
+            return Reply("")
+        say = self._otherwise[self._next % len(self._otherwise)]
+        self._next += 1
+        return Reply(say)
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text after ``. ! ? …`` and white space; nothing is lost but that white space."""
+    return [part for part in SENTENCE.split(text.strip()) if part]
+
+
+def _fill(say: str, match: re.Match[str]) -> str:
+    found = match.groupdict()
+    filled = SLOT.sub(lambda slot: found.get(slot[1]) or "", say)
+    return re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s{2,}", " ", filled))

@@ -1,0 +1,1 @@
+"""One file per provider; ``pipelines.registry`` names them all."""

@@ -1,0 +1,57 @@
+"""What the registry knows about a service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+
+from pipelines.actions import ActionGate
+from pipelines.findings import Finding
+from pipelines.resources import Resources, Voice
+from pipelines.spec import PipelineSpec, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a service is made of.
+
+    Attributes:
+        spec: The whole pipeline.
+        params: Checked parameters of this service, an instance of the entry's model.
+        resources: Shared by all conversations.
+        gate: Where a language model asks for actions.
+    """
+
+    spec: PipelineSpec
+    params: Any
+    resources: Resources
+    gate: ActionGate
+
+
+def _ready(_resources: Resources, _params: Any) -> Finding | None:
+    return None
+
+
+def _nothing(_resources: Resources, _params: Any, _spec: PipelineSpec) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """A service.
+
+    Attributes:
+        make: Makes one conversation's service; must not block.
+        params: Model of its parameters.
+        check: Tells what is missing on this machine, quickly.
+        load: Loads what all conversations share; blocks, is called off the loop. Returns the
+            voice, if it is one whose sentences are cached.
+        languages: Language codes it knows; None for all.
+    """
+
+    make: Callable[[Request], FrameProcessor]
+    params: type[Spec]
+    check: Callable[[Resources, Any], Finding | None] = _ready
+    load: Callable[[Resources, Any, PipelineSpec], Voice | None] = _nothing
+    languages: frozenset[str] | None = None

@@ -1,0 +1,152 @@
+"""Answers by rules: no key, no model, the same every time (``pipelines.rules``)."""
+
+from typing import Any
+
+from pipecat.adapters.llm.base_llm_adapter import BaseLLMAdapter
+from pipecat.frames.frames import (
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+)
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings
+
+from pipelines.actions import ActionGate
+from pipelines.rules import Reply, Responder, Script, sentences
+from pipelines.services.entry import Request, ServiceEntry
+
+
+class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):
+    """An adapter to no provider: without one, Pipecat imports the OpenAI client (0.3 s)."""
+
+    @property
+    def id_for_llm_specific_messages(self) -> str:
+        """Return a name that no message bears."""
+        return "plain"
+
+    async def get_llm_invocation_params(self, context: LLMContext, **_: Any) -> dict[str, Any]:
+        """Return the context's messages."""
+        return {"messages": self.get_messages(context)}
+
+    def to_provider_tools_format(self, tools_schema: Any) -> list[Any]:
+        """Return no tools: rules call them by name."""
+        del tools_schema
+        return []
+
+    def get_messages_for_logging(self, context: LLMContext) -> list[dict[str, Any]]:
+        """Return the messages that are plain."""
+        return [message for message in self.get_messages(context) if isinstance(message, dict)]
+
+
+class ResponderService(LLMService):  # type: ignore[type-arg]
+    """A language model's place in a pipeline, taken by something that answers at once.
+
+    Streams its answer sentence by sentence. Subclasses say what the answer is.
+    """
+
+    adapter_class = PlainAdapter
+
+    def __init__(self, gate: ActionGate, *, name: str) -> None:
+        unused = dict.fromkeys(
+            (
+                "system_instruction",
+                "temperature",
+                "max_tokens",
+                "top_p",
+                "top_k",
+                "frequency_penalty",
+                "presence_penalty",
+                "seed",
+                "user_turn_completion_config",
+            )
+        )
+        settings = LLMSettings(model=name, filter_incomplete_user_turns=False, **unused)
+        super().__init__(settings=settings)
+        self._gate = gate
+
+    def reply(self, heard: str | None) -> Reply:
+        """Return the answer.
+
+        Args:
+            heard: What the caller said since the last answer; None if it was not understood.
+        """
+        raise NotImplementedError
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Answer a context; pass on everything else."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame):
+            await self._answer(frame.context)
+        else:
+            await self.push_frame(frame, direction)
+
+    async def _answer(self, context: LLMContext) -> None:
+        heard = last_heard(context)
+        if heard == "":
+            return
+        reply = self.reply(heard)
+        await self.push_frame(LLMFullResponseStartFrame())
+        try:
+            await self.start_ttfb_metrics()
+            await self.start_processing_metrics()
+            for index, sentence in enumerate(sentences(reply.say)):
+                if index == 0:
+                    await self.stop_ttfb_metrics()
+                await self._push_llm_text(f"{sentence} ")
+            if reply.tool is not None:
+                arguments = getattr(reply.tool, reply.tool.name).model_dump()
+                await self._gate.request(reply.tool.name, arguments)
+            await self.stop_processing_metrics()
+        finally:  # an interruption cancels this task, and the aggregator waits for the end
+            await self.push_frame(LLMFullResponseEndFrame())
+
+
+class ScriptedService(ResponderService):
+    """Answers by rules."""
+
+    def __init__(self, script: Script, gate: ActionGate) -> None:
+        super().__init__(gate, name="scripted")
+        self._responder = Responder(script)
+
+    def reply(self, heard: str | None) -> Reply:
+        """Return the answer of the first rule that matches."""
+        return self._responder.not_understood() if heard is None else self._responder.answer(heard)
+
+
+def last_heard(context: LLMContext) -> str | None:
+    """Return what the caller said since the last answer.
+
+    Two user messages in a row are one turn that was interrupted before anything was heard.
+
+    Returns:
+        None if the last message is an instruction to answer a turn that was not understood
+        (Pipecat's empty user turn, role ``developer``); empty if there is nothing to answer.
+    """
+    texts: list[str] = []
+    for message in reversed(context.get_messages()):
+        role = message.get("role") if isinstance(message, dict) else None
+        if role != "user":
+            if not texts and role == "developer":
+                return None
+            break
+        texts.append(_text_of(message))
+    return " ".join(text for text in reversed(texts) if text)
+
+
+def _text_of(message: Any) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content.strip()
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text", "") for part in parts if isinstance(part, dict)]
+    return " ".join(text.strip() for text in texts if isinstance(text, str))
+
+
+def _make(request: Request) -> ScriptedService:
+    return ScriptedService(request.params, request.gate)
+
+
+SCRIPTED = ServiceEntry(make=_make, params=Script)
