@@ -1,0 +1,27 @@
+"""How it sounds: real-time RTP between Asterisk and a conversation.
+
+``engine`` (all calls on one clock) opens a ``stream`` per call, which joins a ``udp`` endpoint to
+an ``rtp`` session; ``audio`` is the signal code that a session uses. ``netem`` is a bad network for
+tests. ``pipecat_transport`` and ``vad`` adapt a stream to Pipecat and are imported from there.
+"""
+
+from transports.audio.g711 import Codec
+from transports.engine import MediaEngine
+from transports.errors import AddressUnavailable, PacketError, PortsExhausted, TransportError
+from transports.params import RtpParams
+from transports.rtp.events import PlayedFrame
+from transports.rtp.stats import StreamStats
+from transports.stream import MediaStream
+
+__all__ = [
+    "AddressUnavailable",
+    "Codec",
+    "MediaEngine",
+    "MediaStream",
+    "PacketError",
+    "PlayedFrame",
+    "PortsExhausted",
+    "RtpParams",
+    "StreamStats",
+    "TransportError",
+]

@@ -1,0 +1,27 @@
+"""What can go wrong in ``transports``, sorted by whose fault it is.
+
+::
+
+    TransportError
+    ├── PacketError         peer: the datagram is not RTP; counted and dropped
+    ├── PortsExhausted      operator: no free port pair; refuse the call, widen the range
+    └── AddressUnavailable  operator: the bind address is not one of this machine
+"""
+
+__all__ = ["AddressUnavailable", "PacketError", "PortsExhausted", "TransportError"]
+
+
+class TransportError(Exception):
+    """Any failure that this package raises on purpose."""
+
+
+class PacketError(TransportError):
+    """A datagram is not a valid RTP packet."""
+
+
+class PortsExhausted(TransportError):
+    """Every port pair of the configured range is taken."""
+
+
+class AddressUnavailable(TransportError):
+    """The address to bind is not configured on this machine."""

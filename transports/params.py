@@ -1,0 +1,61 @@
+"""What an operator can set about RTP; composed into the product's settings."""
+
+import ipaddress
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from transports.audio.g711 import Codec
+
+__all__ = ["RtpParams"]
+
+
+class RtpParams(BaseModel):
+    """Addresses, ports, codec and playout delay of the media engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """The numeric address that peers are told to send to (Asterisk refuses names)."""
+
+    bind: str | None = None
+    """The numeric address to bind; ``None`` binds ``host``."""
+
+    port_min: int = Field(default=10000, ge=1024, le=65534)
+    """The lowest port; audio uses the even ports, RTCP the odd one above each."""
+
+    port_max: int = Field(default=20000, ge=1025, le=65535)
+    """The highest port."""
+
+    codec: Codec = Codec.ALAW
+    """What is sent; either G.711 law is understood."""
+
+    playout_delay_ms: int = Field(default=40, ge=0, le=200)
+    """How long received audio waits for its stragglers, in milliseconds."""
+
+    @field_validator("host", "bind")
+    @classmethod
+    def _numeric(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a numeric IP address, e.g. 192.0.2.10") from error
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.port_max - self.port_min - self.port_min % 2 < 1:
+            raise ValueError(
+                f"ports {self.port_min}..{self.port_max} hold no pair of an even port and the "
+                "odd one above it, e.g. port_min=10000 port_max=20000"
+            )
+        host, bind = ipaddress.ip_address(self.host), ipaddress.ip_address(self.bind_host)
+        if host.version != bind.version:
+            raise ValueError(f"host {host} and bind {bind} are not of the same IP version")
+        return self
+
+    @property
+    def bind_host(self) -> str:
+        """The address that sockets are bound to."""
+        return self.bind or self.host

@@ -1,0 +1,82 @@
+"""One call's RTP: a receiver and a sender that share a peer. No socket, no clock, no log."""
+
+from typing import TYPE_CHECKING
+
+from transports.audio.comfort_noise import ComfortNoise
+from transports.audio.g711 import Codec
+from transports.rtp.events import Outgoing, PlayedFrame
+from transports.rtp.receiver import Receiver
+from transports.rtp.sender import Sender
+from transports.rtp.source import Address, Rejection
+from transports.rtp.stats import StreamStats
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["RtpSession"]
+
+
+class RtpSession:
+    """Feed it datagrams as they come; on every 20 ms tick take a frame and a packet from it.
+
+    ::
+
+        receive(data, address, now)      at any time
+        frame(now)                       once per tick: what the far side says
+        next_packet()                    once per tick, after connect(): what it gets to hear
+        skip(ticks)                      instead of next_packet(), for ticks that went by unused
+
+    Args:
+        codec: What is sent; either law is received.
+        playout_delay: Seconds that received audio waits for its stragglers.
+        random: Source of the initial sequence number, timestamp and SSRC.
+    """
+
+    def __init__(self, *, codec: Codec, playout_delay: float, random: "random.Random") -> None:
+        self.sender = Sender(codec, random)
+        self._receiver = Receiver(
+            delay=playout_delay, noise=ComfortNoise(start=random.getrandbits(16))
+        )
+
+    def connect(self, address: Address) -> None:
+        """Trust packets of ``address`` (numeric host, port) only."""
+        self._receiver.expect(address)
+
+    def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:
+        """Take one datagram; return why it was dropped, if it was."""
+        return self._receiver.receive(data, address, now)
+
+    def frame(self, now: float) -> PlayedFrame:
+        """Return the next 20 ms of the far side."""
+        return self._receiver.frame(now)
+
+    def next_packet(self) -> Outgoing:
+        """Return the packet of this tick."""
+        return self.sender.next_packet()
+
+    def skip(self, ticks: int) -> None:
+        """Let ticks pass without a packet."""
+        self.sender.skip(ticks)
+
+    def stats(self) -> StreamStats:
+        """Return what happened so far."""
+        receiver, packets = self._receiver, self._receiver.packets
+        return StreamStats(
+            received=packets.received,
+            lost=packets.lost,
+            late=receiver.late,
+            duplicate=packets.duplicates,
+            reordered=packets.reordered,
+            evicted=receiver.evicted,
+            rejected={reason.value: count for reason, count in receiver.rejected.items()},
+            played=receiver.played.total(),
+            concealed=receiver.played["concealed"],
+            noise=receiver.played["noise"],
+            hastened=receiver.hastened,
+            delayed=receiver.delayed,
+            sources=receiver.sources,
+            sent=self.sender.sent,
+            skipped=self.sender.skipped,
+            jitter_s=receiver.jitter,
+            last_arrival=receiver.last_arrival,
+        )

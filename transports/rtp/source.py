@@ -1,0 +1,110 @@
+"""Who may speak: the address, the rate and the SSRC that a session accepts (RFC 3550 A.1)."""
+
+import enum
+
+from transports.rtp.packet import RtpPacket
+
+__all__ = ["Address", "Rejection", "SourceLock", "Verdict"]
+
+Address = tuple[str, int]
+"""Numeric host and port."""
+
+MAX_DROPOUT = 3000
+"""A jump ahead of up to a minute is loss; more needs a second packet in sequence."""
+
+MAX_MISORDER = 100
+"""As far behind a packet may come and still be a straggler."""
+
+PACKETS_PER_SECOND = 250.0
+"""Precedent: 10 ms packets are 100 per second."""
+
+PACKET_BURST = 500.0
+"""What a peer may send at once after a stall, ours or its own."""
+
+
+class Rejection(enum.StrEnum):
+    """Why a datagram was dropped."""
+
+    ADDRESS = "address"
+    """Not from the peer that we are connected to."""
+
+    RATE = "rate"
+    """Too many from the peer; see :data:`PACKETS_PER_SECOND`."""
+
+    MALFORMED = "malformed"
+    """Not RTP."""
+
+    PROBATION = "probation"
+    """A new source or a big jump, not yet confirmed by a second packet in sequence."""
+
+    PAYLOAD_TYPE = "payload_type"
+    """Neither A-law nor mu-law: comfort noise, telephone events, another codec."""
+
+    PAYLOAD_SIZE = "payload_size"
+    """No audio, or more than any peer puts into a packet."""
+
+
+class Verdict(enum.Enum):
+    """What :meth:`SourceLock.judge` says of a packet from the right address."""
+
+    ACCEPTED = enum.auto()
+    NEW_SOURCE = enum.auto()
+    """Accepted, and its numbers have nothing to do with those before."""
+    PROBATION = enum.auto()
+
+
+class SourceLock:
+    """Holds on to one address and one SSRC.
+
+    While the peer's address is known, its first SSRC is trusted at once. A later SSRC, a jump of
+    the sequence number, and anything from an unknown address must first send two packets in
+    sequence with none of the accepted source in between.
+    """
+
+    def __init__(self) -> None:
+        self._expected: Address | None = None
+        self._latched: Address | None = None
+        self._ssrc: int | None = None
+        self._highest = 0
+        self._candidate: tuple[Address, int, int] | None = None  # address, SSRC, next number
+        self._tokens = PACKET_BURST
+        self._refilled_at = 0.0
+
+    def expect(self, address: Address) -> None:
+        """Trust ``address`` alone from now on."""
+        self._expected = address
+        if self._latched != address:
+            self._latched = address
+            self._ssrc = self._candidate = None
+
+    def screen(self, address: Address, now: float) -> Rejection | None:
+        """Say whether to look at a datagram at all; cheap, since a flood comes here."""
+        if self._latched is not None and address != self._latched:
+            return Rejection.ADDRESS
+        tokens = self._tokens + (now - self._refilled_at) * PACKETS_PER_SECOND
+        self._refilled_at = now
+        if tokens < 1:
+            self._tokens = tokens
+            return Rejection.RATE
+        self._tokens = min(tokens, PACKET_BURST) - 1
+        return None
+
+    def judge(self, packet: RtpPacket, address: Address) -> Verdict:
+        """Decide about a packet that passed :meth:`screen`."""
+        number = packet.sequence_number
+        if packet.ssrc == self._ssrc:
+            ahead = (number - self._highest) & 0xFFFF
+            if ahead < MAX_DROPOUT or ahead > 0x10000 - MAX_MISORDER:
+                if ahead < MAX_DROPOUT:
+                    self._highest = number
+                self._candidate = None
+                return Verdict.ACCEPTED
+        trusted = self._ssrc is None and self._expected is not None
+        if not trusted and self._candidate != (address, packet.ssrc, number):
+            self._candidate = (address, packet.ssrc, (number + 1) & 0xFFFF)
+            return Verdict.PROBATION
+        self._candidate = None
+        self._latched = address
+        self._ssrc = packet.ssrc
+        self._highest = number
+        return Verdict.NEW_SOURCE

@@ -1,0 +1,113 @@
+"""Counters of a session, and their frozen form for the outside."""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from transports.rtp.events import SAMPLE_RATE
+from transports.rtp.sequence import timestamp_difference
+
+__all__ = ["Deviations", "InterarrivalJitter", "StreamStats"]
+
+TIMESTAMP_JUMP = 0.25
+"""Seconds; a transit time that changes by more is a new timeline, not jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """What happened on one stream so far. Packets unless said otherwise.
+
+    Attributes:
+        received: Accepted, duplicates excluded.
+        lost: Missing between the lowest and the highest sequence number of each source.
+        late: Came after their turn; not counted as lost, but concealed.
+        duplicate: Came again.
+        reordered: Came after a higher number, in time or late.
+        evicted: Times that the oldest packets were dropped because the buffer was full.
+        rejected: Datagrams dropped, by reason (:class:`transports.rtp.source.Rejection`).
+        played: Frames of 20 ms handed out, of any kind.
+        concealed: Frames of those made up from earlier audio.
+        noise: Frames of those that were comfort noise.
+        hastened: Frames left out to shorten a grown delay.
+        delayed: Frames put in to lengthen a shrunken delay.
+        sources: SSRCs accepted, restarts included.
+        sent: Sent.
+        skipped: Ticks without a packet because we were late by more than a short burst.
+        jitter_s: Interarrival jitter in seconds (RFC 3550 section 6.4.1).
+        last_arrival: When the last packet was accepted, in monotonic seconds; ``None`` before.
+        send_deviation_p50_s: Median lateness against the 20 ms deadlines, of the last packets.
+        send_deviation_p99_s: Its 99th percentile.
+        send_deviation_max_s: The worst so far.
+        send_errors: Datagrams that the system refused to send.
+    """
+
+    received: int
+    lost: int
+    late: int
+    duplicate: int
+    reordered: int
+    evicted: int
+    rejected: Mapping[str, int]
+    played: int
+    concealed: int
+    noise: int
+    hastened: int
+    delayed: int
+    sources: int
+    sent: int
+    skipped: int
+    jitter_s: float
+    last_arrival: float | None
+    send_deviation_p50_s: float = 0.0
+    send_deviation_p99_s: float = 0.0
+    send_deviation_max_s: float = 0.0
+    send_errors: int = 0
+
+
+class InterarrivalJitter:
+    """RFC 3550 appendix A.8, except that jumps of the timeline do not count."""
+
+    def __init__(self) -> None:
+        self._jitter = 0.0
+        self._last: tuple[int, float] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Smoothed deviation of the packet spacing."""
+        return self._jitter
+
+    def observe(self, timestamp: int, now: float) -> None:
+        """Count a packet with that RTP timestamp that arrived at ``now`` (seconds)."""
+        if self._last is not None:
+            sent = timestamp_difference(timestamp, self._last[0]) / SAMPLE_RATE
+            change = abs(now - self._last[1] - sent)
+            if change < TIMESTAMP_JUMP:
+                self._jitter += (change - self._jitter) / 16
+        self._last = (timestamp, now)
+
+
+class Deviations:
+    """The last so many deviations from a deadline, in seconds.
+
+    Attributes:
+        count: Deviations ever added.
+        worst: The largest ever added.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.count = 0
+        self.worst = 0.0
+        self._ring = array("d", bytes(8 * capacity))
+
+    def add(self, seconds: float) -> None:
+        """Add one, in place of the oldest."""
+        self._ring[self.count % len(self._ring)] = seconds
+        self.count += 1
+        self.worst = max(self.worst, seconds)
+
+    def percentile(self, percent: float) -> float:
+        """Return the value that ``percent`` of the remembered ones do not exceed; 0 if none."""
+        remembered = sorted(self._ring[: min(self.count, len(self._ring))])
+        if not remembered:
+            return 0.0
+        return remembered[min(int(len(remembered) * percent / 100), len(remembered) - 1)]

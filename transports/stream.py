@@ -1,0 +1,244 @@
+"""One call's audio as the rest of the product sees it."""
+
+import asyncio
+import dataclasses
+import ipaddress
+import random
+import time
+from collections.abc import Callable
+
+from loguru import logger
+
+from transports.audio.g711 import Codec
+from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, PlayedFrame
+from transports.rtp.session import RtpSession
+from transports.rtp.source import Address
+from transports.rtp.stats import Deviations, StreamStats
+from transports.udp.endpoint import UdpEndpoint
+from transports.udp.ports import PortPair
+
+__all__ = ["MediaStream"]
+
+QUEUE_LIMIT = 3 * FRAME_SAMPLES
+"""``write`` returns below this: at most 60 ms of audio is beyond the reach of an interruption."""
+
+SEND_BURST = 3
+"""Packets sent at once after a stall; the rest is skipped, since nobody would play it."""
+
+PLAY_BURST = 25
+"""Frames played at once after a stall: the packets of half a second wait in the socket."""
+
+REMEMBERED_SENDS = 512
+"""Send deviations of ten seconds."""
+
+
+class MediaStream:
+    """A port pair, its RTP session, and the audio in both directions.
+
+    All audio is 16-bit little-endian mono at 8 kHz. Everything happens on the event loop that
+    the stream was opened on. Open it with :meth:`transports.engine.MediaEngine.open_stream`.
+
+    Attributes:
+        host: The numeric address to tell the peer.
+        port: The port to tell the peer; even.
+        codec: The law that is sent; either is received.
+        failed: What broke the stream. It then neither sends nor plays; close it.
+        on_speech_sent: Called with the time (monotonic seconds, the scale of ``loop.time()``) of
+            the first packet with written audio after a pause or a flush.
+        on_failed: Called once if the stream breaks.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        codec: Codec,
+        playout_delay: float,
+        pair: PortPair,
+        on_close: Callable[["MediaStream", PortPair], None],
+    ) -> None:
+        self.host = host
+        self.port = pair.port
+        self.codec = codec
+        self.failed: Exception | None = None
+        self.on_speech_sent: Callable[[float], None] | None = None
+        self.on_failed: Callable[[MediaStream], None] | None = None
+        self._session = RtpSession(
+            codec=codec, playout_delay=playout_delay, random=random.SystemRandom()
+        )
+        self._pair = pair
+        self._on_close = on_close
+        self._endpoint = UdpEndpoint(pair.rtp, self._receive)
+        self._peer: Address | None = None
+        self._subscribers: list[Callable[[PlayedFrame], None]] = []
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._flushes = 0
+        self._closed = False
+        self._deviations = Deviations(REMEMBERED_SENDS)
+
+    @property
+    def queued_samples(self) -> int:
+        """Samples written and not yet sent."""
+        return self._session.sender.queued_samples
+
+    @property
+    def played_samples(self) -> int:
+        """Written samples that were sent, ever."""
+        return self._session.sender.played_samples
+
+    @property
+    def stats(self) -> StreamStats:
+        """What happened so far; valid after :meth:`close` too."""
+        return dataclasses.replace(
+            self._session.stats(),
+            send_deviation_p50_s=self._deviations.percentile(50),
+            send_deviation_p99_s=self._deviations.percentile(99),
+            send_deviation_max_s=self._deviations.worst,
+            send_errors=self._endpoint.send_errors,
+        )
+
+    def connect(self, address: Address) -> None:
+        """Start sending to the peer's RTP address, and trust packets from there alone.
+
+        Args:
+            address: Numeric host, and port.
+
+        Raises:
+            ValueError: The host is not numeric, or of the other IP version.
+        """
+        peer = ipaddress.ip_address(address[0])
+        if peer.version != ipaddress.ip_address(self.host).version:
+            raise ValueError(f"peer {peer} and {self.host} are not of the same IP version")
+        self._peer = (str(peer), address[1])
+        self._session.connect(self._peer)
+
+    def hold(self) -> None:
+        """Send comfort noise and keep what is written for later."""
+        self._session.sender.held = True
+
+    def release(self) -> None:
+        """Send what was written, from the next packet on."""
+        self._session.sender.held = False
+
+    def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
+        """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
+        self._subscribers.append(on_frame)
+
+    async def write(self, pcm: bytes) -> bool:
+        """Queue audio of any length; return when less than 60 ms of it wait to be sent.
+
+        Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
+
+        Returns:
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+        """
+        if self._closed or self.failed:
+            return False
+        self._session.sender.write(pcm)
+        flushes = self._flushes
+        await self._until_below(QUEUE_LIMIT)
+        return flushes == self._flushes and not self._closed and self.failed is None
+
+    def flush(self) -> int:
+        """Drop queued audio, at once; return how many samples.
+
+        Up to 5 ms more are sent, fading out, and count as played.
+        """
+        self._flushes += 1
+        dropped = self._session.sender.flush()
+        self._wake(everyone=True)
+        return dropped
+
+    async def drained(self) -> None:
+        """Wait until everything written so far was sent, the last packet padded, or dropped."""
+        if not self._closed and not self.failed:
+            self._session.sender.finish()
+            await self._until_below(1)
+
+    def close(self) -> None:
+        """Stop, and give the ports back. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._endpoint.close()
+        self._on_close(self, self._pair)
+        self._wake(everyone=True)
+
+    def send_due(self, deadline: float, due: int) -> None:
+        """Send the packets of ``due`` ticks, the last of them due at ``deadline``.
+
+        For the engine. An error breaks this stream only.
+        """
+        if self._peer is None or self._closed or self.failed:
+            return
+        try:
+            self._send(self._peer, deadline, due)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self._fail(error)
+
+    def play_due(self, due: int) -> None:
+        """Hand the frames of ``due`` ticks to the subscribers.
+
+        For the engine. An error breaks this stream only.
+        """
+        if self._closed or self.failed:
+            return
+        try:
+            self._play(due)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self._fail(error)
+
+    def _send(self, peer: Address, deadline: float, due: int) -> None:
+        if due > SEND_BURST:
+            self._session.skip(due - SEND_BURST)
+        for ticks_ago in reversed(range(min(due, SEND_BURST))):
+            packet = self._session.next_packet()
+            self._endpoint.send(packet.datagram, peer)
+            now = time.monotonic()
+            self._deviations.add(now - deadline + ticks_ago * FRAME_SECONDS)
+            if packet.starts_speech and self.on_speech_sent is not None:
+                self.on_speech_sent(now)
+        if self._waiting:
+            self._wake()
+
+    def _play(self, due: int) -> None:
+        if due > 1:
+            self._endpoint.read()  # the packets of the stall, before their turn has passed
+        for _ in range(min(due, PLAY_BURST)):
+            frame = self._session.frame(time.monotonic())
+            for subscriber in self._subscribers:
+                subscriber(frame)
+
+    def _receive(self, data: bytes, address: Address, now: float) -> None:
+        if self.failed:
+            return
+        try:
+            self._session.receive(data, address, now)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = error
+        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
+        self._wake(everyone=True)
+        if self.on_failed is not None:
+            self.on_failed(self)
+
+    async def _until_below(self, samples: int) -> None:
+        """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""
+        if self.queued_samples < samples:
+            return
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((samples, ready))
+        await ready
+
+    def _wake(self, *, everyone: bool = False) -> None:
+        """Resume the writers whose audio has gone out."""
+        queued = self.queued_samples
+        still = []
+        for samples, ready in self._waiting:
+            if not everyone and queued >= samples and not ready.done():
+                still.append((samples, ready))
+            elif not ready.done():
+                ready.set_result(None)
+        self._waiting = still
