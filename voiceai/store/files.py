@@ -1,0 +1,54 @@
+"""Pipelines from YAML files: the shipped ones, and a folder that is re-read when it changes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from loguru import logger
+
+from pipelines.document import Document
+from pipelines.errors import SpecError
+from pipelines.loader import load_folder, load_library
+
+
+class PipelineFiles:
+    """Every pipeline that a row may name.
+
+    Raises:
+        SpecError: From the constructor, with the findings of all files of ``folder``.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._library = load_library()
+        self._stamp: tuple[tuple[str, int], ...] = ()
+        self._own: Mapping[str, Document] = {}
+        if folder:
+            self._stamp = _stamp(folder)
+            self._own = _load(folder)
+
+    def known(self) -> Mapping[str, Document]:
+        """Pipelines by name; a folder that has become wrong keeps its last good state."""
+        if self._folder:
+            stamp = _stamp(self._folder)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._own = _load(self._folder)
+                except SpecError as error:
+                    logger.bind(folder=str(self._folder)).error("pipelines.kept: {}", error)
+        return {**self._library, **self._own}
+
+
+def _load(folder: Path) -> dict[str, Document]:
+    return {name: loaded.document for name, loaded in load_folder(folder).items()}
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Name and modification time of each file; removed files are left out."""
+    found = []
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        try:
+            found.append((path.name, path.stat().st_mtime_ns))
+        except FileNotFoundError:
+            continue
+    return tuple(found)

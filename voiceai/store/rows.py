@@ -1,0 +1,202 @@
+"""A row of the users' table as a pipeline: base pipeline, then columns, then overrides. Pure.
+
+A row is data from a user interface. What can run code, read files or reach other hosts is
+refused in it and belongs in a pipeline file.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.document import Document
+from pipelines.errors import SpecError
+from pipelines.findings import Finding, nearest_name
+from pipelines.loader import load_mapping, resolve
+from pipelines.spec import PipelineSpec
+
+OPEN_KEYS = frozenset(
+    "greeting prompt language stt llm tts turn idle limits tools".split()  # noqa: SIM905
+)
+"""What ``overrides`` may hold."""
+
+CLOSED_WORDS = frozenset(
+    "url uri endpoint host hosts port proxy path file files folder dir directory command module "  # noqa: SIM905
+    "class use sql key token secret password header headers region".split()
+)
+"""Parameters of services whose names say that they reach out of the process."""
+
+CLOSED_VALUES = re.compile(r"^\s*(/|\.{1,2}/|~|[A-Za-z]:\\)|://")
+"""Values that are paths or addresses."""
+
+CLOSED_TOOLS = frozenset({"http", "look_up", "python"})
+
+VOICE_ALIASES: Mapping[str, str] = {
+    "provider": "service", "voiceId": "voice", "voice_id": "voice", "id": "voice", "name": "voice",
+}  # fmt: skip
+"""How other systems call the fields of a voice."""
+
+AZURE_VOICE = re.compile(r"^[a-z]{2,3}-[A-Za-z]{2,4}(-[A-Za-z]+)?-\w+.*(Neural|HD|Turbo)", re.ASCII)
+AZURE_SERVICES = frozenset({"azure", "edge"})
+"""These speak with voices of Microsoft's names, and no other service does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A pipeline text that an operator imported from a file; trusted."""
+
+    name: str
+    version: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpec:
+    """What a row became, and what in it was left out and why."""
+
+    spec: PipelineSpec
+    warnings: tuple[str, ...]
+
+
+def spec_of_row(
+    row: Mapping[str, Any],
+    *,
+    imported: Imported | None,
+    known: Mapping[str, Document],
+    default_pipeline: Callable[[str | None], str],
+) -> RowSpec:
+    """Make the pipeline of a row.
+
+    Args:
+        row: By our column names; None or empty text means that the base decides.
+        imported: What ``assistants import`` stored for this row.
+        known: Pipelines by name that a row may build upon.
+        default_pipeline: Name of the base for a language tag or None.
+
+    Raises:
+        SpecError: With every finding; ``file`` names the row.
+    """
+    source = f'Assistant "{row.get("name")}"'
+    columns = {key: value for key, value in row.items() if value not in (None, "")}
+    language = str(columns["language"]).replace("_", "-") if "language" in columns else None
+    base = columns.get("pipeline")
+    choices = dict(known)
+    if imported and (base is None or base == imported.name):
+        base = f"imported {imported.name}"
+        choices[base] = imported.document
+    elif base is None:
+        base = default_pipeline(language)
+    parent = _parent(str(base), choices, source)
+    data: dict[str, Any] = {"name": slug(row), "extends": base}
+    if language and language != parent.language_code:
+        data["language"] = _language(language)
+    for column, key in (("greeting", "greeting"), ("systemPrompt", "prompt")):
+        if column in columns:
+            data[key] = str(columns[column])
+    warnings: list[str] = []
+    overrides = _mapping(columns.get("overrides", {}), "overrides", source)
+    _refuse_closed(overrides, source)
+    if "voice" in columns and "tts" not in overrides:
+        voice, warning = _voice(columns["voice"], parent, source)
+        data.update({"tts": voice} if voice else {})
+        warnings.extend([warning] if warning else [])
+    data = _merged(data, overrides)
+    return RowSpec(load_mapping(data, source=source, known=choices), tuple(warnings))
+
+
+def slug(row: Mapping[str, Any]) -> str:
+    """A pipeline name for the row: its own name if that is one, else made of it."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", str(row.get("name") or "")).strip("-._")[:64]
+    return cleaned or "assistant-" + re.sub(r"[^A-Za-z0-9]", "", str(row.get("id")))[:40]
+
+
+def _parent(base: str, known: Mapping[str, Document], source: str) -> PipelineSpec:
+    if base not in known:
+        nearest = nearest_name(base, known)
+        message = f"there is no pipeline '{base}'"
+        raise SpecError(Finding(message, path="pipeline", nearest=nearest, file=source))
+    return resolve(known[base], known).spec
+
+
+def _language(tag: str) -> str:
+    """``de-de`` as ``de-DE`` (RFC 5646 section 2.1.1)."""
+    primary, *rest = tag.split("-")
+    return "-".join([primary.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])
+
+
+def _voice(value: Any, parent: PipelineSpec, source: str) -> tuple[dict[str, Any] | None, str]:
+    """The ``tts`` of a voice column, or the reason why there is none."""
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        service = parent.tts.service
+        if bool(AZURE_VOICE.match(value)) != (service in AZURE_SERVICES):
+            return None, f"voice '{value}' is not one of the service '{service}', which speaks"
+        return {"voice": value}, ""
+    fields = _mapping(value, "voice", source)
+    tts = {VOICE_ALIASES.get(key, key): entry for key, entry in fields.items()}
+    _refuse_closed({"tts": tts}, source)
+    return tts, ""
+
+
+def _mapping(value: Any, path: str, source: str) -> dict[str, Any]:
+    """A JSON object, also where the column is text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise SpecError(Finding(f"is not JSON: {exc}", path=path, file=source)) from exc
+    if not isinstance(value, dict):
+        raise SpecError(Finding("must be a JSON object", path=path, file=source))
+    return value
+
+
+def _refuse_closed(overrides: Mapping[str, Any], source: str) -> None:
+    """Refuse what belongs in a file.
+
+    Raises:
+        SpecError: One finding for each.
+    """
+    fix = "put it in a pipeline file and name that in the column pipeline"
+    findings = [
+        Finding("is not allowed in a database row", path=path, fix=fix, file=source)
+        for key, value in overrides.items()
+        for path in _closed(key, value)
+    ]
+    if findings:
+        raise SpecError(*findings)
+
+
+def _closed(key: str, value: Any) -> list[str]:
+    if key not in OPEN_KEYS:
+        return [key]
+    if key in {"stt", "llm", "tts"}:
+        return _closed_parameters(key, value)
+    if key == "tools" and isinstance(value, list):
+        names = {name for tool in value for name in (tool if isinstance(tool, dict) else [tool])}
+        return [f"tools.{name}" for name in sorted(map(str, names & CLOSED_TOOLS))]
+    return []
+
+
+def _closed_parameters(path: str, value: Any) -> list[str]:
+    """Paths of parameters below ``path`` that name a place outside."""
+    if isinstance(value, dict):
+        found = []
+        for key, entry in value.items():
+            place = f"{path}.{key}"
+            words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", str(key))}
+            found += [place] if words & CLOSED_WORDS else _closed_parameters(place, entry)
+        return found
+    if isinstance(value, list):
+        return [place for entry in value for place in _closed_parameters(path, entry)]
+    speech = path.rpartition(".")[2] in {"say", "otherwise", "when"}
+    return [path] if isinstance(value, str) and not speech and CLOSED_VALUES.search(value) else []
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay ``above`` over ``below``: maps merge, all else replaces."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        result[key] = _merged(old, value) if both else value  # type: ignore[arg-type]  # checked
+    return result
