@@ -15,7 +15,10 @@ MU_LAW_CLIP = 8158
 
 
 class Codec(StrEnum):
-    """A law of G.711; its value is Asterisk's name of the format."""
+    """A law of G.711; its value is Asterisk's name of the format.
+
+    A member is a ``str``, whose ``encode`` must stay what it is: hence ``encode_pcm``.
+    """
 
     ALAW = "alaw"
     ULAW = "ulaw"
@@ -29,14 +32,14 @@ class Codec(StrEnum):
         """Expand ``payload`` (a byte per sample) to 16-bit little-endian samples."""
         return _DECODED[self][np.frombuffer(payload, np.uint8)].tobytes()
 
-    def encode(self, pcm: bytes) -> bytes:  # type: ignore[override]  # audio, not characters
+    def encode_pcm(self, pcm: bytes) -> bytes:
         """Compress 16-bit little-endian samples to a byte each.
 
         Raises:
             ValueError: ``pcm`` has an odd number of bytes.
         """
-        encoded: bytes = _ENCODED[self][np.frombuffer(pcm, "<u2")].tobytes()
-        return encoded
+        compressed: bytes = _ENCODED[self][np.frombuffer(pcm, "<u2")].tobytes()
+        return compressed
 
 
 CODEC_OF_PAYLOAD_TYPE: Final[Mapping[int, Codec]] = {codec.payload_type: codec for codec in Codec}
@@ -45,9 +48,9 @@ CODEC_OF_PAYLOAD_TYPE: Final[Mapping[int, Codec]] = {codec.payload_type: codec f
 def _expand_alaw() -> NDArray[np.int16]:
     code = np.arange(256) ^ 0x55  # even bits are inverted on the line
     segment, step = code >> 4 & 7, code & 15
-    linear = ((step << 1 | 1) + 32 * (segment > 0)) << (segment - 1).clip(0) << 3
-    positive = (code & 0x80) != 0
-    return np.where(positive, linear, -linear).astype(np.int16)
+    linear = ((step << 1 | 1) + 32 * (segment > 0)) << segment - (segment > 0) << 3
+    expanded: NDArray[np.int16] = np.where(code & 0x80, linear, -linear).astype(np.int16)
+    return expanded
 
 
 def _expand_ulaw() -> NDArray[np.int16]:
@@ -68,9 +71,10 @@ def _compress_alaw(samples: NDArray[np.int64]) -> NDArray[np.uint8]:
     linear = samples >> 3  # 13 bits; ones' complement of the negatives
     magnitude = np.where(linear < 0, ~linear, linear)
     segment = _segment(magnitude, 5)
-    step = magnitude >> segment.clip(1) & 15
+    step = magnitude >> segment + (segment == 0) & 15
     sign = 0x80 * (linear >= 0)
-    return ((sign | segment << 4 | step) ^ 0x55).astype(np.uint8)
+    compressed: NDArray[np.uint8] = ((sign | segment << 4 | step) ^ 0x55).astype(np.uint8)
+    return compressed
 
 
 def _compress_ulaw(samples: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -121,9 +121,8 @@ class PlayoutBuffer:
             pcm: Its samples; not empty.
             now: Monotonic seconds.
         """
-        if self._playing:
-            self._observe(timestamp, now)
-        if number < self._next or (self._playing and self._is_behind(timestamp, pcm)):
+        late = self._playing and self._comes_late(timestamp, pcm, now)
+        if late or number < self._next:
             return Put.LATE
         if number in self._held:
             return Put.DUPLICATE
@@ -171,16 +170,14 @@ class PlayoutBuffer:
             number += 1
         return True
 
-    def _observe(self, timestamp: int, now: float) -> None:
-        """Measure the slack, unless the timestamp jumped or our own clock stalls."""
+    def _comes_late(self, timestamp: int, pcm: bytes, now: float) -> bool:
+        """Measure the slack; return whether all of the packet lies before the playout position."""
         ahead = timestamp_difference(timestamp, self._position)
-        if abs(ahead) <= CAPACITY_SAMPLES and now - self._ticked_at < 2 * FRAME_SECONDS:
+        timeline_holds = -CAPACITY_SAMPLES <= ahead <= CAPACITY_SAMPLES
+        clock_holds = now - self._ticked_at < 2 * FRAME_SECONDS
+        if timeline_holds and clock_holds:
             self._drift.observe(self._ticked_at + FRAME_SECONDS + ahead / SAMPLE_RATE - now)
-
-    def _is_behind(self, timestamp: int, pcm: bytes) -> bool:
-        """Whether the whole packet lies before the playout position, though not absurdly far."""
-        behind = timestamp_difference(self._position, timestamp) - len(pcm) // 2
-        return 0 <= behind < LATE_SAMPLES
+        return -LATE_SAMPLES < ahead <= -(len(pcm) // 2)
 
     def _start(self, now: float) -> bool:
         """Begin a run at the lowest number held, at the tick nearest to its time."""

@@ -18,12 +18,14 @@ from typing import Self
 
 from transports.errors import PacketError
 
-__all__ = ["HEADER", "Extension", "RtpPacket"]
+__all__ = ["HEADER", "VERSION_2", "Extension", "RtpPacket"]
 
 HEADER = struct.Struct("!BBHII")
 """V/P/X/CC, M/PT, sequence number, timestamp, SSRC: 12 bytes, network order."""
 
 VERSION_2 = 2 << 6
+"""The first byte of a packet that has none of the optional parts."""
+
 PADDING = 0x20
 EXTENSION = 0x10
 CSRC_COUNT = 0x0F

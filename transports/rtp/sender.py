@@ -6,7 +6,7 @@ from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import fade_out
 from transports.audio.g711 import Codec
 from transports.rtp.events import FRAME_SAMPLES, Outgoing
-from transports.rtp.packet import RtpPacket
+from transports.rtp.packet import HEADER, VERSION_2
 
 if TYPE_CHECKING:
     import random
@@ -62,7 +62,7 @@ class Sender:
             pcm = self._odd_byte + pcm
             whole = len(pcm) // 2 * 2
             pcm, self._odd_byte = pcm[:whole], pcm[whole:]
-        self._queue += self._codec.encode(pcm)
+        self._queue += self._codec.encode_pcm(pcm)
         self._finishing = False
         self._waited = 0
 
@@ -122,13 +122,17 @@ class Sender:
         return 0
 
     def _faded(self) -> bytes:
-        return self._codec.encode(fade_out(self._codec.decode(self._ramp)))
+        return self._codec.encode_pcm(fade_out(self._codec.decode(self._ramp)))
 
     def _packet(self, payload: bytes, *, marker: bool) -> bytes:
-        packet = RtpPacket(
-            self._payload_type, self._sequence_number, self._timestamp, self._ssrc, payload, marker
+        header = HEADER.pack(
+            VERSION_2,
+            marker << 7 | self._payload_type,
+            self._sequence_number,
+            self._timestamp,
+            self._ssrc,
         )
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
         self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         self.sent += 1
-        return packet.serialize()
+        return header + payload
