@@ -25,7 +25,7 @@ def _table(codec: Codec | None) -> bytes:
     rms = 32768.0 * 10.0 ** (NOISE_LEVEL_DBFS / 20.0)
     samples = np.random.default_rng(SEED).normal(0.0, rms, TABLE_SAMPLES)
     pcm = np.rint(samples).astype("<i2").tobytes()
-    return pcm if codec is None else codec.encode_pcm(pcm)
+    return pcm if codec is None else codec.encode(pcm)
 
 
 class ComfortNoise:

@@ -15,10 +15,7 @@ MU_LAW_CLIP = 8158
 
 
 class Codec(StrEnum):
-    """A law of G.711; its value is Asterisk's name of the format.
-
-    A member is a ``str``, whose ``encode`` must stay what it is: hence ``encode_pcm``.
-    """
+    """A law of G.711; its value is Asterisk's name of the format."""
 
     ALAW = "alaw"
     ULAW = "ulaw"
@@ -32,12 +29,17 @@ class Codec(StrEnum):
         """Expand ``payload`` (a byte per sample) to 16-bit little-endian samples."""
         return _DECODED[self][np.frombuffer(payload, np.uint8)].tobytes()
 
-    def encode_pcm(self, pcm: bytes) -> bytes:
+    def encode(self, pcm: bytes | str = "utf-8", errors: str = "strict") -> bytes:
         """Compress 16-bit little-endian samples to a byte each.
+
+        Given the name of an encoding, or nothing, this is ``str.encode``: a member is a ``str``,
+        and whoever takes it for one must get its characters.
 
         Raises:
             ValueError: ``pcm`` has an odd number of bytes.
         """
+        if isinstance(pcm, str):
+            return str.encode(self, pcm, errors)
         compressed: bytes = _ENCODED[self][np.frombuffer(pcm, "<u2")].tobytes()
         return compressed
 

@@ -62,7 +62,7 @@ class Sender:
             pcm = self._odd_byte + pcm
             whole = len(pcm) // 2 * 2
             pcm, self._odd_byte = pcm[:whole], pcm[whole:]
-        self._queue += self._codec.encode_pcm(pcm)
+        self._queue += self._codec.encode(pcm)
         self._finishing = False
         self._waited = 0
 
@@ -122,7 +122,7 @@ class Sender:
         return 0
 
     def _faded(self) -> bytes:
-        return self._codec.encode_pcm(fade_out(self._codec.decode(self._ramp)))
+        return self._codec.encode(fade_out(self._codec.decode(self._ramp)))
 
     def _packet(self, payload: bytes, *, marker: bool) -> bytes:
         header = HEADER.pack(

@@ -12,16 +12,22 @@ def test_names_are_asterisks_and_payload_types_are_static() -> None:
 
 @pytest.mark.parametrize("codec", list(Codec))
 def test_a_packet_is_half_its_samples_in_bytes(codec: Codec) -> None:
-    assert len(codec.encode_pcm(bytes(320))) == 160
+    assert len(codec.encode(bytes(320))) == 160
     assert len(codec.decode(bytes(160))) == 320
-    assert codec.encode_pcm(b"") == codec.decode(b"") == b""
+    assert codec.encode(b"") == codec.decode(b"") == b""
 
 
 def test_refuses_half_a_sample() -> None:
     with pytest.raises(ValueError, match="multiple of element size"):
-        Codec.ALAW.encode_pcm(bytes(321))
+        Codec.ALAW.encode(bytes(321))
 
 
 def test_silence_has_its_well_known_codes() -> None:
-    assert Codec.ALAW.encode_pcm(bytes(2)) == b"\xd5"
-    assert Codec.ULAW.encode_pcm(bytes(2)) == b"\xff"
+    assert Codec.ALAW.encode(bytes(2)) == b"\xd5"
+    assert Codec.ULAW.encode(bytes(2)) == b"\xff"
+
+
+def test_a_codec_is_still_a_string_to_those_who_take_it_for_one() -> None:
+    """An ``encode`` for audio only broke every library that encodes strings."""
+    assert (Codec.ALAW.encode(), Codec.ULAW.encode("ascii")) == (b"alaw", b"ulaw")
+    assert f"{Codec.ALAW}" == "alaw"
