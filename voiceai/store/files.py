@@ -21,22 +21,25 @@ class PipelineFiles:
         self._folder = folder
         self._library = load_library()
         self._stamp: tuple[tuple[str, int], ...] = ()
-        self._own: Mapping[str, Document] = {}
+        self._known: Mapping[str, Document] = self._library
         if folder:
             self._stamp = _stamp(folder)
-            self._own = _load(folder)
+            self._known = {**self._library, **_load(folder)}
 
     def known(self) -> Mapping[str, Document]:
-        """Pipelines by name; a folder that has become wrong keeps its last good state."""
+        """Pipelines by name, the same object until a file changes.
+
+        A folder that has become wrong keeps its last good state.
+        """
         if self._folder:
             stamp = _stamp(self._folder)
             if stamp != self._stamp:
                 self._stamp = stamp
                 try:
-                    self._own = _load(self._folder)
+                    self._known = {**self._library, **_load(self._folder)}
                 except SpecError as error:
                     logger.bind(folder=str(self._folder)).error("pipelines.kept: {}", error)
-        return {**self._library, **self._own}
+        return self._known
 
 
 def _load(folder: Path) -> dict[str, Document]:

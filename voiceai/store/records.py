@@ -1,39 +1,15 @@
-"""What is recorded of a call, and a writer that never makes a call wait.
+"""What is recorded of a call: its beginning, its turns, its end. Pure.
 
-Each thing that happens becomes an :class:`Entry`. Entries go to the database in order; while that
-is away they go to a file of JSON lines, and from there to the database when it is back. Writing
-an entry twice changes nothing.
+Each thing that happens is an :class:`Entry`; entries make a :class:`CallHistory`. An entry that
+comes twice changes nothing.
 """
 
-import asyncio
-import contextlib
 import enum
-import fcntl
 import json
-import os
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import TextIOWrapper
-from pathlib import Path
 from typing import Any, Literal
-
-from loguru import logger
-
-from voiceai.errors import StoreUnavailable
-
-MAX_QUEUED = 10_000
-"""Entries in memory; some 200 calls' worth of turns while the disk stalls."""
-
-MAX_FILE_BYTES = 256 * 1024 * 1024
-"""Of the history file; what comes after is counted as dropped."""
-
-BATCH = 200
-"""Entries in one transaction."""
-
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
-"""Pauses between attempts; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,64 +103,6 @@ class Entry:
         return cls(op, call_id, document)
 
 
-class HistoryFile:
-    """The JSON lines of one process, held by a lock while it lives; the others' are adopted."""
-
-    def __init__(self, folder: Path, process_id: str) -> None:
-        self._folder = folder
-        self._path = folder / f"{process_id}.jsonl"
-        self._file: TextIOWrapper | None = None
-        self.lines = 0
-
-    def append(self, entries: Sequence[Entry]) -> int:
-        """Write entries; returns how many found no room."""
-        if self._file is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731 - open()'s form
-            self._file = open(self._path, "a", encoding="utf-8", opener=opener)  # noqa: SIM115, PTH123
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if self._file.tell() > MAX_FILE_BYTES:
-            return len(entries)
-        self._file.write("".join(entry.serialize() + "\n" for entry in entries))
-        self._file.flush()
-        self.lines += len(entries)
-        return 0
-
-    def read(self) -> list[Entry]:
-        """Entries on disk of this process, oldest first."""
-        return _entries(self._path)
-
-    def clear(self) -> None:
-        """Forget what is on disk: it is in the database."""
-        if self._file is not None:
-            self._file.truncate(0)
-            self._file.seek(0)
-            self.lines = 0
-
-    def close(self) -> None:
-        """Release the file; an empty one is removed."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            if not self.lines:
-                self._path.unlink(missing_ok=True)
-
-    def abandoned(self) -> list[Path]:
-        """Files of processes that are gone."""
-        found = []
-        for path in sorted(self._folder.glob("*.jsonl")):
-            with contextlib.suppress(OSError), path.open("r+", encoding="utf-8") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found.append(path)
-        return [path for path in found if path != self._path]
-
-
-def read_history(folder: Path) -> list[CallHistory]:
-    """Fold every history file: what is known without a database, newest first."""
-    entries = [entry for path in sorted(folder.glob("*.jsonl")) for entry in _entries(path)]
-    return sorted(fold(entries), key=lambda history: history.call.started_at, reverse=True)
-
-
 def fold(entries: Iterable[Entry]) -> list[CallHistory]:
     """Put calls together from their entries; a call whose beginning is missing is left out."""
     calls: dict[str, dict[str, Any]] = {}
@@ -212,119 +130,12 @@ def fold(entries: Iterable[Entry]) -> list[CallHistory]:
     ]
 
 
-class Recorder:
-    """Writes entries behind the calls' backs.
-
-    Args:
-        folder: Where the JSON lines go while the database is away.
-        process_id: Names this process's file.
-        write: Puts a batch into the database; raises StoreUnavailable when it cannot.
-    """
-
-    def __init__(
-        self, folder: Path, process_id: str, write: Callable[[Sequence[Entry]], Awaitable[None]]
-    ) -> None:
-        self._disk = HistoryFile(folder, process_id)
-        self._write = write
-        self._queue: deque[Entry] = deque()
-        self._something = asyncio.Event()
-        self._adopted = False
-        self.dropped = 0
-
-    @property
-    def waiting(self) -> int:
-        """Entries that are not in the database yet."""
-        return len(self._queue) + self._disk.lines
-
-    def put(self, entry: Entry) -> None:
-        """Record; returns at once. The oldest gives way when memory is full."""
-        if len(self._queue) >= MAX_QUEUED:
-            self._queue.popleft()
-            self.dropped += 1
-        self._queue.append(entry)
-        self._something.set()
-
-    async def run(self) -> None:
-        """Write until cancelled."""
-        failures = 0
-        while True:
-            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1] if failures else None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._something.wait()
-            if failures and self._queue:
-                await self._spill()  # a call goes on while the database is away
-            failures = 0 if await self.flush() else failures + 1
-
-    async def flush(self) -> bool:
-        """Write everything now; False if it went to disk instead."""
-        self._something.clear()
-        try:
-            await self._replay()
-            while self._queue:
-                batch = [self._queue[index] for index in range(min(BATCH, len(self._queue)))]
-                await self._write(batch)
-                for _ in batch:
-                    self._queue.popleft()
-        except StoreUnavailable as exc:
-            if self._queue:
-                logger.bind(waiting=self.waiting).warning("history.waits: {}", exc)
-            await self._spill()
-            return False
-        return True
-
-    async def close(self) -> None:
-        """Write the rest, to disk if need be, in three seconds at most."""
-        try:
-            async with asyncio.timeout(3):
-                await self.flush()
-        except TimeoutError:
-            await self._spill()
-        self._disk.close()
-
-    async def _spill(self) -> None:
-        entries = list(self._queue)
-        if not entries:
-            return
-        try:
-            lost = await asyncio.to_thread(self._disk.append, entries)
-        except OSError as exc:
-            logger.error("history.disk: {}", exc)
-            return
-        self.dropped += lost
-        for _ in entries:
-            self._queue.popleft()
-
-    async def _replay(self) -> None:
-        """Bring what is on disk into the database, first that of processes that are gone."""
-        if not self._adopted:
-            for path in await asyncio.to_thread(self._disk.abandoned):
-                await self._write_all(await asyncio.to_thread(_entries, path))
-                path.unlink(missing_ok=True)
-            self._adopted = True
-        if self._disk.lines:
-            await self._write_all(await asyncio.to_thread(self._disk.read))
-            self._disk.clear()
-
-    async def _write_all(self, entries: Sequence[Entry]) -> None:
-        for start in range(0, len(entries), BATCH):
-            await self._write(entries[start : start + BATCH])
-
-
-def _entries(path: Path) -> list[Entry]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    return [entry for entry in map(Entry.parse, lines) if entry]
-
-
 def _record(call_id: str, values: Mapping[str, Any]) -> CallRecord:
-    times = {
+    fields: dict[str, Any] = {
         key: datetime.fromisoformat(values[key])
         for key in ("started_at", "answered_at", "ended_at")
         if values.get(key)
     }
     kept = ("number", "caller", "caller_name", "assistant", "assistant_id", "end_reason")
-    texts = {key: values.get(key) for key in kept}
-    return CallRecord(id=call_id, details=values.get("details") or {}, **{**texts, **times})
+    fields.update((key, values.get(key)) for key in kept)
+    return CallRecord(id=call_id, details=values.get("details") or {}, **fields)

@@ -4,13 +4,14 @@ A row is data from a user interface. What can run code, read files or reach othe
 refused in it and belongs in a pipeline file.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.document import Document
+from pipelines.document import Document, parse_document
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.loader import load_mapping, resolve
@@ -48,7 +49,12 @@ class Imported:
 
     name: str
     version: int
-    document: Document
+    text: str
+
+    @property
+    def document(self) -> Document:
+        """The text, parsed once."""
+        return _parsed(self.text, f"{self.name}, version {self.version}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,11 @@ class RowSpec:
 
     spec: PipelineSpec
     warnings: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str, source: str) -> Document:
+    return parse_document(text, file=source)
 
 
 def spec_of_row(

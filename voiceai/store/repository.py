@@ -1,0 +1,427 @@
+"""The store: who answers a number, and what was said. One object for the whole process.
+
+``serve`` opens it with :meth:`Store.run` in a task group, and it keeps trying for as long as the
+database is away. Commands use :func:`open_store`, which fails at once instead.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from loguru import logger
+
+from pipelines.errors import SpecError
+from pipelines.loader import load_pipeline
+from pipelines.spec import PipelineSpec
+from voiceai.errors import ImportRefused, SchemaMismatch, StoreUnavailable
+from voiceai.settings import Settings
+from voiceai.store.assistants import AssistantRow, UserTables
+from voiceai.store.database import Connection, Database, connect_arguments
+from voiceai.store.embedded import Address, EmbeddedPostgres
+from voiceai.store.files import PipelineFiles
+from voiceai.store.history import read_history
+from voiceai.store.mapping import TableNames
+from voiceai.store.numbers import normalise_number
+from voiceai.store.processes import INTERVAL, close_interrupted, process_id, sign_of_life
+from voiceai.store.recorder import Recorder
+from voiceai.store.records import CallHistory, CallRecord, Entry, Message, Op, Turn
+from voiceai.store.rows import RowSpec, spec_of_row
+from voiceai.store.seeding import seed
+
+RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Pauses between attempts to connect; the last one repeats."""
+
+MAX_REMEMBERED = 1000
+"""Numbers and rows whose assistant is kept, for speed and for when the database is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """Who answers, and how."""
+
+    id: str
+    name: str
+    numbers: tuple[str, ...]
+    spec: PipelineSpec
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantEntry:
+    """An assistant as it is listed; ``spec`` is None when ``problem`` says why."""
+
+    id: str
+    name: str
+    numbers: tuple[str, ...]
+    pipeline: str | None
+    version: int | None
+    spec: PipelineSpec | None
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did; ``keeps_overrides``: the row has some, and they lie over the file."""
+
+    id: str
+    name: str
+    version: int
+    created: bool
+    keeps_overrides: bool
+
+
+class Store:
+    """Assistants and history of one database.
+
+    Args:
+        settings: Where the database is.
+        owner: Keeps an embedded server alive and records calls (``serve``); else a guest.
+
+    Raises:
+        SettingsError: ``VOICEAI_DB_MAP`` is wrong.
+        SpecError: A pipeline in ``VOICEAI_PIPELINES`` is wrong.
+    """
+
+    def __init__(self, settings: Settings, *, owner: bool) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._names = TableNames.parse(settings.voiceai_db_map)
+        self._files = PipelineFiles(settings.voiceai_pipelines)
+        self._embedded = (
+            None if settings.has_database else EmbeddedPostgres(settings.voiceai_data_dir)
+        )
+        self._database = Database(self._address)
+        self._tables: UserTables | None = None
+        self._table_problem = ""
+        self._process_id = process_id()
+        self._history = settings.voiceai_data_dir / "history"
+        self._recorder = Recorder(self._history, self._process_id, self._database.write)
+        self._remembered: dict[str, Assistant] = {}
+        self._made: dict[str, tuple[object, object, RowSpec]] = {}
+
+    # Life
+
+    async def open(self) -> None:
+        """Connect once.
+
+        Raises:
+            StoreUnavailable: The database cannot be reached.
+        """
+        await self._database.open()
+        if self._embedded:
+            async with self._database.connection() as connection:
+                await seed(connection)
+
+    async def run(self) -> None:
+        """Connect, for as long as it takes, then record and give signs of life; until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recorder.run(), name="history")
+            await self._connect_for_ever()
+            while True:
+                try:
+                    await self._keep_alive()
+                except StoreUnavailable as exc:
+                    logger.warning("database.away: {}", exc)
+                    await self._revive()
+                await asyncio.sleep(INTERVAL)
+
+    async def close(self) -> None:
+        """Write what waits, disconnect, and stop the embedded server if this was its last owner."""
+        await self._recorder.close()
+        await self._database.close()
+        if self._embedded:
+            await self._embedded.close()
+
+    def problems(self) -> list[str]:
+        """Why calls cannot be answered as they should; for readiness. Empty when all is well."""
+        return [problem for problem in (self._database.problem, self._table_problem) if problem]
+
+    @property
+    def advice(self) -> str:
+        """SQL that an administrator has to run, or nothing."""
+        return self._database.advice
+
+    @property
+    def waiting_records(self) -> int:
+        """Entries that are not in the database yet."""
+        return self._recorder.waiting
+
+    @property
+    def dropped_records(self) -> int:
+        """Entries that are lost."""
+        return self._recorder.dropped
+
+    # Assistants
+
+    async def assistant_for(self, number: str) -> Assistant | None:
+        """Who answers ``number``, in whatever notation; None if nobody is assigned.
+
+        While the database is away, whoever answered last.
+
+        Raises:
+            StoreUnavailable: The database is away and the number was never called.
+            SchemaMismatch: The users' tables are not as we need them.
+            SpecError: The assistant's row does not make a pipeline.
+        """
+        normal = normalise_number(number)
+        try:
+            async with self._database.connection() as connection:
+                row = await self._find(connection, number)
+        except StoreUnavailable:
+            if normal in self._remembered:
+                return self._remembered[normal]
+            raise
+        if row is None:
+            self._remembered.pop(normal, None)
+            return None
+        assistant = self._assistant(row)
+        self._remember(normal, assistant)
+        return assistant
+
+    async def assistants(self) -> list[AssistantEntry]:
+        """Every assistant by name, also those whose row does not make a pipeline.
+
+        Raises:
+            StoreUnavailable: The database is away.
+            SchemaMismatch: The users' tables are not as we need them.
+        """
+        async with self._database.connection() as connection:
+            tables = await self._inspect(connection)
+            rows = await tables.list(connection)
+        return [self._entry(row) for row in rows]
+
+    async def import_assistant(self, text: str, *, source: str) -> ImportResult:
+        """Make a pipeline YAML the assistant of its name.
+
+        Raises:
+            SpecError: The text is wrong.
+            ImportRefused: The users' table or the database's rights do not allow it.
+        """
+        spec = load_pipeline(text, source=source, known=self._files.known())
+        if not self._database.has_schema:
+            raise ImportRefused(f"the database has no schema voiceai; run: {self.advice}")
+        async with self._writing() as (connection, tables):
+            assistant_id, version, created = await tables.store(connection, spec, text)
+            rows = await tables.list(connection)
+        row = next(row for row in rows if row.id == assistant_id)
+        kept = bool(row.columns.get("overrides"))
+        return ImportResult(assistant_id, spec.name, version, created, kept)
+
+    async def assign(self, number: str, name: str) -> str:
+        """Point a number to the assistant ``name``; returns the number as it is stored.
+
+        Raises:
+            UnknownAssistant: Nobody, or several, have the name.
+            ImportRefused: The users' table does not allow it, or the number is empty.
+        """
+        if not normalise_number(number):
+            raise ImportRefused(f"{number!r} is not a telephone number")
+        async with self._writing() as (connection, tables):
+            stored, _ = await tables.assign(connection, number, name)
+        return stored
+
+    # History. The methods that record return at once and never fail.
+
+    def begin_call(self, record: CallRecord) -> None:
+        """A call arrived."""
+        values = {
+            "process_id": self._process_id,
+            "number": record.number,
+            "caller": record.caller,
+            "caller_name": record.caller_name,
+            "assistant": record.assistant,
+            "assistant_id": record.assistant_id,
+            "started_at": record.started_at.isoformat(),
+        }
+        self._recorder.put(Entry(Op.BEGIN, record.id, values))
+
+    def answer_call(
+        self, call_id: str, answered_at: datetime, assistant: Assistant | None = None
+    ) -> None:
+        """It was answered; the milliseconds of turns count from here."""
+        values: dict[str, Any] = {"answered_at": answered_at.isoformat()}
+        if assistant:
+            values |= {"assistant": assistant.name, "assistant_id": assistant.id}
+        self._recorder.put(Entry(Op.ANSWER, call_id, values))
+
+    def add_turn(self, call_id: str, turn: Turn) -> None:
+        """Something was said; the same ``n`` again replaces it."""
+        self._recorder.put(Entry(Op.TURN, call_id, asdict(turn)))
+
+    def add_message(self, call_id: str, message: Message) -> None:
+        """Something else happened; the same ``n`` again replaces it."""
+        self._recorder.put(Entry(Op.MESSAGE, call_id, asdict(message)))
+
+    def end_call(
+        self,
+        call_id: str,
+        ended_at: datetime,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """It ended; ``details`` are figures of the call, plain JSON."""
+        values = {"ended_at": ended_at.isoformat(), "end_reason": reason, "details": details or {}}
+        self._recorder.put(Entry(Op.END, call_id, values))
+
+    async def calls(self, limit: int = 50) -> list[CallRecord]:
+        """The newest calls; from disk where the database has no tables of ours.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        if self._database.has_schema:
+            return await self._database.calls(limit)
+        histories = await asyncio.to_thread(read_history, self._history)
+        return [history.call for history in histories[:limit]]
+
+    async def call(self, call_id: str) -> CallHistory | None:
+        """One call with everything in it.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        if self._database.has_schema:
+            return await self._database.call(call_id)
+        histories = await asyncio.to_thread(read_history, self._history)
+        return next((found for found in histories if found.call.id == call_id), None)
+
+    # Inside
+
+    async def _address(self) -> dict[str, Any] | Address:
+        if self._embedded:
+            return await self._embedded.open(owner=self._owner)
+        return connect_arguments(self._settings)
+
+    async def _connect_for_ever(self) -> None:
+        attempts = 0
+        while True:
+            try:
+                await self.open()
+            except StoreUnavailable as exc:
+                pause = RECONNECT_SECONDS[min(attempts, len(RECONNECT_SECONDS) - 1)]
+                if attempts < len(RECONNECT_SECONDS):
+                    logger.bind(retry_seconds=pause).warning("database.away: {}", exc)
+                attempts += 1
+                await asyncio.sleep(pause)
+            else:
+                logger.bind(embedded=self._embedded is not None).info("database.connected")
+                return
+
+    async def _keep_alive(self) -> None:
+        """Look after the tables, learn the assistants, close calls of the dead."""
+        async with self._database.connection() as connection:
+            try:
+                tables = await self._inspect(connection)
+                rows = await tables.list(connection)
+            except SchemaMismatch:
+                rows = []
+            if self._database.has_schema:
+                await sign_of_life(connection, self._process_id)
+        self._learn(rows)
+        if self._database.has_schema:
+            await self._recorder.flush()  # what dead processes left on disk comes first
+            async with self._database.connection() as connection:
+                closed = await close_interrupted(connection, self._process_id)
+            if closed:
+                logger.bind(calls=closed).warning("history.interrupted_calls_closed")
+
+    async def _revive(self) -> None:
+        """Start an embedded server again that has gone."""
+        if self._embedded:
+            with contextlib.suppress(StoreUnavailable):
+                await self._embedded.open(owner=self._owner)
+
+    async def _inspect(self, connection: Connection) -> UserTables:
+        try:
+            self._tables = await UserTables.inspect(
+                connection, self._names, has_schema=self._database.has_schema
+            )
+        except SchemaMismatch as exc:
+            self._table_problem = str(exc)
+            raise
+        self._table_problem = ""
+        return self._tables
+
+    async def _find(self, connection: Connection, number: str) -> AssistantRow | None:
+        """Look a number up; tables that changed under us are looked at again."""
+        if self._tables is not None:
+            try:
+                return await self._tables.find(connection, number)
+            except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError):
+                self._tables = None
+        return await (await self._inspect(connection)).find(connection, number)
+
+    @contextlib.asynccontextmanager
+    async def _writing(self) -> AsyncIterator[tuple[Connection, UserTables]]:
+        """A transaction on the users' tables.
+
+        Raises:
+            ImportRefused: A constraint or a missing right of theirs.
+        """
+        try:
+            async with self._database.connection() as connection, connection.transaction():
+                yield connection, await self._inspect(connection)
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as exc:
+            raise ImportRefused(f"the database refuses: {exc}") from exc
+        except asyncpg.InsufficientPrivilegeError as exc:
+            raise ImportRefused(f"the database user may not write: {exc}") from exc
+
+    def _assistant(self, row: AssistantRow) -> Assistant:
+        """Make the pipeline of a row, or take the one made of the same row and files."""
+        known = self._files.known()
+        before, files, made = self._made.get(row.id, (None, None, None))
+        if made is None or before != (row.columns, row.imported) or files is not known:
+            made = spec_of_row(
+                row.columns,
+                imported=row.imported,
+                known=known,
+                default_pipeline=self._settings.default_pipeline,
+            )
+            if len(self._made) >= MAX_REMEMBERED:
+                self._made.clear()
+            self._made[row.id] = ((row.columns, row.imported), known, made)
+        return Assistant(row.id, row.name, row.numbers, made.spec, made.warnings)
+
+    def _entry(self, row: AssistantRow) -> AssistantEntry:
+        pipeline = row.columns.get("pipeline") or None
+        version = row.imported.version if row.imported else None
+        try:
+            made = self._assistant(row)
+        except SpecError as exc:
+            return AssistantEntry(row.id, row.name, row.numbers, pipeline, version, None, str(exc))
+        return AssistantEntry(
+            row.id, row.name, row.numbers, pipeline, version, made.spec, warnings=made.warnings
+        )
+
+    def _learn(self, rows: list[AssistantRow]) -> None:
+        """Remember who answers which number, for when the database is away."""
+        for row in rows:
+            with contextlib.suppress(SpecError):
+                assistant = self._assistant(row)
+                for number in row.numbers:
+                    self._remember(normalise_number(number), assistant)
+
+    def _remember(self, number: str, assistant: Assistant) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED and number not in self._remembered:
+            self._remembered.pop(next(iter(self._remembered)))
+        self._remembered[number] = assistant
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store for one command, beside a running ``serve`` or alone.
+
+    Raises:
+        StoreUnavailable: The database cannot be reached.
+    """
+    store = Store(settings, owner=False)
+    try:
+        await store.open()
+        yield store
+    finally:
+        await store.close()
