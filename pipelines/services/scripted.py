@@ -19,7 +19,7 @@ from pipelines.rules import Reply, Responder, Script, sentences
 from pipelines.services.entry import Request, ServiceEntry
 
 
-class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):
+class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):  # type: ignore[no-untyped-call]
     """An adapter to no provider: without one, Pipecat imports the OpenAI client (0.3 s)."""
 
     @property
@@ -38,10 +38,11 @@ class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):
 
     def get_messages_for_logging(self, context: LLMContext) -> list[dict[str, Any]]:
         """Return the messages that are plain."""
-        return [message for message in self.get_messages(context) if isinstance(message, dict)]
+        messages: list[Any] = self.get_messages(context)
+        return [message for message in messages if isinstance(message, dict)]
 
 
-class ResponderService(LLMService):  # type: ignore[type-arg]
+class ResponderService(LLMService):
     """A language model's place in a pipeline, taken by something that answers at once.
 
     Streams its answer sentence by sentence. Subclasses say what the answer is.
@@ -50,20 +51,19 @@ class ResponderService(LLMService):  # type: ignore[type-arg]
     adapter_class = PlainAdapter
 
     def __init__(self, gate: ActionGate, *, name: str) -> None:
-        unused = dict.fromkeys(
-            (
-                "system_instruction",
-                "temperature",
-                "max_tokens",
-                "top_p",
-                "top_k",
-                "frequency_penalty",
-                "presence_penalty",
-                "seed",
-                "user_turn_completion_config",
-            )
+        settings = LLMSettings(  # Pipecat complains of each one that is not given
+            model=name,
+            system_instruction=None,
+            temperature=None,
+            max_tokens=None,
+            top_p=None,
+            top_k=None,
+            frequency_penalty=None,
+            presence_penalty=None,
+            seed=None,
+            user_turn_completion_config=None,
+            filter_incomplete_user_turns=False,
         )
-        settings = LLMSettings(model=name, filter_incomplete_user_turns=False, **unused)
         super().__init__(settings=settings)
         self._gate = gate
 

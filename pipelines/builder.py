@@ -1,0 +1,204 @@
+"""One conversation's Pipecat pipeline, of a spec.
+
+::
+
+    input -> stt -> digits -> caller's turns -> llm -> gate -> tts -> output -> runner -> context
+
+The telephone pushes the VAD's verdicts before the recogniser, which lets no audio past.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loguru import logger
+from pipecat.audio.dtmf.types import KeypadEntry
+from pipecat.frames.frames import EndWorkerFrame, InputDTMFFrame, TTSSpeakFrame
+from pipecat.observers.base_observer import BaseObserver
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import (
+    LLMContextAggregatorPair,
+    LLMUserAggregatorParams,
+)
+from pipecat.processors.frame_processor import FrameProcessor
+
+from pipelines import turn
+from pipelines.actions import ActionGate, ActionRunner
+from pipelines.ports import CallControl, ConversationListener, PhoneTransport
+from pipelines.registry import REGISTRY, Kind, Registry
+from pipelines.resources import Resources
+from pipelines.services.entry import Request
+from pipelines.spec import IdleSpec, PipelineSpec
+from pipelines.speech import TELEPHONE_RATE
+from pipelines.tools import tools_schema
+from pipelines.validate import entry_of, params_of
+
+DIGITS_SECONDS = 2.0
+"""So long after the last digit, or at ``#``, they are one entry."""
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A pipeline that is ready to run.
+
+    Attributes:
+        worker: To be run by Pipecat's ``WorkerRunner``; it ends by itself after a hang-up or a
+            transfer, and is cancelled when the caller has gone.
+        context: What was said, as language models have it.
+        spec: What it was built of.
+    """
+
+    worker: PipelineWorker
+    context: LLMContext
+    spec: PipelineSpec
+
+    async def greet(self) -> None:
+        """Say the greeting, if there is one; right after the worker was added to a runner."""
+        if self.spec.greeting:
+            await self.say(self.spec.greeting)
+
+    async def say(self, text: str) -> None:
+        """Say a text after what is being said."""
+        await self.worker.queue_frame(TTSSpeakFrame(text, append_to_context=True))
+
+    async def press(self, digit: str) -> None:
+        """Take a digit that the caller pressed.
+
+        Args:
+            digit: One of ``0`` to ``9``, ``*`` and ``#``; others are ignored.
+        """
+        try:
+            button = KeypadEntry(digit)
+        except ValueError:
+            return
+        await self.worker.queue_frame(InputDTMFFrame(button=button))
+
+    async def end_call(self, reason: str) -> None:
+        """End the pipeline once all that is being said has been said."""
+        await self.worker.queue_frame(EndWorkerFrame(reason=reason))
+
+
+def build(
+    spec: PipelineSpec,
+    *,
+    transport: PhoneTransport,
+    resources: Resources,
+    control: CallControl,
+    listener: ConversationListener,
+    call_id: str,
+    observers: Sequence[BaseObserver] = (),
+    registry: Registry = REGISTRY,
+) -> Conversation:
+    """Build a conversation. Takes milliseconds once ``resources`` are warm.
+
+    Raises:
+        SpecError: A service or a parameter is wrong.
+        ServiceUnavailable: A model, a program or a key is missing.
+    """
+    gate = ActionGate(listener)
+
+    def make(kind: Kind) -> FrameProcessor:
+        request = Request(spec, params_of(spec, kind, registry), resources, gate)
+        return entry_of(spec, kind, registry).make(request)
+
+    stt, llm, tts = make("stt"), make("llm"), make("tts")
+    if entry_of(spec, "llm", registry).calls_tools and spec.tools:
+        context = LLMContext(tools=tools_schema(spec.tools, gate))
+    else:
+        context = LLMContext()
+    pair = LLMContextAggregatorPair(
+        context,
+        user_params=LLMUserAggregatorParams(
+            user_turn_strategies=turn.strategies(spec.turn, resources, transport),
+            user_mute_strategies=turn.mutes(spec.turn),
+            user_turn_stop_timeout=entry_of(spec, "stt", registry).turn_timeout,
+            user_idle_timeout=spec.idle.after_ms / 1000 if spec.idle else 0,
+        ),
+    )
+    pipeline = Pipeline(
+        [
+            transport.input(),
+            stt,
+            DTMFAggregator(timeout=DIGITS_SECONDS),
+            pair.user(),
+            llm,
+            gate,
+            tts,
+            transport.output(),
+            ActionRunner(control),
+            pair.assistant(),
+        ]
+    )
+    worker = PipelineWorker(
+        pipeline,
+        params=PipelineParams(
+            audio_in_sample_rate=TELEPHONE_RATE,
+            audio_out_sample_rate=TELEPHONE_RATE,
+            enable_metrics=True,
+            enable_usage_metrics=True,
+        ),
+        observers=list(observers),
+        enable_rtvi=False,
+        enable_turn_tracking=False,
+        idle_timeout_secs=None,
+        cancel_runner_on_idle_timeout=False,
+        conversation_id=call_id,
+        name=f"call-{call_id}",
+    )
+    conversation = Conversation(worker, context, spec)
+    _tell(pair, listener, conversation)
+    return conversation
+
+
+def _tell(
+    pair: LLMContextAggregatorPair, listener: ConversationListener, conversation: Conversation
+) -> None:
+    """Connect the aggregators' events to the listener and to what happens when nobody speaks."""
+    caller, assistant = pair.user(), pair.assistant()
+    patience = _Patience(conversation) if conversation.spec.idle else None
+    started_at: list[float] = []
+
+    async def turn_started(_aggregator: Any, _strategy: Any) -> None:
+        started_at[:] = [asyncio.get_running_loop().time()]
+        if patience:
+            patience.renew()
+
+    async def turn_stopped(_aggregator: Any, _strategy: Any, message: Any) -> None:
+        listener.caller_turn(
+            message.content or "", started_at=started_at[0] if started_at else None
+        )
+
+    async def answer_stopped(_aggregator: Any, message: Any) -> None:
+        if message.content or message.interrupted:
+            listener.assistant_turn(message.content, interrupted=message.interrupted)
+
+    caller.add_event_handler("on_user_turn_started", turn_started)
+    caller.add_event_handler("on_user_turn_stopped", turn_stopped)
+    assistant.add_event_handler("on_assistant_turn_stopped", answer_stopped)
+    if patience:
+        caller.add_event_handler("on_user_turn_idle", patience.lose)
+
+
+class _Patience:
+    """Asks a silent caller so many times, then ends the call."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._idle = conversation.spec.idle or IdleSpec()
+        self._asked = 0
+
+    def renew(self) -> None:
+        self._asked = 0
+
+    async def lose(self, _aggregator: Any) -> None:
+        if self._asked >= self._idle.times:
+            logger.info("conversation.idle")
+            await self._conversation.end_call("idle")
+            return
+        self._asked += 1
+        if self._idle.say:
+            await self._conversation.say(self._idle.say)

@@ -1,0 +1,110 @@
+"""Azure Speech, through Pipecat: recognition and synthesis at 8 kHz."""
+
+import importlib
+import importlib.util
+from typing import Annotated, Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+from pydantic import Field, StringConstraints
+
+from pipelines.findings import Finding
+from pipelines.params import Secrets
+from pipelines.resources import Resources
+from pipelines.services.entry import Request, ServiceEntry
+from pipelines.spec import PipelineSpec, Spec
+from pipelines.speech import TELEPHONE_RATE
+
+VOICES = {"de": "de-DE-KatjaNeural", "en": "en-US-JennyNeural"}
+"""Of languages whose pipeline names none."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+%._:-]{1,64}$")]
+
+
+class AzureSttParams(Spec):
+    """Parameters of the recognition ``azure``.
+
+    Attributes:
+        silence_ms: Silence inside a phrase after which Azure gives its final text.
+        profanity: ``raw``, ``masked`` or ``removed``.
+    """
+
+    silence_ms: int | None = Field(default=None, ge=100, le=5000)
+    profanity: Annotated[str, StringConstraints(pattern="^(raw|masked|removed)$")] = "raw"
+
+
+class AzureTtsParams(Spec):
+    """Parameters of the synthesis ``azure``; all as Azure's SSML has them.
+
+    Attributes:
+        voice: Such as ``de-DE-KatjaNeural``; by the language unless given.
+        rate: Such as ``1.1`` or ``fast``.
+        pitch: Such as ``+5%``.
+        style: Such as ``cheerful``, of voices that have it.
+    """
+
+    voice: Word | None = None
+    rate: Word | None = None
+    pitch: Word | None = None
+    volume: Word | None = None
+    style: Word | None = None
+
+
+def _check(resources: Resources, _params: Any, spec: PipelineSpec) -> Finding | None:
+    del spec
+    secrets = resources.secrets
+    if importlib.util.find_spec("azure") is None or not _has_sdk():
+        fix = "install it: pip install 'voiceai[azure]'"
+        return Finding("azure-cognitiveservices-speech is not installed", fix=fix)
+    if secrets.azure_speech_key is None:
+        return Finding("Azure Speech has no key", fix="set AZURE_SPEECH_KEY")
+    if not (secrets.azure_speech_region or secrets.azure_speech_endpoint):
+        fix = "set AZURE_SPEECH_REGION, such as westeurope, or AZURE_SPEECH_ENDPOINT"
+        return Finding("Azure Speech has no region", fix=fix)
+    return None
+
+
+def _has_sdk() -> bool:
+    try:
+        return importlib.util.find_spec("azure.cognitiveservices.speech") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _login(secrets: Secrets) -> dict[str, Any]:
+    key = secrets.azure_speech_key
+    login: dict[str, Any] = {"api_key": key.get_secret_value() if key else ""}
+    if secrets.azure_speech_endpoint:
+        return {**login, "private_endpoint": secrets.azure_speech_endpoint}
+    return {**login, "region": secrets.azure_speech_region}
+
+
+def _make_stt(request: Request) -> FrameProcessor:
+    service = importlib.import_module("pipecat.services.azure.stt").AzureSTTService
+    params: AzureSttParams = request.params
+    settings = service.Settings(
+        language=request.spec.language,
+        profanity=params.profanity,
+        segmentation_silence_timeout_ms=params.silence_ms,
+    )
+    made: FrameProcessor = service(
+        **_login(request.resources.secrets),
+        sample_rate=TELEPHONE_RATE,
+        audio_passthrough=False,
+        settings=settings,
+    )
+    return made
+
+
+def _make_tts(request: Request) -> FrameProcessor:
+    service = importlib.import_module("pipecat.services.azure.tts").AzureTTSService
+    given = request.params.model_dump(exclude_none=True)
+    given.setdefault("voice", VOICES.get(request.spec.language_code, VOICES["en"]))
+    settings = service.Settings(language=request.spec.language, **given)
+    made: FrameProcessor = service(
+        **_login(request.resources.secrets), sample_rate=TELEPHONE_RATE, settings=settings
+    )
+    return made
+
+
+AZURE_STT = ServiceEntry(make=_make_stt, params=AzureSttParams, check=_check)
+AZURE_TTS = ServiceEntry(make=_make_tts, params=AzureTtsParams, check=_check)

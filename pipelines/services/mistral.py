@@ -1,0 +1,72 @@
+"""Mistral, through Pipecat: its language models, and Voxtral's streaming recognition."""
+
+import importlib
+import importlib.util
+from typing import Annotated, Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.mistral.llm import MistralLLMService
+from pydantic import Field
+
+from pipelines.findings import Finding
+from pipelines.resources import Resources
+from pipelines.services.entry import Request, ServiceEntry
+from pipelines.services.openai import ChatParams, ModelName, chat_settings
+from pipelines.spec import PipelineSpec, Spec
+from pipelines.speech import TELEPHONE_RATE
+
+
+class MistralSttParams(Spec):
+    """Parameters of the recognition ``mistral``.
+
+    Attributes:
+        delay_ms: A longer delay is more accurate.
+    """
+
+    model: ModelName | None = None
+    delay_ms: Annotated[int, Field(ge=80, le=2400)] | None = None
+
+
+def _check(resources: Resources, _params: Any, _spec: PipelineSpec) -> Finding | None:
+    if resources.secrets.mistral_api_key is None:
+        return Finding("Mistral has no key", fix="set MISTRAL_API_KEY")
+    return None
+
+
+def _check_stt(resources: Resources, params: Any, spec: PipelineSpec) -> Finding | None:
+    if importlib.util.find_spec("mistralai") is None:
+        fix = "install it: pip install 'voiceai[mistral]'"
+        return Finding("mistralai is not installed", fix=fix)
+    return _check(resources, params, spec)
+
+
+def _key(resources: Resources) -> str:
+    key = resources.secrets.mistral_api_key
+    return key.get_secret_value() if key else ""
+
+
+def _make_llm(request: Request) -> FrameProcessor:
+    address = request.resources.secrets.mistral_base_url
+    return MistralLLMService(
+        api_key=_key(request.resources),
+        settings=MistralLLMService.Settings(**chat_settings(request)),
+        **({"base_url": address} if address else {}),
+    )
+
+
+def _make_stt(request: Request) -> FrameProcessor:
+    service = importlib.import_module("pipecat.services.mistral.stt").MistralSTTService
+    params: MistralSttParams = request.params
+    given = {"model": params.model} if params.model else {}
+    made: FrameProcessor = service(
+        api_key=_key(request.resources),
+        sample_rate=TELEPHONE_RATE,
+        audio_passthrough=False,
+        target_streaming_delay_ms=params.delay_ms,
+        settings=service.Settings(language=request.spec.language_code, **given),
+    )
+    return made
+
+
+MISTRAL_LLM = ServiceEntry(make=_make_llm, params=ChatParams, check=_check, calls_tools=True)
+MISTRAL_STT = ServiceEntry(make=_make_stt, params=MistralSttParams, check=_check_stt)

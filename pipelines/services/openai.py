@@ -1,0 +1,65 @@
+"""Any language model behind an OpenAI-compatible address, through Pipecat."""
+
+from typing import Annotated, Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.openai.llm import OpenAILLMService
+from pydantic import Field, StringConstraints
+
+from pipelines.findings import Finding
+from pipelines.resources import Resources
+from pipelines.services.entry import Request, ServiceEntry
+from pipelines.spec import PipelineSpec, Spec
+
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+
+
+class ChatParams(Spec):
+    """Parameters of a chat model.
+
+    Attributes:
+        temperature: 0 always says the likeliest.
+        max_tokens: Of one answer.
+    """
+
+    model: ModelName | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=32_000)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+
+
+class OpenAiParams(ChatParams):
+    """Parameters of the service ``openai``.
+
+    Attributes:
+        base_url: Ends in ``/v1``; OpenAI's own, or what the operator set, unless given.
+    """
+
+    base_url: Address | None = None
+
+
+def chat_settings(request: Request) -> dict[str, Any]:
+    """Return what is given of the parameters, and the pipeline's prompt."""
+    given = request.params.model_dump(exclude_none=True, exclude={"base_url"})
+    return {**given, "system_instruction": request.spec.prompt or None}
+
+
+def _check(resources: Resources, params: OpenAiParams, _spec: PipelineSpec) -> Finding | None:
+    secrets = resources.secrets
+    if secrets.openai_api_key or params.base_url or secrets.openai_base_url:
+        return None
+    return Finding("OpenAI has no key", fix="set OPENAI_API_KEY, or base_url of a server of yours")
+
+
+def _make(request: Request) -> FrameProcessor:
+    secrets = request.resources.secrets
+    key = secrets.openai_api_key
+    return OpenAILLMService(
+        api_key=key.get_secret_value() if key else "none",
+        base_url=request.params.base_url or secrets.openai_base_url,
+        settings=OpenAILLMService.Settings(**chat_settings(request)),
+    )
+
+
+OPENAI = ServiceEntry(make=_make, params=OpenAiParams, check=_check, calls_tools=True)

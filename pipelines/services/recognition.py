@@ -1,0 +1,173 @@
+"""Recognition by a model on this machine, of whole segments of speech.
+
+Pipecat's ``SegmentedSTTService`` keeps a segment however long it gets and finalises each
+transcript it pushes, which would end a turn in the middle of a long one. This one recognises
+long speech in pieces while it goes on, and pushes one transcript at its end, an empty one if
+nothing was understood: the turn is over all the same.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+import numpy as np
+import soxr
+from loguru import logger
+from numpy.typing import NDArray
+from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    StartFrame,
+    TranscriptionFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.settings import STTSettings
+from pipecat.services.stt_service import STTService
+from pipecat.transcriptions.language import Language
+from pipecat.utils.time import time_now_iso8601
+
+from pipelines import segmenter
+from pipelines.resources import Resources
+from pipelines.segmenter import Segmenter
+
+MODEL_RATE = 16_000
+MAX_WAITING = 8
+"""Pieces that wait for the model; at ten seconds each it is far behind already."""
+
+
+class Recogniser(Protocol):
+    """A local model, used from one thread."""
+
+    def recognise(self, samples: NDArray[np.float32]) -> str:
+        """Return the text of mono samples of -1..1 at 16 kHz, at most 11 seconds. Blocks."""
+        ...
+
+
+class LocalRecognition(STTService):
+    """Recognises what lies between the VAD's frames.
+
+    Args:
+        recogniser: The shared model.
+        resources: Whose recognition thread is used.
+        language: BCP 47 tag.
+        model: Its name, for metrics.
+        latency: Seconds from the end of speech to the transcript, 99 of 100 times.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        resources: Resources,
+        *,
+        language: str,
+        model: str,
+        latency: float,
+    ) -> None:
+        super().__init__(
+            audio_passthrough=False,
+            ttfs_p99_latency=latency,
+            settings=STTSettings(model=model, language=Language(language)),
+        )
+        self._recogniser = recogniser
+        self._resources = resources
+        self._segmenter = Segmenter()
+        self._pieces: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(MAX_WAITING)
+        self._texts: list[str] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, frame: StartFrame) -> None:
+        """Start recognising what will be queued."""
+        await super().start(frame)
+        self._task = self.create_task(self._recognise_pieces())
+
+    async def stop(self, frame: EndFrame) -> None:
+        """Stop; what is still queued is no longer of use."""
+        await self._end()
+        await super().stop(frame)
+
+    async def cancel(self, frame: CancelFrame) -> None:
+        """Stop at once."""
+        await self._end()
+        await super().cancel(frame)
+
+    async def process_audio_frame(
+        self, frame: InputAudioRawFrame, direction: FrameDirection
+    ) -> None:
+        """Keep the caller's audio; queue a piece when speech outgrows the model's window."""
+        del direction
+        piece = self._segmenter.feed(frame.audio)
+        if piece is not None:
+            self._queue(piece, last=False)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Begin and end segments where the VAD says so."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStartedSpeakingFrame):
+            self._segmenter.start()
+        elif isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._queue(self._segmenter.stop(), last=True)
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        """Recognise audio (16-bit mono at 8 kHz) outside a segment, for Pipecat's own use."""
+        text = await self._text_of(audio)
+        if text:
+            yield TranscriptionFrame(text, "", time_now_iso8601(), finalized=True)
+
+    def _queue(self, piece: bytes, *, last: bool) -> None:
+        try:
+            self._pieces.put_nowait((piece, last))
+        except asyncio.QueueFull:
+            logger.bind(seconds=len(piece) / segmenter.BYTES_PER_SECOND).warning("stt.dropped")
+
+    async def _recognise_pieces(self) -> None:
+        while True:
+            piece, last = await self._pieces.get()
+            text = await self._text_of(piece)
+            if text:
+                self._texts.append(text)
+            whole = segmenter.join(self._texts)
+            if last:
+                self._texts.clear()
+            if not whole and not last:
+                continue
+            arguments: dict[str, Any] = {"language": self._settings.language}
+            if last:
+                frame: Frame = TranscriptionFrame(
+                    whole, "", time_now_iso8601(), finalized=True, **arguments
+                )
+            else:
+                frame = InterimTranscriptionFrame(whole, "", time_now_iso8601(), **arguments)
+            await self.push_frame(frame)
+
+    async def _text_of(self, piece: bytes) -> str:
+        loop = asyncio.get_running_loop()
+        await self.start_processing_metrics()
+        started = time.perf_counter()
+        pool = self._resources.threads["stt"]
+        text = await loop.run_in_executor(pool, recognise, self._recogniser, piece)
+        await self.stop_processing_metrics()
+        logger.bind(
+            seconds=round(len(piece) / segmenter.BYTES_PER_SECOND, 2),
+            took_ms=round(1000 * (time.perf_counter() - started)),
+        ).debug("stt.recognised")
+        return text
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            await self.cancel_task(self._task)
+            self._task = None
+
+
+def recognise(recogniser: Recogniser, pcm: bytes) -> str:
+    """Recognise 16-bit mono at 8 kHz. Blocks.
+
+    The whole piece is resampled at once: a stream resampler would add 80 ms.
+    """
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0
+    return recogniser.recognise(soxr.resample(samples, 8000, MODEL_RATE, quality="HQ")).strip()

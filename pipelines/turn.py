@@ -1,0 +1,150 @@
+"""When the caller has finished: one shared smart-turn model, fed by the telephone.
+
+The model that Pipecat ships costs 79 ms and 24 MB to load; per call that is a blocked loop.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources as package_files
+from typing import Any
+
+import onnxruntime as ort
+from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
+from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
+from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
+from pipecat.frames.frames import (
+    Frame,
+    TranscriptionFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.turns.types import ProcessFrameResult
+from pipecat.turns.user_mute import AlwaysUserMuteStrategy, BaseUserMuteStrategy
+from pipecat.turns.user_start import (
+    BaseUserTurnStartStrategy,
+    MinWordsUserTurnStartStrategy,
+    TranscriptionUserTurnStartStrategy,
+    VADUserTurnStartStrategy,
+)
+from pipecat.turns.user_stop import (
+    BaseUserTurnStopStrategy,
+    SpeechTimeoutUserTurnStopStrategy,
+    TurnAnalyzerUserTurnStopStrategy,
+)
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
+
+from pipelines.ports import PhoneTransport
+from pipelines.resources import Resources
+from pipelines.spec import TurnSpec
+
+MODEL_PACKAGE = "pipecat.audio.turn.smart_turn.data"
+MODEL_FILE = "smart-turn-v3.2-cpu.onnx"
+UNFINISHED_SECONDS = 1.0
+"""A turn that the model judges unfinished ends after so much silence; Pipecat's own is 3."""
+
+
+class SmartTurn(LocalSmartTurnAnalyzerV3):
+    """One conversation's turn detection on the shared model.
+
+    Audio stops at the recogniser, so what Pipecat appends never comes; :meth:`feed` does.
+
+    Args:
+        session: The shared model.
+        pool: The one thread it runs in.
+    """
+
+    def __init__(self, session: ort.InferenceSession, pool: ThreadPoolExecutor) -> None:
+        params = SmartTurnParams(stop_secs=UNFINISHED_SECONDS)
+        BaseSmartTurn.__init__(self, params=params)  # past the base that loads a model
+        self._session = session
+        self._log_data = False
+        self._pool = pool
+        self.on_silence: Callable[[], None] = lambda: None
+
+    @property
+    def _model_executor(self) -> ThreadPoolExecutor:
+        """The shared thread; the base would shut down one that it held itself."""
+        return self._pool
+
+    def append_audio(self, buffer: bytes, is_speech: bool) -> EndOfTurnState:  # noqa: FBT001
+        """Ignore what comes through the pipeline."""
+        del buffer, is_speech
+        return EndOfTurnState.INCOMPLETE
+
+    def feed(self, pcm: bytes, speaking: bool) -> None:  # noqa: FBT001 - an audio tap
+        """Take 20 ms of the caller's audio."""
+        if super().append_audio(pcm, speaking) == EndOfTurnState.COMPLETE:
+            self.on_silence()
+
+
+class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):
+    """Ends a turn by the model's verdict and a transcript.
+
+    Two ends are added that Pipecat leaves to a time-out of seconds: silence after a turn that
+    was judged unfinished, which it counts in audio frames that do not get here; and a
+    transcript that came back empty, such as a cough's.
+    """
+
+    def __init__(self, analyzer: SmartTurn) -> None:
+        super().__init__(turn_analyzer=analyzer)
+        self._speaking = False
+        analyzer.on_silence = self._silence
+
+    async def process_frame(self, frame: Frame) -> ProcessFrameResult:
+        """Judge a frame."""
+        if isinstance(frame, VADUserStartedSpeakingFrame):
+            self._speaking = True
+        elif isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._speaking = False
+        result = await super().process_frame(frame)
+        empty = isinstance(frame, TranscriptionFrame) and frame.finalized and not frame.text
+        if empty and not self._speaking:
+            await self.trigger_user_turn_stopped()
+        return result
+
+    def _silence(self) -> None:
+        self.task_manager.create_task(self._end_unfinished(), f"{self}::unfinished")
+
+    async def _end_unfinished(self) -> None:
+        self._turn_complete = True
+        await self._maybe_trigger_user_turn_stopped()
+
+
+def load_session(resources: Resources) -> ort.InferenceSession:
+    """Return the shared model, loading it the first time. Blocks."""
+
+    def load() -> Any:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        model = package_files.files(MODEL_PACKAGE).joinpath(MODEL_FILE).read_bytes()
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    return resources.engine("smart-turn", load)
+
+
+def strategies(
+    spec: TurnSpec, resources: Resources, transport: PhoneTransport
+) -> UserTurnStrategies:
+    """Return when turns start and stop; connects the turn model to the caller's audio."""
+    start: list[BaseUserTurnStartStrategy]
+    if spec.barge_in.min_words:
+        start = [MinWordsUserTurnStartStrategy(min_words=spec.barge_in.min_words)]
+    else:
+        start = [VADUserTurnStartStrategy(), TranscriptionUserTurnStartStrategy()]
+    stop: BaseUserTurnStopStrategy
+    if spec.stop == "smart-turn":
+        analyzer = SmartTurn(load_session(resources), resources.threads["turn"])
+        transport.add_audio_tap(analyzer.feed)
+        stop = SmartTurnStop(analyzer)
+    else:
+        stop = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)
+    return UserTurnStrategies(start=start, stop=[stop])
+
+
+def mutes(spec: TurnSpec) -> list[BaseUserMuteStrategy]:
+    """Return when the caller is not heard."""
+    if spec.barge_in.enabled:
+        return []
+    return [AlwaysUserMuteStrategy()]  # type: ignore[no-untyped-call]

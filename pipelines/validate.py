@@ -1,0 +1,105 @@
+"""What is wrong with a pipeline beyond its shape: services, their parameters, this machine."""
+
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from pipelines.document import Document
+from pipelines.errors import SpecError
+from pipelines.findings import Finding, nearest_name
+from pipelines.loader import LoadedPipeline, findings_of
+from pipelines.registry import KINDS, REGISTRY, Kind, Registry
+from pipelines.resources import Resources
+from pipelines.services.entry import ServiceEntry
+from pipelines.spec import PipelineSpec, ServiceSpec, Spec
+
+
+def validate(
+    pipeline: LoadedPipeline | PipelineSpec,
+    *,
+    resources: Resources | None = None,
+    registry: Registry = REGISTRY,
+) -> list[Finding]:
+    """Return what is wrong with a pipeline; nothing if it can be built.
+
+    Args:
+        pipeline: With its text, so that findings have a line, or without.
+        resources: Also say what is missing on this machine, which is quick: no model is read.
+        registry: Of services.
+    """
+    if isinstance(pipeline, LoadedPipeline):
+        spec, document = pipeline.spec, pipeline.document
+    else:
+        spec, document = pipeline, Document(pipeline.name, {}, {}, {})
+    findings: list[Finding] = []
+    for kind in KINDS:
+        findings.extend(_service(kind, spec, document, resources, registry))
+    return findings
+
+
+def entry_of(spec: PipelineSpec, kind: Kind, registry: Registry = REGISTRY) -> ServiceEntry:
+    """Return a stage's entry.
+
+    Raises:
+        SpecError: There is no such service.
+    """
+    service: ServiceSpec = getattr(spec, kind)
+    entry = registry[kind].get(service.service)
+    if entry is None:
+        finding = _unknown(kind, service, registry)
+        raise SpecError(replace(finding, file=spec.name))
+    return entry
+
+
+def params_of(spec: PipelineSpec, kind: Kind, registry: Registry = REGISTRY) -> Spec:
+    """Return a stage's checked parameters.
+
+    Raises:
+        SpecError: There is no such service, or a parameter is wrong.
+    """
+    entry = entry_of(spec, kind, registry)
+    service: ServiceSpec = getattr(spec, kind)
+    try:
+        return entry.params.model_validate(service.params)
+    except ValidationError as error:
+        document = Document(spec.name, {}, {}, {})
+        raise SpecError(*findings_of(error, entry.params, document, (kind,))) from error
+
+
+def _service(
+    kind: Kind,
+    spec: PipelineSpec,
+    document: Document,
+    resources: Resources | None,
+    registry: Registry,
+) -> list[Finding]:
+    service: ServiceSpec = getattr(spec, kind)
+    mark = document.locate((kind, "service"))
+    entry = registry[kind].get(service.service)
+    if entry is None:
+        return [_unknown(kind, service, registry).at(mark.file, mark.line, mark.column)]
+    try:
+        params = entry.params.model_validate(service.params)
+    except ValidationError as error:
+        return findings_of(error, entry.params, document, (kind,))
+    found: list[Finding] = []
+    if entry.languages is not None and spec.language_code not in entry.languages:
+        known = ", ".join(sorted(entry.languages))
+        message = f"'{service.service}' knows {known}, not {spec.language_code}"
+        fix = "use whisper" if kind == "stt" else "use local"
+        found.append(Finding(message, path=f"{kind}.service", fix=fix))
+    missing = entry.check(resources, params, spec) if resources else None
+    if missing:
+        found.append(replace(missing, path=f"{kind}.service"))
+    return [finding.at(mark.file, mark.line, mark.column) for finding in found]
+
+
+def _unknown(kind: Kind, service: ServiceSpec, registry: Registry) -> Finding:
+    known = registry[kind]
+    nearest = nearest_name(service.service, known)
+    return Finding(
+        f"there is no service '{service.service}'",
+        path=f"{kind}.service",
+        nearest=nearest,
+        fix="" if nearest else "known here: " + ", ".join(sorted(known)),
+    )

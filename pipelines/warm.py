@@ -1,0 +1,102 @@
+"""Before the first call: load models, import libraries, speak greetings into the cache."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from loguru import logger
+from pipecat.processors.frame_processor import FrameProcessor
+
+from pipelines import turn
+from pipelines.builder import build
+from pipelines.errors import ServiceUnavailable, SpecError
+from pipelines.findings import Finding
+from pipelines.ports import AudioTap
+from pipelines.registry import KINDS, Kind
+from pipelines.resources import Resources, Stage, Voice
+from pipelines.spec import PipelineSpec
+from pipelines.validate import entry_of, params_of, validate
+
+POOL: Mapping[Kind, Stage] = {"stt": "stt", "llm": "tts", "tts": "tts"}
+"""In whose thread a stage's model is loaded: where it will be used."""
+
+
+async def warm(
+    resources: Resources, specs: Iterable[PipelineSpec]
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Make pipelines ready; see :meth:`pipelines.resources.Resources.warm`."""
+    wrong: dict[str, tuple[Finding, ...]] = {}
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(resources.threads["turn"], turn.load_session, resources)
+    for spec in specs:
+        findings = [
+            found for found in validate(spec, resources=resources) if found.severity == "error"
+        ]
+        if not findings:
+            try:
+                await _warm(resources, spec)
+            except SpecError as error:
+                findings = list(error.findings)
+            except ServiceUnavailable as error:
+                findings = [error.finding]
+        if findings:
+            wrong[spec.name] = tuple(findings)
+            for finding in findings:
+                logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
+        else:
+            logger.bind(pipeline=spec.name).info("pipeline.ready")
+    return wrong
+
+
+async def _warm(resources: Resources, spec: PipelineSpec) -> None:
+    loop = asyncio.get_running_loop()
+    voice: Voice | None = None
+    for kind in KINDS:
+        entry, params = entry_of(spec, kind), params_of(spec, kind)
+        pool = resources.threads[POOL[kind]]
+        loaded = await loop.run_in_executor(pool, entry.load, resources, params, spec)
+        voice = loaded if kind == "tts" else voice
+    nobody = _Nobody()
+    conversation = build(
+        spec,
+        transport=nobody,
+        resources=resources,
+        control=nobody,
+        listener=nobody,
+        call_id="warm",
+    )
+    await conversation.worker.cleanup()
+    if voice is not None:
+        for text in (spec.greeting, spec.idle.say if spec.idle else ""):
+            await resources.prepare(voice, text)
+
+
+class _Nobody:
+    """A telephone, a call and a listener that do nothing."""
+
+    def input(self) -> FrameProcessor:
+        return FrameProcessor()
+
+    def output(self) -> FrameProcessor:
+        return FrameProcessor()
+
+    def add_audio_tap(self, tap: AudioTap) -> None:
+        del tap
+
+    async def hangup(self) -> None:
+        return None
+
+    async def transfer(self, to: str) -> None:
+        del to
+
+    async def send_digits(self, digits: str) -> None:
+        del digits
+
+    def caller_turn(self, text: str, *, started_at: float | None) -> None:
+        del text, started_at
+
+    def assistant_turn(self, text: str, *, interrupted: bool) -> None:
+        del text, interrupted
+
+    def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
+        del name, arguments
