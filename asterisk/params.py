@@ -77,6 +77,10 @@ class AriParams(Params):
         close_timeout: Seconds that calls get to end when the gateway closes.
         backoff_first: Seconds before the first attempt to connect again.
         backoff_limit: Seconds between attempts at most.
+        replaced_retry: Seconds until we take the application back from another client that
+            took it; doubles each time.
+        reconcile_interval: Seconds between comparisons of our calls with Asterisk's channels,
+            a safety net below the events.
     """
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/.*)?$")] = (
@@ -89,10 +93,12 @@ class AriParams(Params):
     max_call_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
     request_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
     heartbeat: Annotated[float, Field(gt=0, le=120)] = 10.0
-    join_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
+    join_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     close_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
     backoff_first: Annotated[float, Field(gt=0, le=60)] = 0.25
     backoff_limit: Annotated[float, Field(gt=0, le=600)] = 10.0
+    replaced_retry: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    reconcile_interval: Annotated[float, Field(gt=0, le=600)] = 30.0
 
 
 class TrunkParams(Params):

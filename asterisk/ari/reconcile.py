@@ -1,0 +1,92 @@
+"""Our calls against the channels and bridges that Asterisk has: what differs. Pure.
+
+Events are lost while there is no event connection, and a process that was killed leaves channels
+behind; both show as differences here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from asterisk.ari.events import Bridge, Channel
+from asterisk.ari.naming import Naming, is_media
+
+STASIS: Final = "Stasis"
+"""Dialplan application that a channel is in while an application of ours controls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call of ours, as known before Asterisk was asked.
+
+    Attributes:
+        caller_id: Channel of the caller.
+        media_id: External channel, when it was up already.
+    """
+
+    call_id: str
+    caller_id: str
+    media_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What is not as it should be.
+
+    Attributes:
+        callers_gone: Calls whose caller is no longer in our application.
+        media_gone: Calls whose external channel is gone.
+        orphan_channels: External channels with our name that belong to no call known.
+        orphan_bridges: Bridges likewise.
+        waiting: Channels in our application that belong to no call known: callers with nobody.
+    """
+
+    callers_gone: tuple[str, ...]
+    media_gone: tuple[str, ...]
+    orphan_channels: tuple[str, ...]
+    orphan_bridges: tuple[str, ...]
+    waiting: tuple[Channel, ...]
+
+
+def compare(
+    channels: Sequence[Channel],
+    bridges: Sequence[Bridge],
+    *,
+    known: Sequence[Known],
+    naming: Naming,
+) -> Differences:
+    """Find the differences between ``known`` and what Asterisk listed."""
+    present = {channel.id: channel for channel in channels}
+    calls = {call.call_id for call in known}
+    callers = {call.caller_id for call in known}
+
+    def is_orphan(name: str) -> bool:
+        call_id = naming.call_id(name)
+        return call_id is not None and call_id not in calls
+
+    def waits(channel: Channel) -> bool:
+        return (
+            not is_media(channel)
+            and channel.id not in callers
+            and channel.application == STASIS
+            and stasis_arguments(channel)[0] == naming.app
+        )
+
+    return Differences(
+        callers_gone=tuple(
+            call.call_id
+            for call in known
+            if call.caller_id not in present or present[call.caller_id].application != STASIS
+        ),
+        media_gone=tuple(
+            call.call_id for call in known if call.media_id and call.media_id not in present
+        ),
+        orphan_channels=tuple(name for name in present if is_orphan(name)),
+        orphan_bridges=tuple(bridge.id for bridge in bridges if is_orphan(bridge.id)),
+        waiting=tuple(channel for channel in channels if waits(channel)),
+    )
+
+
+def stasis_arguments(channel: Channel) -> tuple[str, ...]:
+    """Return the arguments of the ``Stasis(app,...)`` that a channel is in, the app first."""
+    return tuple(channel.application_data.split(","))

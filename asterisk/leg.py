@@ -1,0 +1,395 @@
+"""One call: the caller's channel, and the external channel and the bridge that we add to it.
+
+SHELL over :mod:`asterisk.ari.call`: carries out the actions of its table, feeds it the events.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from loguru import logger
+
+from asterisk.ari import events, requests
+from asterisk.ari.call import ALIVE, TRANSITIONS, Action, Event, LegEnd, State, advance
+from asterisk.ari.events import AriEvent, Channel, parse_channel
+from asterisk.ari.naming import Naming
+from asterisk.ari.reconcile import STASIS
+from asterisk.ari.requests import HangupCause, Request
+from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError, CallEnded
+from asterisk.params import HANDOVER_VARIABLE, AriParams, CodecName
+
+GONE: Final = frozenset({404, 409})
+"""Statuses of a request for a channel that hung up, or that has left our application."""
+
+END_GRACE_SECONDS: Final = 0.5
+"""How long the event may take that explains why a request failed."""
+
+
+class Sender(Protocol):
+    """What a leg needs of the client."""
+
+    async def send(self, request: Request) -> object:
+        """Do one request; raises the errors of ``asterisk.errors``."""
+
+
+class Leg:
+    """A call of ours, from its arrival until everything of it is given back.
+
+    Attributes:
+        call_id: Our own id, 32 hexadecimal digits.
+        channel_id: Asterisk's id of the caller's channel.
+        number: The dialled number; empty when the trunk told none.
+        caller: The caller's number; empty when withheld.
+        caller_name: The caller's display name.
+        adopted: Found in our application, waiting, when we connected: a process before this one
+            died with the call. It may be answered already, and its start is unknown.
+        on_dtmf: Called with each key the caller presses and how long it was held, in ms.
+        ended: Resolves when the call is over, with who ended it and why; never raises.
+        state: Where the call is.
+        unlisted_events: Events that changed nothing; Asterisk's race, so a few are normal.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        arguments: Sequence[str],
+        *,
+        params: AriParams,
+        sender: Sender,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        adopted: bool = False,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.call_id = uuid4().hex
+        self.channel_id = channel.id
+        self.number = _number(channel, arguments)
+        self.caller = channel.caller_number
+        self.caller_name = channel.caller_name
+        self.adopted = adopted
+        self.on_dtmf: Callable[[str, int], None] | None = None
+        self.ended: asyncio.Future[LegEnd] = loop.create_future()
+        self.state = State.ANSWERED if channel.state == "Up" else State.RINGING
+        self.unlisted_events = 0
+        naming = Naming(params.app, params.instance)
+        self.external_id = naming.external(self.call_id)
+        self.bridge_id = naming.bridge(self.call_id)
+        self._params = params
+        self._sender = sender
+        self._spawn = spawn
+        self._media_entered: asyncio.Future[None] = loop.create_future()
+        self._media_opened_at: float | None = None
+        self._caller_dropped = False
+        self._releasing: asyncio.Task[None] | None = None
+
+    @property
+    def media_is_up(self) -> bool:
+        """Whether the external channel is in our application."""
+        return self._media_entered.done()
+
+    async def answer(self) -> None:
+        """Answer the caller; does nothing when the call is answered already.
+
+        Raises:
+            CallEnded: The caller has left.
+            AriDisconnected: Asterisk cannot be reached.
+            AriRefused: Asterisk will not answer the channel.
+        """
+        if Action.ANSWER_CALLER in self._move(Event.ANSWER):
+            await self._ask(requests.answer(self.channel_id))
+            self._move(Event.ANSWERED)
+        self._still_on()
+
+    async def prepare_media(self, host: str, port: int, codec: CodecName) -> tuple[str, int]:
+        """Open the external channel and the bridge; both are silent until :meth:`join`.
+
+        May run while the caller still rings, and beside :meth:`answer`.
+
+        Args:
+            host: Numeric address at which our RTP socket listens.
+            port: Its port.
+            codec: ``alaw`` or ``ulaw``.
+
+        Returns:
+            Address to which we send our RTP.
+
+        Raises:
+            CallEnded: The caller left meanwhile.
+            AriDisconnected: Asterisk cannot be reached, or the channel did not come up in time.
+            AriRefused: Asterisk will not open the channel or the bridge.
+        """
+        if self._media_opened_at is not None:
+            raise RuntimeError("prepare_media() may be called once per call")
+        if Action.OPEN_MEDIA not in self._move(Event.PREPARE_MEDIA):
+            self._still_on()
+            raise RuntimeError(f"prepare_media() in state {self.state}")
+        self._media_opened_at = asyncio.get_running_loop().time()
+        external = requests.external_media(
+            self.external_id,
+            app=self._params.app,
+            host=host,
+            port=port,
+            codec=codec,
+            limit_seconds=self._params.max_call_seconds,
+        )
+        answers = await asyncio.gather(
+            self._sender.send(external),
+            self._sender.send(requests.create_bridge(self.bridge_id)),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                self._still_on()
+                raise answer
+        await self._until_media_entered()
+        return await self._media_address(parse_channel(answers[0]))
+
+    async def join(self) -> None:
+        """Let caller and external channel hear each other.
+
+        Raises:
+            CallEnded: The caller or the external channel left meanwhile.
+            AriDisconnected: Asterisk cannot be reached.
+            AriRefused: Asterisk will not bridge them.
+        """
+        if not self.media_is_up or Action.BRIDGE not in self._move(Event.JOIN):
+            self._still_on()
+            raise RuntimeError(f"join() in state {self.state}: answer and prepare_media come first")
+        try:
+            await self._sender.send(
+                requests.add_channels(self.bridge_id, (self.channel_id, self.external_id))
+            )
+        except AriRefused:
+            await asyncio.wait({self.ended}, timeout=END_GRACE_SECONDS)
+            self._still_on()
+            raise
+        self._move(Event.JOINED)
+
+    async def open_media(self, host: str, port: int, codec: CodecName) -> tuple[str, int]:
+        """Do :meth:`prepare_media`, then :meth:`join`."""
+        address = await self.prepare_media(host, port, codec)
+        await self.join()
+        return address
+
+    async def hangup(self, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """End the call; an unanswered caller gets the SIP status of ``cause``.
+
+        Does nothing when the caller has left. Asterisk out of reach is logged, not raised: the
+        next comparison of channels cleans up.
+        """
+        end = LegEnd("us", int(cause), cause.name)
+        if Action.HANG_UP_CALLER in self._move(Event.HANG_UP, end):
+            await self._drop_caller(cause)
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Play digits to the caller.
+
+        Raises:
+            CallEnded: The caller has left.
+            AriDisconnected: Asterisk cannot be reached.
+            AriRefused: Asterisk will not play them.
+        """
+        self._still_on()
+        await self._ask(requests.send_dtmf(self.channel_id, digits))
+
+    async def continue_in_dialplan(
+        self,
+        context: str | None = None,
+        extension: str | None = None,
+        priority: int | None = None,
+    ) -> None:
+        """Give the caller back to the dialplan; the call is over for us then.
+
+        Without a place, the rendered dialplan goes on in the context ``voiceai-fallback``; a
+        dialplan of one's own goes on behind its ``Stasis()``, with ``VOICEAI_HANDOVER`` set.
+
+        Raises:
+            CallEnded: The caller has left.
+            AriDisconnected: Asterisk cannot be reached.
+            AriRefused: Asterisk will not move the channel.
+        """
+        if Action.CONTINUE_CALLER not in self._move(Event.HAND_OVER, LegEnd("handover")):
+            self._still_on()
+        try:
+            if context is None:
+                await self._ask(
+                    requests.set_variable(self.channel_id, HANDOVER_VARIABLE, "fallback")
+                )
+            await self._ask(
+                requests.continue_in_dialplan(self.channel_id, context, extension, priority)
+            )
+        except CallEnded:
+            raise
+        except BaseException:
+            self._move(Event.HANDOVER_FAILED)
+            raise
+
+    async def rtp_statistics(self) -> dict[str, Any]:
+        """Read Asterisk's view of the caller's audio: loss, jitter, round trip, MES.
+
+        Raises:
+            CallEnded: The caller has left.
+            AriDisconnected: Asterisk cannot be reached.
+            AriRefused: The channel carries no RTP.
+            AriProtocolError: The answer is not an object.
+        """
+        self._still_on()
+        try:
+            found = await self._sender.send(requests.rtp_statistics(self.channel_id))
+        except AriRefused:
+            self._still_on()
+            raise
+        if not isinstance(found, dict):
+            raise AriProtocolError("rtp_statistics is not an object")
+        return found
+
+    async def release(self) -> None:
+        """Give everything back: external channel, bridge, and the caller who is still there.
+
+        Idempotent. Goes on when the waiting task is cancelled; never raises because of Asterisk.
+        """
+        if self._releasing is None:
+            actions = self._move(Event.RELEASE, LegEnd("us"))
+            self._releasing = self._spawn(self._give_back(actions))
+        await asyncio.shield(self._releasing)
+
+    def receive(self, event: AriEvent) -> None:
+        """Take in an event of the caller's channel, the external channel or the bridge."""
+        match event:
+            case events.StasisStart(channel=channel) if channel.id == self.external_id:
+                if not self._media_entered.done():
+                    self._media_entered.set_result(None)
+            case events.ChannelStateChange(channel=channel) if channel.id == self.channel_id:
+                if channel.state == "Up":
+                    self._move(Event.ANSWERED)
+            case events.ChannelDtmfReceived(channel=channel) if channel.id == self.channel_id:
+                if Action.REPORT_DIGIT in self._move(Event.DIGIT_PRESSED):
+                    self._report_digit(event.digit, event.duration_ms)
+            case events.ChannelHangupRequest() | events.ChannelDestroyed() | events.StasisEnd():
+                self._channel_left(event)
+            case events.ChannelLeftBridge(channel=channel) if channel.id == self.external_id:
+                self.media_lost("it left the bridge")
+            case events.BridgeDestroyed():
+                self.media_lost("the bridge was destroyed")
+            case _:
+                pass
+
+    def caller_lost(self, end: LegEnd) -> None:
+        """Take note that the caller's channel is not there, or not ours, any more."""
+        self._move(Event.CALLER_LEFT, end)
+
+    def media_lost(self, text: str) -> None:
+        """Take note that the external channel or the bridge is of no use any more."""
+        opened_at = self._media_opened_at
+        lived = 0.0 if opened_at is None else asyncio.get_running_loop().time() - opened_at
+        timed_out = lived > self._params.max_call_seconds - 0.5
+        end = LegEnd("timeout", text="the limit of a call") if timed_out else None
+        self._move(Event.MEDIA_LOST, end or LegEnd("media", text=f"external channel: {text}"))
+
+    def asterisk_lost(self, text: str) -> None:
+        """Take note that Asterisk is gone, and the call with it."""
+        self._move(Event.ASTERISK_LOST, LegEnd("asterisk", text=text))
+
+    def _channel_left(
+        self, event: events.ChannelHangupRequest | events.ChannelDestroyed | events.StasisEnd
+    ) -> None:
+        cause = None if isinstance(event, events.StasisEnd) else event.cause
+        if event.channel.id == self.channel_id:
+            self.caller_lost(LegEnd("caller", cause, "hung up"))
+        elif event.channel.id == self.external_id:
+            self.media_lost("it ended")
+
+    def _move(self, event: Event, end: LegEnd | None = None) -> tuple[Action, ...]:
+        if (self.state, event) not in TRANSITIONS:
+            self.unlisted_events += 1
+        self.state, actions = advance(self.state, event)
+        if Action.REPORT_END in actions and not self.ended.done():
+            self.ended.set_result(end or LegEnd("us"))
+        return actions
+
+    def _still_on(self) -> None:
+        if self.state not in ALIVE:
+            raise CallEnded(self.ended.result())
+
+    def _report_digit(self, digit: str, duration_ms: int) -> None:
+        if self.on_dtmf:
+            asyncio.get_running_loop().call_soon(self.on_dtmf, digit, duration_ms)
+
+    async def _ask(self, request: Request) -> object:
+        """Do a request on the caller's channel; its absence ends the call."""
+        try:
+            return await self._sender.send(request)
+        except AriRefused as error:
+            if error.status not in GONE:
+                raise
+            self.caller_lost(LegEnd("caller", text=error.reason))
+            raise CallEnded(self.ended.result()) from error
+
+    async def _until_media_entered(self) -> None:
+        either: set[asyncio.Future[Any]] = {self._media_entered, self.ended}
+        await asyncio.wait(
+            either,
+            timeout=self._params.join_timeout,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        self._still_on()
+        if self._media_entered.done():
+            return
+        channel = parse_channel(await self._sender.send(requests.get_channel(self.external_id)))
+        if channel.application != STASIS:
+            raise AriDisconnected(
+                f"the external channel did not enter {self._params.app!r} within "
+                f"{self._params.join_timeout:g} s",
+                "Is another client registered for this application?",
+            )
+        if not self._media_entered.done():
+            self._media_entered.set_result(None)
+
+    async def _media_address(self, channel: Channel) -> tuple[str, int]:
+        host = await self._media_variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
+        port = await self._media_variable(channel, "UNICASTRTP_LOCAL_PORT")
+        if not port.isascii() or not port.isdigit():
+            raise AriProtocolError(f"UNICASTRTP_LOCAL_PORT is {port!r}, expected a number")
+        return host, int(port)
+
+    async def _media_variable(self, channel: Channel, name: str) -> str:
+        value: object = channel.variables.get(name)
+        if value is None:
+            answer = await self._sender.send(requests.get_variable(self.external_id, name))
+            value = answer.get("value") if isinstance(answer, dict) else None
+        if not isinstance(value, str):
+            raise AriProtocolError(f"{name} is not text")
+        return value
+
+    async def _drop_caller(self, cause: HangupCause) -> None:
+        if not self._caller_dropped:
+            self._caller_dropped = await self._discard(requests.hang_up(self.channel_id, cause))
+
+    async def _give_back(self, actions: Sequence[Action]) -> None:
+        async with asyncio.TaskGroup() as group:
+            if Action.HANG_UP_CALLER in actions:
+                group.create_task(self._drop_caller(HangupCause.NORMAL))
+            if Action.DELETE_MEDIA in actions and self._media_opened_at is not None:
+                group.create_task(self._discard(requests.hang_up(self.external_id)))
+                group.create_task(self._discard(requests.delete_bridge(self.bridge_id)))
+
+    async def _discard(self, request: Request) -> bool:
+        """Delete something; True when it is gone, whoever deleted it."""
+        try:
+            await self._sender.send(request)
+        except AriRefused as error:
+            if error.status in GONE:
+                return True
+            logger.bind(call_id=self.call_id, error=str(error)).warning("call.cleanup_refused")
+        except AsteriskError as error:
+            logger.bind(call_id=self.call_id, error=str(error)).warning("call.cleanup_deferred")
+        else:
+            return True
+        return False
+
+
+def _number(channel: Channel, arguments: Sequence[str]) -> str:
+    """The second argument of ``Stasis(app,inbound,NUMBER)``, else the dialplan's extension."""
+    if len(arguments) > 1 and arguments[1]:
+        return arguments[1]
+    return channel.extension if any(map(str.isdigit, channel.extension)) else ""

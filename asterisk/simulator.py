@@ -1,0 +1,328 @@
+"""An Asterisk to call without Asterisk: its REST interface on loopback, for demo, bench and tests.
+
+SHELL around :class:`asterisk.simulation.Simulation`. Knows no RTP: whoever wants sound opens a
+socket at the address that it returns from ``media_address``.
+"""
+
+import asyncio
+import base64
+from collections import deque
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from asterisk.params import AriParams
+from asterisk.simulation import ExternalMedia, Json, Refusal, SimulatedCall, Simulation
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUESTS_REMEMBERED: Final = 1000
+
+
+class _Listener:
+    """One event websocket and what is still to be sent on it."""
+
+    def __init__(self, app: str, websocket: web.WebSocketResponse) -> None:
+        self.app = app
+        self.websocket = websocket
+        self.queue: asyncio.Queue[Json] = asyncio.Queue()
+
+
+class AsteriskSimulator:
+    """Asterisk's REST interface on a loopback port. Use as an async context manager.
+
+    Args:
+        app: Application that the make-believe dialplan names in ``Stasis(...)``.
+        username: Account.
+        password: Its password.
+        external_start: Whether external channels enter the application before or after their
+            request is answered.
+        media_address: Called with each external channel; returns Asterisk's RTP address.
+
+    Attributes:
+        read_only: The account may only read.
+        ari_enabled: False answers everything with the web server's HTML 404.
+        requests: The latest ones, as ``"POST /channels/externalMedia"``.
+        missing_modules: Modules that do not run.
+        version: What ``asterisk/info`` says.
+        simulation: The channels and bridges.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: str = "voice-ai",
+        username: str = "voiceai",
+        password: str = "simulated",  # noqa: S107 - the password of a make-believe Asterisk
+        external_start: Literal["before", "after"] = "before",
+        media_address: Callable[[ExternalMedia], tuple[str, int]] | None = None,
+    ) -> None:
+        self.app = app
+        self.read_only = False
+        self.ari_enabled = True
+        self.requests: deque[str] = deque(maxlen=REQUESTS_REMEMBERED)
+        self.missing_modules: set[str] = set()
+        self.version = "22.10.1"
+        self.simulation = Simulation(
+            self._deliver, external_start=external_start, media_address=media_address
+        )
+        self._username = username
+        self._password = password
+        self._port = 0
+        self._listeners: list[_Listener] = []
+        self._newcomer = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Base address, as in ``ARI_URL``."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def params(self, **changes: Any) -> AriParams:
+        """Parameters with which a gateway reaches this Asterisk; ``changes`` win."""
+        return AriParams.model_validate(
+            {
+                "url": self.url,
+                "username": self._username,
+                "password": SecretStr(self._password),
+                "app": self.app,
+                **changes,
+            }
+        )
+
+    async def start(self) -> None:
+        """Listen; on the same port as before when it listened before."""
+        application = web.Application(middlewares=[self._gate])
+        application.router.add_routes(self._routes())
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening; channels stay until :meth:`restart`."""
+        await self.drop_websockets()
+        if self._runner:
+            await self._runner.cleanup()
+        self._runner = None
+
+    async def restart(self, *, seconds_down: float = 0.0) -> None:
+        """Die with all calls, and come back."""
+        await self.stop()
+        self.simulation.restart()
+        await asyncio.sleep(seconds_down)
+        await self.start()
+
+    async def drop_websockets(self) -> None:
+        """Cut all event connections; channels, bridges and the web server stay."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            await listener.websocket.close()
+
+    def new_call(self, number: str, caller: str = "", caller_name: str = "") -> SimulatedCall:
+        """Let somebody call a number."""
+        return self.simulation.new_call(
+            self.app, number, caller, caller_name, registered=self._registered(self.app)
+        )
+
+    def send_raw(self, text: str) -> None:
+        """Send any text as an event to all listeners, to see what they make of it."""
+        for listener in self._listeners:
+            listener.queue.put_nowait({"raw": text})
+
+    async def wait_registered(self) -> None:
+        """Wait until the application is registered."""
+        while not self._registered(self.app):
+            self._newcomer.clear()
+            await self._newcomer.wait()
+
+    def _registered(self, app: str) -> bool:
+        return any(listener.app == app for listener in self._listeners)
+
+    def _deliver(self, app: str, event: Json) -> None:
+        for listener in self._listeners:
+            if listener.app == app:
+                listener.queue.put_nowait(event | {"application": app})
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/ari/events", self._events),
+            web.get("/ari/asterisk/info", self._info),
+            web.get("/ari/asterisk/modules/{name}", self._module),
+            web.get("/ari/applications/{app}", self._application),
+            web.post("/ari/applications/{app}/subscription", self._application),
+            web.get("/ari/channels", self._list_channels),
+            web.post("/ari/channels/externalMedia", self._external_media),
+            web.get("/ari/channels/{id}", self._get_channel),
+            web.delete("/ari/channels/{id}", self._hang_up),
+            web.post("/ari/channels/{id}/answer", self._answer),
+            web.post("/ari/channels/{id}/dtmf", self._dtmf),
+            web.post("/ari/channels/{id}/continue", self._continue),
+            web.get("/ari/channels/{id}/variable", self._get_variable),
+            web.post("/ari/channels/{id}/variable", self._set_variable),
+            web.get("/ari/channels/{id}/rtp_statistics", self._rtp_statistics),
+            web.get("/ari/bridges", self._list_bridges),
+            web.post("/ari/bridges/{id}", self._create_bridge),
+            web.delete("/ari/bridges/{id}", self._delete_bridge),
+            web.post("/ari/bridges/{id}/addChannel", self._add_channels),
+        ]
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path.removeprefix('/ari')}")
+        if not self.ari_enabled:
+            return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
+        credentials = f"{self._username}:{self._password}".encode()
+        expected = f"Basic {base64.b64encode(credentials).decode()}"
+        if request.headers.get("Authorization") != expected:
+            return _message(401, "Authentication required")
+        if self.read_only and request.method != "GET":
+            return _message(403, "Write access denied")
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return _message(refusal.status, refusal.message)
+        except web.HTTPNotFound:
+            return _message(404, "Resource not found")
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        app = request.query["app"]
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        for listener in list(self._listeners):
+            if listener.app == app:  # it stays open, and silent
+                self._listeners.remove(listener)
+                listener.queue.put_nowait({"type": "ApplicationReplaced", "application": app})
+        listener = _Listener(app, websocket)
+        self._listeners.append(listener)
+        self._newcomer.set()
+        self.simulation.applications.add(app)
+        try:
+            async with asyncio.TaskGroup() as group:
+                writing = group.create_task(_write(listener))
+                async for _ in websocket:
+                    pass
+                writing.cancel()
+        finally:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+        return websocket
+
+    async def _info(self, _: web.Request) -> web.Response:
+        started_at = f"2026-11-22T20:26:{self.simulation.boots:02}.088+0000"
+        return web.json_response(
+            {"system": {"version": self.version}, "status": {"startup_time": started_at}}
+        )
+
+    async def _module(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name.removesuffix(".so") in self.missing_modules:
+            raise Refusal(404, "Module could not be found in running modules")
+        return web.json_response({"name": name, "status": "Running"})
+
+    async def _application(self, request: web.Request) -> web.Response:
+        app = request.match_info["app"]
+        if app not in self.simulation.applications:
+            raise Refusal(404, "Application not found")
+        inside = [c.id for c in self.simulation.channels.values() if c.application == app]
+        return web.json_response({"name": app, "channel_ids": inside, "bridge_ids": []})
+
+    async def _list_channels(self, _: web.Request) -> web.Response:
+        return web.json_response([c.json() for c in self.simulation.channels.values()])
+
+    async def _get_channel(self, request: web.Request) -> web.Response:
+        return web.json_response(self.simulation.channel(request.match_info["id"]).json())
+
+    async def _external_media(self, request: web.Request) -> web.Response:
+        body = await request.json() if request.can_read_body else {}
+        return web.json_response(
+            self.simulation.external_media(
+                request.query,
+                body.get("variables", {}),
+                registered=self._registered(request.query.get("app", "")),
+            )
+        )
+
+    async def _hang_up(self, request: web.Request) -> web.Response:
+        cause = int(request.query.get("reason_code", "16"))
+        self.simulation.hang_up(request.match_info["id"], cause)
+        return web.Response(status=204)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.simulation.answer(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _dtmf(self, request: web.Request) -> web.Response:
+        channel = self.simulation.in_stasis(request.match_info["id"])
+        if call := self.simulation.calls.get(channel.id):
+            call.digits_heard += request.query.get("dtmf", "")
+        return web.Response(status=204)
+
+    async def _continue(self, request: web.Request) -> web.Response:
+        self.simulation.continue_in_dialplan(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _get_variable(self, request: web.Request) -> web.Response:
+        variables = self.simulation.channel(request.match_info["id"]).variables
+        name = request.query["variable"]
+        if name not in variables:
+            raise Refusal(404, "Provided variable was not found")
+        return web.json_response({"value": variables[name]})
+
+    async def _set_variable(self, request: web.Request) -> web.Response:
+        channel = self.simulation.channel(request.match_info["id"])
+        channel.variables[request.query["variable"]] = request.query.get("value", "")
+        return web.Response(status=204)
+
+    async def _rtp_statistics(self, request: web.Request) -> web.Response:
+        channel = self.simulation.channel(request.match_info["id"])
+        if channel.id in self.simulation.media:
+            raise Refusal(404, "RTP info not found")
+        return web.json_response({"rxcount": 0, "rxploss": 0, "rxjitter": 0.0, "rtt": 0.0})
+
+    async def _list_bridges(self, _: web.Request) -> web.Response:
+        bridges = [self.simulation.bridge_json(name) for name in self.simulation.bridges]
+        return web.json_response(bridges)
+
+    async def _create_bridge(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        self.simulation.bridges.setdefault(name, [])
+        return web.json_response(self.simulation.bridge_json(name))
+
+    async def _delete_bridge(self, request: web.Request) -> web.Response:
+        self.simulation.delete_bridge(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _add_channels(self, request: web.Request) -> web.Response:
+        channels = request.query["channel"].split(",")
+        self.simulation.add_channels(request.match_info["id"], channels)
+        return web.Response(status=204)
+
+
+async def _write(listener: _Listener) -> None:
+    while True:
+        event = await listener.queue.get()
+        if "raw" in event:
+            await listener.websocket.send_str(event["raw"])
+        else:
+            await listener.websocket.send_json(event)
+
+
+def _message(status: int, text: str) -> web.Response:
+    return web.json_response({"message": text}, status=status)
