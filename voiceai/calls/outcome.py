@@ -10,6 +10,7 @@ class EndReason(enum.StrEnum):
 
     CALLER_HUNG_UP = "caller_hung_up"
     ASSISTANT_HUNG_UP = "assistant_hung_up"
+    TRANSFERRED = "transferred"
     TIME_LIMIT = "time_limit"
     UNKNOWN_NUMBER = "unknown_number"
     PIPELINE_INVALID = "pipeline_invalid"
@@ -21,7 +22,7 @@ class EndReason(enum.StrEnum):
     ERROR = "error"
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # an outcome, not an error
     """A call that is turned away.
 
     Args:

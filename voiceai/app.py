@@ -1,0 +1,158 @@
+"""The composition root: opens everything in order, takes calls, closes everything in reverse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from loguru import logger
+
+from asterisk.gateway import Gateway
+from asterisk.params import AriParams
+from pipelines.params import ModelParams, Secrets
+from pipelines.resources import Resources
+from pipelines.warm import warm
+from transports.audio.g711 import Codec
+from transports.engine import MediaEngine
+from transports.params import RtpParams
+from transports.vad import SileroModel
+from voiceai.calls.session import CallServices
+from voiceai.calls.supervisor import CallSupervisor
+from voiceai.errors import SettingsError, StoreUnavailable
+from voiceai.http.api import HttpApi
+from voiceai.settings import Settings
+from voiceai.store.repository import Store
+
+PORTS_PER_CALL = 2
+DEFAULT_CALLS = 100
+"""Calls at once when VOICEAI_MAX_CALLS is unset."""
+CALL_MARGIN_SECONDS = 60
+"""How much longer than its longest call Asterisk lets an external channel live."""
+LONGEST_CALL_SECONDS = 14_400
+
+
+def rtp_params(settings: Settings) -> RtpParams:
+    """Return what the media engine needs of the settings."""
+    return RtpParams(
+        host=settings.rtp_host,
+        bind=settings.rtp_bind,
+        port_min=settings.rtp_port,
+        port_max=settings.rtp_port_max,
+        codec=Codec(settings.rtp_codec),
+    )
+
+
+def ari_params(settings: Settings) -> AriParams:
+    """Return what the gateway needs of the settings.
+
+    Raises:
+        SettingsError: The ARI account is missing.
+    """
+    if not settings.ari_username or settings.ari_password is None:
+        raise SettingsError(
+            "ARI_USERNAME and ARI_PASSWORD are needed to reach Asterisk. "
+            "Example: ARI_USERNAME=voiceai ARI_PASSWORD=the-password-in-ari.conf; "
+            "python -m voiceai asterisk render writes an ari.conf to go with them"
+        )
+    return AriParams(
+        url=settings.ari_url,
+        username=settings.ari_username,
+        password=settings.ari_password,
+        app=settings.ari_app,
+        max_call_seconds=LONGEST_CALL_SECONDS + CALL_MARGIN_SECONDS,
+    )
+
+
+def make_resources(settings: Settings) -> Resources:
+    """Return what all conversations share."""
+    secrets = Secrets(
+        azure_speech_key=settings.azure_speech_key,
+        azure_speech_region=settings.azure_speech_region,
+        azure_speech_endpoint=settings.azure_speech_endpoint,
+        mistral_api_key=settings.mistral_api_key,
+        mistral_base_url=settings.mistral_base_url,
+    )
+    models = ModelParams(cache_dir=settings.voiceai_data_dir / "models")
+    return Resources(secrets, models)
+
+
+class App:
+    """A running voiceai. Open it, then :meth:`run` until cancelled.
+
+    Attributes:
+        store: Who answers, and what was said.
+        supervisor: The calls.
+        gateway: The connection to Asterisk.
+        engine: The media.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.store = Store(settings, owner=True)
+        self.engine = MediaEngine(rtp_params(settings))
+        self.resources = make_resources(settings)
+        self.supervisor = CallSupervisor(
+            CallServices(self.engine, self.resources, SileroModel()),
+            self.store.assistant_for,
+            self.store,
+            limit=settings.voiceai_max_calls or self._call_limit(),
+        )
+        self.gateway = Gateway(ari_params(settings), on_call=self.supervisor.take)
+        self.http = HttpApi(settings, self.store, readiness=self.problems)
+        self.ready = asyncio.Event()
+        self._warm = False
+
+    def problems(self) -> list[str]:
+        """Why no call can be taken now; empty when all is well."""
+        problems = self.store.problems()
+        if not self._warm:
+            problems.append("the models are being loaded")
+        elif self.gateway.status.state != "connected":
+            status = self.gateway.status
+            problems.append(status.reason or f"Asterisk: {status.state}")
+        return problems
+
+    async def run(self) -> None:
+        """Serve until cancelled; then hang up, write the records and close everything."""
+        async with self._opened(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.store.run(), name="store")
+            await self._load()
+            gateway = tasks.create_task(self.gateway.run(), name="gateway")
+            tasks.create_task(self._announce(), name="announce")
+            try:
+                await asyncio.shield(gateway)
+            finally:
+                await self.gateway.close()
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """Open what has a life of its own; the database is closed last, for the last records."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            stack.callback(self.resources.close)
+            await self.engine.start()
+            stack.push_async_callback(self.engine.close)
+            await self.http.start()
+            stack.push_async_callback(self.http.close)
+            yield
+
+    async def _load(self) -> None:
+        """Load the models of every assistant, so that no call waits for one."""
+        specs = []
+        with contextlib.suppress(StoreUnavailable):
+            await self._until_connected()
+            specs = [entry.spec for entry in await self.store.assistants() if entry.spec]
+        await warm(self.resources, specs)
+        self._warm = True
+
+    async def _until_connected(self) -> None:
+        while self.store.problems():
+            await asyncio.sleep(0.05)
+
+    async def _announce(self) -> None:
+        await self.gateway.wait_ready()
+        self.ready.set()
+        logger.info("voiceai.ready")
+
+    def _call_limit(self) -> int:
+        ports = self._settings.rtp_port_max - self._settings.rtp_port
+        return min(DEFAULT_CALLS, ports // PORTS_PER_CALL)

@@ -1,0 +1,208 @@
+"""One call: its leg, its media and its conversation, from the first ring to the last packet."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from loguru import logger
+from pipecat.workers.runner import WorkerRunner
+
+from asterisk.ari.call import LegEnd
+from asterisk.ari.requests import HangupCause
+from asterisk.leg import Leg
+from pipelines.builder import Conversation, build
+from pipelines.errors import ServiceUnavailable, SpecError
+from pipelines.resources import Resources
+from transports.audio.endpointing import EndpointingParams
+from transports.engine import MediaEngine, MediaStream
+from transports.errors import PortsExhausted
+from transports.pipecat_transport import RtpTransport
+from transports.vad import SileroModel, VoiceDetector
+from voiceai.calls.control import LegControl
+from voiceai.calls.journal import CallJournal
+from voiceai.calls.outcome import EndReason, Refusal
+from voiceai.store.repository import Assistant
+from voiceai.telemetry.turn_observer import TurnObserver
+
+PIPELINE_STOP_SECONDS = 5.0
+"""How long a cancelled pipeline may take; its call's channels are gone by then."""
+LAST_WORDS_SECONDS = 2.0
+"""How long queued audio may take to play before the assistant hangs up: 60 ms are usual."""
+FAR_BUFFER_SECONDS = 0.2
+"""Between the last packet and the hang-up: what a phone's jitter buffer still holds."""
+DIGITS_LIMIT = 64
+"""Digits of the caller that may wait for the pipeline; more are dropped."""
+
+ENDINGS = {
+    "caller": EndReason.CALLER_HUNG_UP,
+    "us": EndReason.SHUTDOWN,
+    "handover": EndReason.TRANSFERRED,
+    "media": EndReason.MEDIA_FAILED,
+    "timeout": EndReason.TIME_LIMIT,
+    "asterisk": EndReason.ASTERISK_LOST,
+}
+"""Who ended the leg, when it was not the conversation -> what the record says."""
+
+
+def _refused(talk: "asyncio.Future[EndReason]") -> bool:
+    return talk.done() and not talk.cancelled() and isinstance(talk.exception(), Refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """What all calls of the process share."""
+
+    engine: MediaEngine
+    resources: Resources
+    vad_model: SileroModel
+
+
+class CallSession:
+    """Run one call.
+
+    Args:
+        leg: The caller's leg; released here, but for a refusal.
+        assistant: Who answers.
+        services: What all calls share.
+        journal: Where the call is written down as it goes.
+    """
+
+    def __init__(
+        self, leg: Leg, assistant: Assistant, services: CallServices, journal: CallJournal
+    ) -> None:
+        self._leg = leg
+        self._assistant = assistant
+        self._spec = assistant.spec
+        self._services = services
+        self._journal = journal
+        self._control = LegControl(leg)
+        self._digits: asyncio.Queue[str] = asyncio.Queue(DIGITS_LIMIT)
+
+    async def run(self) -> EndReason:
+        """Talk until somebody hangs up; on every path port, channels and pipeline are freed.
+
+        The channels go before the pipeline has wound down: turn detection can hold a
+        cancellation up for 100 ms, and an open channel is a caller in silence.
+
+        Raises:
+            Refusal: The call cannot be served and was not answered.
+        """
+        try:
+            stream = await self._services.engine.open_stream()
+        except PortsExhausted as error:
+            raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, str(error)) from error
+        with contextlib.closing(stream):
+            talk = asyncio.ensure_future(self._talk(stream))
+            try:
+                await asyncio.wait({talk, self._leg.ended}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not _refused(talk):  # who catches the refusal tells the caller's network why
+                    await self._leg.release()
+                talk.cancel()
+                await asyncio.wait({talk})
+        return self._end_reason(talk)
+
+    def _end_reason(self, talk: "asyncio.Future[EndReason]") -> EndReason:
+        end: LegEnd | None = self._leg.ended.result() if self._leg.ended.done() else None
+        if talk.cancelled():
+            return ENDINGS[end.who] if end else EndReason.SHUTDOWN
+        if end and end.who != "us" and talk.exception() and not _refused(talk):
+            return ENDINGS[end.who]  # Asterisk's refusals after a hang-up are no news
+        return talk.result()
+
+    async def _talk(self, stream: MediaStream) -> EndReason:
+        stream.hold()
+        address = asyncio.ensure_future(
+            self._leg.prepare_media(stream.host, stream.port, stream.codec.value)
+        )
+        try:
+            async with self._conversation(stream) as (conversation, running):
+                stream.connect(await address)
+                await self._leg.answer()
+                await self._leg.join()
+                self._journal.answered(self._assistant)
+                stream.release()
+                await conversation.greet()
+                return await self._until_over(stream, conversation, running)
+        finally:
+            address.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _conversation(
+        self, stream: MediaStream
+    ) -> AsyncIterator[tuple[Conversation, "asyncio.Future[None]"]]:
+        """Build and start the pipeline; leaving cancels what is left of it, without draining."""
+        vad = self._spec.turn.vad
+        params = EndpointingParams(
+            start_seconds=vad.start_ms / 1000,
+            stop_seconds=vad.stop_ms / 1000,
+            confidence=vad.confidence,
+        )
+        detector = VoiceDetector(self._services.vad_model, params)
+        transport = RtpTransport(stream, detector, self._control, call_id=self._leg.call_id)
+        try:
+            conversation = build(
+                self._spec,
+                transport=transport,
+                resources=self._services.resources,
+                control=self._control,
+                listener=self._journal,
+                call_id=self._leg.call_id,
+                observers=[TurnObserver(self._journal.clock, transport.marks)],
+            )
+        except SpecError as error:
+            raise Refusal(
+                EndReason.PIPELINE_INVALID, HangupCause.FAILURE, str(error)
+            ) from error
+        except ServiceUnavailable as error:
+            raise Refusal(
+                EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, str(error)
+            ) from error
+        self._journal.listen(stream, transport.marks)
+        runner = WorkerRunner(handle_sigint=False)
+        await runner.add_workers(conversation.worker)
+        running = asyncio.ensure_future(runner.run())
+        try:
+            yield conversation, running
+        finally:
+            await runner.cancel()
+            done, _ = await asyncio.wait({running}, timeout=PIPELINE_STOP_SECONDS)
+            if not done:
+                running.cancel()
+                logger.error("call.pipeline_stuck")
+
+    async def _until_over(
+        self, stream: MediaStream, conversation: Conversation, running: "asyncio.Future[None]"
+    ) -> EndReason:
+        """Wait for the conversation's own end, then let its last word be heard."""
+        self._leg.on_dtmf = self._on_digit
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stream.on_failed = lambda _: failed.done() or failed.set_result(None)
+        digits = asyncio.ensure_future(self._forward_digits(conversation))
+        try:
+            async with asyncio.timeout(self._spec.limits.call_seconds):
+                await asyncio.wait({running, failed}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            return EndReason.TIME_LIMIT
+        finally:
+            digits.cancel()
+        if failed.done():
+            return EndReason.MEDIA_FAILED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await stream.drained()
+        await asyncio.sleep(FAR_BUFFER_SECONDS)
+        if self._control.handed_to is not None:
+            await self._leg.continue_in_dialplan(extension=self._control.handed_to)
+        else:
+            await self._leg.hangup()
+        return self._control.ending
+
+    def _on_digit(self, digit: str, _duration_ms: int) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._digits.put_nowait(digit)
+
+    async def _forward_digits(self, conversation: Conversation) -> None:
+        while True:
+            await conversation.press(await self._digits.get())

@@ -1,0 +1,112 @@
+"""All calls of the process: admit, run, and survive whatever goes wrong in one of them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from asterisk.ari.requests import HangupCause
+from asterisk.errors import AsteriskError
+from asterisk.leg import Leg
+from pipelines.errors import PipelineError
+from voiceai.calls.events import CallEvent, Watcher
+from voiceai.calls.journal import CallJournal, CallWriter
+from voiceai.calls.outcome import EndReason, Refusal
+from voiceai.calls.session import CallServices, CallSession
+from voiceai.errors import StoreUnavailable
+from voiceai.store.records import CallRecord
+from voiceai.store.repository import Assistant
+
+FindAssistant = Callable[[str], Awaitable[Assistant | None]]
+
+
+class CallSupervisor:
+    """Take every call that the gateway brings.
+
+    Args:
+        services: What all calls share.
+        find_assistant: Dialled number -> who answers, None if nobody does.
+        writer: Where records go.
+        limit: Calls at once; one more is refused with 503.
+    """
+
+    def __init__(
+        self,
+        services: CallServices,
+        find_assistant: FindAssistant,
+        writer: CallWriter,
+        *,
+        limit: int,
+    ) -> None:
+        self._services = services
+        self._find_assistant = find_assistant
+        self._writer = writer
+        self._limit = limit
+        self._watchers: list[Watcher] = []
+        self.calls: dict[str, Leg] = {}
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell ``watcher`` of everything that happens in calls from now on."""
+        self._watchers.append(watcher)
+
+    async def take(self, leg: Leg) -> None:
+        """Run one call to its end. A failure ends this call only."""
+        with logger.contextualize(call_id=leg.call_id):
+            record = CallRecord(
+                id=leg.call_id,
+                number=leg.number,
+                started_at=datetime.now(UTC),
+                caller=leg.caller,
+                caller_name=leg.caller_name or None,
+            )
+            journal = CallJournal(record, self._writer, self._tell)
+            self.calls[leg.call_id] = leg
+            reason = EndReason.ERROR
+            try:
+                reason = await self._serve(leg, journal)
+            except Refusal as refusal:
+                reason = refusal.reason
+                logger.bind(reason=str(reason)).warning("call.refused: {}", refusal)
+                await self._refuse(leg, refusal.cause)
+            except AsteriskError as error:
+                logger.warning("call.asterisk: {}", error)
+            except Exception:  # noqa: BLE001 - one of two places: a bug ends one call, not all
+                logger.exception("call.failed")
+            finally:
+                del self.calls[leg.call_id]
+                await leg.release()
+                journal.ended(reason)
+
+    async def _serve(self, leg: Leg, journal: CallJournal) -> EndReason:
+        if len(self.calls) > self._limit:
+            why = f"{self._limit} calls are already up (VOICEAI_MAX_CALLS)"
+            raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, why)
+        assistant = await self._assistant(leg.number)
+        return await CallSession(leg, assistant, self._services, journal).run()
+
+    async def _assistant(self, number: str) -> Assistant:
+        try:
+            assistant = await self._find_assistant(number)
+        except PipelineError as error:
+            why = f"the assistant of {number} is invalid: {error}"
+            raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, why) from error
+        except StoreUnavailable as error:
+            why = f"the database is away: {error}"
+            raise Refusal(EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, why) from error
+        if assistant is None:
+            why = (
+                f"no assistant answers {number}; "
+                f"give it one with: voiceai assistants assign {number} NAME"
+            )
+            raise Refusal(EndReason.UNKNOWN_NUMBER, HangupCause.NOT_FOUND, why)
+        return assistant
+
+    async def _refuse(self, leg: Leg, cause: HangupCause) -> None:
+        try:
+            await leg.hangup(cause)
+        except AsteriskError as error:
+            logger.debug("call.gone_before_refusal: {}", error)
+
+    def _tell(self, event: CallEvent) -> None:
+        for watcher in self._watchers:
+            watcher(event)
