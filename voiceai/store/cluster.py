@@ -136,6 +136,8 @@ class Cluster:
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 if not self._is_ours(found.pid):
+                    with contextlib.suppress(OSError):
+                        found.socket_folder.rmdir()
                     return
                 time.sleep(0.01)
 

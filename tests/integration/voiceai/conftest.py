@@ -1,4 +1,4 @@
-"""A real embedded PostgreSQL in a folder of its own, shared by a module."""
+"""A real embedded PostgreSQL in a folder of its own."""
 
 import shutil
 import tempfile
@@ -8,45 +8,48 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from voiceai.settings import Settings
-from voiceai.store.embedded import Address, EmbeddedPostgres
+from tests.support.database import connect, settings_for
+from voiceai.store.embedded import EmbeddedPostgres
 from voiceai.store.repository import Store
 
 
-def settings_for(data_dir: Path, **values: object) -> Settings:
-    """Settings of this test alone: nothing of the environment's database is used."""
-    return Settings(_env_file=None, voiceai_data_dir=data_dir, **values)
-
-
-async def connect(address: Address, **changes: object) -> asyncpg.Connection:
-    """Log in as the store does."""
-    fields = ("host", "port", "user", "password", "database")
-    arguments = {name: getattr(address, name) for name in fields}
-    return await asyncpg.connect(**{**arguments, **changes})
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment's database nor a ``.env`` of the folder counts."""
+    for name in ("DATABASE_URL", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """A folder below a closed one, as ``mktemp -d`` and a home of root's are."""
+    """A folder below one that is closed to others, as ``mktemp -d`` makes them."""
     closed = Path(tempfile.mkdtemp())
     yield closed / "data"
     shutil.rmtree(closed)
 
 
 @pytest.fixture
-async def store(data_dir: Path) -> AsyncIterator[Store]:
-    """A store of an owner on a new embedded database."""
-    found = Store(settings_for(data_dir), owner=True)
-    await found.open()
+async def server(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """The embedded server, running."""
+    found = EmbeddedPostgres(data_dir)
+    await found.open(owner=True)
     yield found
     await found.close()
 
 
 @pytest.fixture
-async def database(data_dir: Path) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the test's own to the embedded database of ``data_dir``."""
-    server = EmbeddedPostgres(data_dir)
+async def database(data_dir: Path, server: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own."""
     connection = await connect(await server.open(owner=True))
     yield connection
     await connection.close()
-    await server.close()
+
+
+@pytest.fixture
+async def store(data_dir: Path, server: EmbeddedPostgres) -> AsyncIterator[Store]:
+    """A store as ``serve`` has it, connected."""
+    found = Store(settings_for(data_dir), owner=True)
+    await found.open()
+    yield found
+    await found.close()
