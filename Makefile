@@ -24,7 +24,7 @@ test: lint ## everything that CI runs
 lint: install
 	@echo "lint: ruff format"; $(bin)/ruff format --quiet --check . || { echo "mend it with: make format"; exit 1; }
 	@echo "lint: ruff check"; $(bin)/ruff check --quiet .
-	@echo "lint: mypy"; $(bin)/mypy --no-error-summary --explicit-package-bases $(code)
+	@echo "lint: mypy"; $(bin)/mypy --no-error-summary $(code)
 	@echo "lint: import contracts"; $(bin)/lint-imports > var/lint-imports.log || { cat var/lint-imports.log; exit 1; }
 
 format: install ## let ruff format, and mend what it can
