@@ -1,0 +1,58 @@
+"""Two Asterisks and a telephone: provider on 127.0.0.2, PBX on 127.0.0.3, callers on 127.0.0.4.
+
+Where no Asterisk 22 can be had the tests of this folder skip and say why; with CI=true that fails.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from asterisk.runtime import AsteriskUnavailable, Installation, ensure_asterisk
+from tests.support.cache import cache_folder
+from tests.support.pbx import Pbx
+from tests.support.provider import Provider
+from voiceai.bench.sip_caller import SipCaller
+
+CALLER_HOST = "127.0.0.4"
+
+
+@pytest.fixture(scope="session")
+def installation() -> Installation:
+    """An Asterisk 22, fetched the first time."""
+    try:
+        return ensure_asterisk(cache_folder())
+    except AsteriskUnavailable as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def provider(
+    installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Provider]:
+    """The telephone company; one for all tests, so leave it as it was."""
+    provider = Provider(installation, tmp_path_factory.mktemp("provider"))
+    with provider.process:
+        provider.start()
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def pbx(
+    installation: Installation, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pbx]:
+    """The PBX, registered with the provider; one for all tests, so leave it as it was."""
+    pbx = Pbx(installation, tmp_path_factory.mktemp("pbx"), trunk=provider.trunk())
+    with pbx.process:
+        pbx.start()
+        pbx.wait_registered()
+        yield pbx
+
+
+@pytest.fixture
+async def caller() -> AsyncIterator[SipCaller]:
+    """A telephone somewhere in the world; what it left open is hung up."""
+    async with SipCaller(CALLER_HOST) as caller:
+        yield caller
