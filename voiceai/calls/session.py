@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from loguru import logger
 from pipecat.workers.runner import WorkerRunner
@@ -95,7 +96,8 @@ class CallSession:
         with contextlib.closing(stream):
             talk = asyncio.ensure_future(self._talk(stream))
             try:
-                await asyncio.wait({talk, self._leg.ended}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {talk, self._leg.ended}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not _refused(talk):  # who catches the refusal tells the caller's network why
                     await self._leg.release()
@@ -177,17 +179,20 @@ class CallSession:
     ) -> EndReason:
         """Wait for the conversation's own end, then let its last word be heard."""
         self._leg.on_dtmf = self._on_digit
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        stream.on_failed = lambda _: failed.done() or failed.set_result(None)
+        failed = asyncio.Event()
+        stream.on_failed = lambda _: failed.set()
+        failing = asyncio.ensure_future(failed.wait())
         digits = asyncio.ensure_future(self._forward_digits(conversation))
         try:
             async with asyncio.timeout(self._spec.limits.call_seconds):
-                await asyncio.wait({running, failed}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {running, failing}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             return EndReason.TIME_LIMIT
         finally:
             digits.cancel()
-        if failed.done():
+            failing.cancel()
+        if failed.is_set():
             return EndReason.MEDIA_FAILED
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
