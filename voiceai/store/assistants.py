@@ -12,7 +12,7 @@ from pipelines.spec import PipelineSpec
 from voiceai.errors import ImportRefused, SchemaMismatch, UnknownAssistant
 from voiceai.store.database import Connection
 from voiceai.store.mapping import ASSISTANT_COLUMNS, EXAMPLE, REQUIRED, TableNames, quote
-from voiceai.store.numbers import SQL_NORMAL, SQL_TAIL, normalise_number, written_forms
+from voiceai.store.numbers import SQL_MAY_MATCH, SQL_NORMAL, normalise_number, written_forms
 from voiceai.store.rows import Imported
 
 COLUMNS = """
@@ -121,7 +121,7 @@ class UserTables:
                  WHERE {exact} = ANY ($1::text[]) AND p.{link} IS NOT NULL LIMIT 1)
                 UNION ALL
                 (SELECT p.{link}, {phone} FROM {self._phone} p
-                 WHERE {SQL_TAIL.format(phone)} = right($2, 6)
+                 WHERE {SQL_MAY_MATCH.format(phone, "$2")}
                    AND {SQL_NORMAL.format(phone)} = $2 AND p.{link} IS NOT NULL LIMIT 1)
                 LIMIT 1
             ) hit

@@ -11,8 +11,11 @@ SQL_NORMAL = (
 )
 """The same in PostgreSQL; ``{0}`` is a text expression."""
 
-SQL_TAIL = "right(translate({0}, E' -()/.+\\t\\u00a0\\u202f', ''), 6)"
-"""The last six digits, much cheaper: rows that differ here need no regular expression."""
+SQL_MAY_MATCH = (
+    "right(rtrim({0}), 1) = right({1}, 1)"
+    " AND right(translate({0}, E' -()/.+\\t\\u00a0\\u202f', ''), 6) = right({1}, 6)"
+)
+"""The last digit, then the last six: most rows need no regular expression."""
 
 
 def normalise_number(number: str) -> str:

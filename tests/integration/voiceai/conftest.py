@@ -1,5 +1,6 @@
-"""A real embedded PostgreSQL in a folder of its own."""
+"""A real embedded PostgreSQL, shared where a test leaves it running."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -9,8 +10,14 @@ import asyncpg
 import pytest
 
 from tests.support.database import connect, settings_for
-from voiceai.store.embedded import EmbeddedPostgres
+from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.repository import Store
+
+EMPTY = """
+    DROP SCHEMA IF EXISTS voiceai, crm CASCADE;
+    DROP SCHEMA public CASCADE;
+    CREATE SCHEMA public;
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -29,27 +36,46 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(closed)
 
 
-@pytest.fixture
-async def server(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """The embedded server, running."""
-    found = EmbeddedPostgres(data_dir)
-    await found.open(owner=True)
-    yield found
-    await found.close()
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[tuple[Path, EmbeddedPostgres, Address]]:
+    """One server for all tests that do not stop it."""
+    folder = Path(tempfile.mkdtemp())
+    server = EmbeddedPostgres(folder)
+    address = asyncio.run(server.open(owner=True))
+    yield folder, server, address
+    asyncio.run(server.close())
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
-async def database(data_dir: Path, server: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the test's own."""
-    connection = await connect(await server.open(owner=True))
+async def database(
+    shared_server: tuple[Path, EmbeddedPostgres, Address],
+) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own to the shared server, whose database is empty."""
+    folder, _, address = shared_server
+    connection = await connect(address)
+    await connection.execute(EMPTY)
+    shutil.rmtree(folder / "history", ignore_errors=True)
     yield connection
     await connection.close()
 
 
 @pytest.fixture
-async def store(data_dir: Path, server: EmbeddedPostgres) -> AsyncIterator[Store]:
-    """A store as ``serve`` has it, connected."""
-    found = Store(settings_for(data_dir), owner=True)
+def shared_dir(shared_server: tuple[Path, EmbeddedPostgres, Address]) -> Path:
+    """The data folder of the shared server."""
+    return shared_server[0]
+
+
+@pytest.fixture
+def address(shared_server: tuple[Path, EmbeddedPostgres, Address]) -> Address:
+    """How to log in to the shared server."""
+    return shared_server[2]
+
+
+@pytest.fixture
+async def store(database: asyncpg.Connection, shared_dir: Path) -> AsyncIterator[Store]:
+    """A store as ``serve`` has it, connected to a new database of the shared server."""
+    found = Store(settings_for(shared_dir), owner=True)
     await found.open()
     yield found
     await found.close()

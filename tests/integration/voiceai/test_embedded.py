@@ -96,8 +96,8 @@ async def test_asks_for_the_password_from_the_first_start(data_dir: Path) -> Non
         await server.close()
 
 
-async def test_opens_no_port(data_dir: Path, server: EmbeddedPostgres) -> None:
-    connections = psutil.Process(postmaster(data_dir)).net_connections(kind="inet")
+async def test_opens_no_port(shared_dir: Path) -> None:
+    connections = psutil.Process(postmaster(shared_dir)).net_connections(kind="inet")
 
     assert [found for found in connections if found.status == psutil.CONN_LISTEN] == []
 
@@ -106,8 +106,8 @@ async def test_does_not_log_in_as_a_superuser(database: asyncpg.Connection) -> N
     assert await database.fetchval("SELECT current_setting('is_superuser')") == "off"
 
 
-async def test_does_not_run_as_root(data_dir: Path, server: EmbeddedPostgres) -> None:
-    assert psutil.Process(postmaster(data_dir)).uids().effective != 0
+async def test_does_not_run_as_root(shared_dir: Path) -> None:
+    assert psutil.Process(postmaster(shared_dir)).uids().effective != 0
 
 
 async def test_adopts_the_server_that_a_killed_owner_left(data_dir: Path) -> None:
