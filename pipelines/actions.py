@@ -1,7 +1,7 @@
 """What is done to the call in the order in which it was said: hang up, transfer, digits.
 
-A tool asks for an action while the answer is still being made. The action travels behind
-that answer through speech synthesis and output, and is carried out when it comes out there.
+A language model pushes an action while its answer is still being made. The action travels
+behind that answer through speech synthesis and output, and is carried out when it comes out.
 Neither an interruption nor the end of the pipeline drops it: what was announced is done.
 """
 
@@ -37,7 +37,10 @@ class CallActionFrame(ControlFrame):
 
 
 class ActionGate(FrameProcessor):
-    """Stands behind the language model: holds an action until the answer around it is complete."""
+    """Stands behind the language model: holds an action until the answer around it is complete.
+
+    Within an answer the last sentence may still be without its end, and would be overtaken.
+    """
 
     def __init__(self, listener: ConversationListener) -> None:
         super().__init__()
@@ -45,19 +48,15 @@ class ActionGate(FrameProcessor):
         self._answering = False
         self._held: list[CallActionFrame] = []
 
-    async def request(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """Do this once the answer that is being made, if any, has been spoken."""
-        self._listener.tool_called(tool, arguments)
-        frame = CallActionFrame(tool=tool, arguments=arguments)
-        if self._answering:
-            self._held.append(frame)
-        else:
-            await self.push_frame(frame)
-
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass everything on; after the end of an answer, what was held."""
+        """Pass everything on; an action after the end of its answer."""
         await super().process_frame(frame, direction)
-        if isinstance(frame, LLMFullResponseStartFrame):
+        if isinstance(frame, CallActionFrame):
+            self._listener.tool_called(frame.tool, frame.arguments)
+            if self._answering:
+                self._held.append(frame)
+                return
+        elif isinstance(frame, LLMFullResponseStartFrame):
             self._answering = True
         await self.push_frame(frame, direction)
         if isinstance(frame, LLMFullResponseEndFrame):

@@ -99,15 +99,14 @@ def build(
         SpecError: A service or a parameter is wrong.
         ServiceUnavailable: A model, a program or a key is missing.
     """
-    gate = ActionGate(listener)
 
     def make(kind: Kind) -> FrameProcessor:
-        request = Request(spec, params_of(spec, kind, registry), resources, gate)
+        request = Request(spec, params_of(spec, kind, registry), resources)
         return entry_of(spec, kind, registry).make(request)
 
     stt, llm, tts = make("stt"), make("llm"), make("tts")
     if entry_of(spec, "llm", registry).calls_tools and spec.tools:
-        context = LLMContext(tools=tools_schema(spec.tools, gate))
+        context = LLMContext(tools=tools_schema(spec.tools))
     else:
         context = LLMContext()
     pair = LLMContextAggregatorPair(
@@ -126,7 +125,7 @@ def build(
             DTMFAggregator(timeout=DIGITS_SECONDS),
             pair.user(),
             llm,
-            gate,
+            ActionGate(listener),
             tts,
             transport.output(),
             ActionRunner(control),

@@ -7,7 +7,7 @@ from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import FunctionCallResultProperties
 from pipecat.services.llm_service import FunctionCallParams
 
-from pipelines.actions import ActionGate
+from pipelines.actions import CallActionFrame
 from pipelines.spec import ToolSpec
 
 DESCRIPTIONS = {
@@ -19,12 +19,12 @@ DIGITS = {"digits": {"type": "string", "description": "Of 0-9, * and #.", "patte
 VALID_DIGITS = frozenset("0123456789*#ABCD")
 
 
-def tools_schema(tools: tuple[ToolSpec, ...], gate: ActionGate) -> ToolsSchema:
-    """Return what a language model is told of the tools; their calls go to the gate."""
-    return ToolsSchema(standard_tools=[_function(tool, gate) for tool in tools])
+def tools_schema(tools: tuple[ToolSpec, ...]) -> ToolsSchema:
+    """Return what a language model is told of the tools."""
+    return ToolsSchema(standard_tools=[_function(tool) for tool in tools])
 
 
-def _function(tool: ToolSpec, gate: ActionGate) -> FunctionSchema:
+def _function(tool: ToolSpec) -> FunctionSchema:
     async def call(params: FunctionCallParams) -> None:
         arguments: dict[str, Any] = dict(params.arguments)
         if tool.transfer:
@@ -32,7 +32,7 @@ def _function(tool: ToolSpec, gate: ActionGate) -> FunctionSchema:
         if tool.send_digits and not _valid(arguments.get("digits")):
             await params.result_callback({"error": "digits must be of 0-9, * and #"})
             return
-        await gate.request(tool.name, arguments)
+        await params.llm.push_frame(CallActionFrame(tool.name, arguments))
         # Nothing is said about a hang-up or a transfer that is under way.
         properties = FunctionCallResultProperties(run_llm=bool(tool.send_digits))
         await params.result_callback({"status": "done"}, properties=properties)

@@ -77,7 +77,7 @@ class SmartTurn(LocalSmartTurnAnalyzerV3):
             self.on_silence()
 
 
-class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):
+class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):  # type: ignore[no-untyped-call]
     """Ends a turn by the model's verdict and a transcript.
 
     Two ends are added that Pipecat leaves to a time-out of seconds: silence after a turn that
@@ -107,7 +107,7 @@ class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):
 
     async def _end_unfinished(self) -> None:
         self._turn_complete = True
-        await self._maybe_trigger_user_turn_stopped()
+        await self._maybe_trigger_user_turn_stopped()  # type: ignore[no-untyped-call]
 
 
 def load_session(resources: Resources) -> ort.InferenceSession:

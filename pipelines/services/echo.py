@@ -18,8 +18,8 @@ class EchoService(ResponderService):
         return Reply(heard or "")
 
 
-def _make(request: Request) -> EchoService:
-    return EchoService(request.gate, name="echo")
+def _make(_request: Request) -> EchoService:
+    return EchoService(name="echo")
 
 
 ECHO = ServiceEntry(make=_make, params=EchoParams)

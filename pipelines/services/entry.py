@@ -6,7 +6,6 @@ from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
 
-from pipelines.actions import ActionGate
 from pipelines.findings import Finding
 from pipelines.resources import Resources, Voice
 from pipelines.spec import PipelineSpec, Spec
@@ -20,13 +19,11 @@ class Request:
         spec: The whole pipeline.
         params: Checked parameters of this service, an instance of the entry's model.
         resources: Shared by all conversations.
-        gate: Where a language model asks for actions.
     """
 
     spec: PipelineSpec
     params: Any
     resources: Resources
-    gate: ActionGate
 
 
 def _ready(_resources: Resources, _params: Any, _spec: PipelineSpec) -> Finding | None:

@@ -14,7 +14,7 @@ from pipelines.services.entry import Request, ServiceEntry
 from pipelines.services.espeak import ESPEAK
 from pipelines.services.hibari import HIBARI
 from pipelines.services.moonshine import MOONSHINE
-from pipelines.services.pico import PICO, closest, find
+from pipelines.services.pico import PICO, closest, installed
 from pipelines.services.whisper import WHISPER
 from pipelines.spec import PipelineSpec, Spec
 
@@ -32,7 +32,7 @@ def voice(resources: Resources, spec: PipelineSpec) -> ServiceEntry:
     """Return the synthesis for a pipeline's language."""
     if spec.language_code == "en":
         return ESPEAK if HIBARI.check(resources, HIBARI.params(), spec) else HIBARI
-    return PICO if closest(spec.language) and find(resources.params.pico_dir) else ESPEAK
+    return PICO if closest(spec.language) and installed(resources) else ESPEAK
 
 
 def _check_recogniser(

@@ -17,7 +17,13 @@ from pipelines.findings import Finding
 from pipelines.models import SMOLLM2
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
-from pipelines.services.openai import ChatParams, chat_settings
+from pipelines.services.openai import (
+    NO_KEY,
+    ChatParams,
+    OpenAiChat,
+    chat_settings,
+    shared_client,
+)
 from pipelines.spec import PipelineSpec
 
 CONTEXT_TOKENS = 4096
@@ -89,11 +95,9 @@ def _load(resources: Resources, _params: LocalLlmParams, _spec: PipelineSpec) ->
 
 def _make(request: Request) -> FrameProcessor:
     settings = {**chat_settings(request), "model": MODEL_NAME}
-    return OpenAILLMService(
-        api_key="none",
-        base_url=_engine(request.resources).base_url,
-        settings=OpenAILLMService.Settings(**settings),
-    )
+    address = _engine(request.resources).base_url
+    client = shared_client(request.resources, NO_KEY, address)
+    return OpenAiChat(client, OpenAILLMService.Settings(**settings))
 
 
 LOCAL_LLM = ServiceEntry(make=_make, params=LocalLlmParams, check=_check, load=_load)

@@ -4,16 +4,19 @@ import importlib
 import importlib.util
 from typing import Annotated, Any
 
+from openai import AsyncOpenAI
 from pipecat.processors.frame_processor import FrameProcessor
-from pipecat.services.mistral.llm import MistralLLMService
+from pipecat.services.mistral.llm import MistralLLMService, MistralLLMSettings
 from pydantic import Field
 
 from pipelines.findings import Finding
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
-from pipelines.services.openai import ChatParams, ModelName, chat_settings
+from pipelines.services.openai import ChatParams, ModelName, chat_settings, shared_client
 from pipelines.spec import PipelineSpec, Spec
 from pipelines.speech import TELEPHONE_RATE
+
+BASE_URL = "https://api.mistral.ai/v1"
 
 
 class MistralSttParams(Spec):
@@ -45,13 +48,22 @@ def _key(resources: Resources) -> str:
     return key.get_secret_value() if key else ""
 
 
+class MistralChat(MistralLLMService):
+    """Pipecat's service on a client that is shared."""
+
+    def __init__(self, client: AsyncOpenAI, settings: MistralLLMSettings) -> None:
+        self._shared_client = client
+        super().__init__(api_key=client.api_key, settings=settings)
+
+    def create_client(self, *_: Any, **__: Any) -> AsyncOpenAI:
+        """Return the shared client."""
+        return self._shared_client
+
+
 def _make_llm(request: Request) -> FrameProcessor:
-    address = request.resources.secrets.mistral_base_url
-    return MistralLLMService(
-        api_key=_key(request.resources),
-        settings=MistralLLMService.Settings(**chat_settings(request)),
-        **({"base_url": address} if address else {}),
-    )
+    address = request.resources.secrets.mistral_base_url or BASE_URL
+    client = shared_client(request.resources, _key(request.resources), address)
+    return MistralChat(client, MistralLLMService.Settings(**chat_settings(request)))
 
 
 def _make_stt(request: Request) -> FrameProcessor:

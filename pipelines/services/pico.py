@@ -51,6 +51,11 @@ class Installation:
     lingware: Path
 
 
+def installed(resources: Resources) -> Installation | None:
+    """Return where Pico is; looked for once."""
+    return resources.engine("pico", lambda: find(resources.params.pico_dir))
+
+
 def find(private: Path | None) -> Installation | None:
     """Return where Pico is, in the system's own place or below a private folder."""
     roots: list[tuple[tuple[Path, ...], Path]] = [(SYSTEM_LIBRARIES, SYSTEM_LINGWARE)]
@@ -160,7 +165,7 @@ def voice_of(resources: Resources, params: PicoParams, language: str) -> Pico:
     Raises:
         ServiceUnavailable: Pico is not installed, or does not speak the language.
     """
-    installation = find(resources.params.pico_dir)
+    installation = installed(resources)
     if installation is None:
         raise ServiceUnavailable(_missing())
     voice = params.voice or closest(language)
@@ -186,7 +191,7 @@ def closest(language: str) -> str | None:
 
 def _check(resources: Resources, _params: PicoParams, _spec: PipelineSpec) -> Finding | None:
     """Tell whether Pico is missing."""
-    return None if find(resources.params.pico_dir) else _missing()
+    return None if installed(resources) else _missing()
 
 
 def _load(resources: Resources, params: PicoParams, spec: PipelineSpec) -> Pico:

@@ -14,7 +14,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
-from pipelines.actions import ActionGate
+from pipelines.actions import CallActionFrame
 from pipelines.rules import Reply, Responder, Script, sentences
 from pipelines.services.entry import Request, ServiceEntry
 
@@ -50,7 +50,7 @@ class ResponderService(LLMService):
 
     adapter_class = PlainAdapter
 
-    def __init__(self, gate: ActionGate, *, name: str) -> None:
+    def __init__(self, *, name: str) -> None:
         settings = LLMSettings(  # Pipecat complains of each one that is not given
             model=name,
             system_instruction=None,
@@ -65,7 +65,6 @@ class ResponderService(LLMService):
             filter_incomplete_user_turns=False,
         )
         super().__init__(settings=settings)
-        self._gate = gate
 
     def reply(self, heard: str | None) -> Reply:
         """Return the answer.
@@ -98,7 +97,7 @@ class ResponderService(LLMService):
                 await self._push_llm_text(f"{sentence} ")
             if reply.tool is not None:
                 arguments = getattr(reply.tool, reply.tool.name).model_dump()
-                await self._gate.request(reply.tool.name, arguments)
+                await self.push_frame(CallActionFrame(reply.tool.name, arguments))
             await self.stop_processing_metrics()
         finally:  # an interruption cancels this task, and the aggregator waits for the end
             await self.push_frame(LLMFullResponseEndFrame())
@@ -107,8 +106,8 @@ class ResponderService(LLMService):
 class ScriptedService(ResponderService):
     """Answers by rules."""
 
-    def __init__(self, script: Script, gate: ActionGate) -> None:
-        super().__init__(gate, name="scripted")
+    def __init__(self, script: Script) -> None:
+        super().__init__(name="scripted")
         self._responder = Responder(script)
 
     def reply(self, heard: str | None) -> Reply:
@@ -146,7 +145,7 @@ def _text_of(message: Any) -> str:
 
 
 def _make(request: Request) -> ScriptedService:
-    return ScriptedService(request.params, request.gate)
+    return ScriptedService(request.params)
 
 
 SCRIPTED = ServiceEntry(make=_make, params=Script)
