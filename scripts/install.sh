@@ -24,21 +24,20 @@ logged() { # COMMAND...: quiet while it works, its last lines when it fails
   return 1
 }
 
-as_root() { # COMMAND...
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 2 ] && sudo -v; }; }; then
-    sudo -n "$@"
-  else
-    echo "neither root nor sudo"
-    return 1
-  fi
+is_root() { [ "$(id -u)" = 0 ]; }
+
+may_be_root() { # asks for a password only where somebody can type it
+  is_root || { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 2 ] && sudo -v; }; }; }
 }
 
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 "$@"; }
+apt_get() {
+  local options=(-q -y -o DPkg::Lock::Timeout=120) prefix=(env)
+  is_root || prefix=(sudo -n env)
+  "${prefix[@]}" DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" "$@"
+}
 
 apt_install() { # PACKAGE...
-  command -v apt-get >/dev/null || return 1
+  command -v apt-get >/dev/null && may_be_root || return 1
   logged apt_get install --no-install-recommends "$@" && return
   say "trying again with fresh package lists"
   logged apt_get update && logged apt_get install --no-install-recommends "$@"
