@@ -76,9 +76,10 @@ class Sender:
 
         If audio was being sent, the next packet begins with its next 5 ms fading out.
         """
+        dropped = len(self._queue)
         if self._speaking and not self.held:
             self._ramp = bytes(self._queue[:RAMP_SAMPLES])
-        dropped = len(self._queue) - len(self._ramp)
+            dropped -= len(self._ramp)
         self._queue.clear()
         self._odd_byte = b""
         self._speaking = False
