@@ -45,13 +45,18 @@ class Pbx:
         )
         self._folder = folder
 
-    def start(self) -> None:
+    def start(self, *, further_pjsip: str = "") -> None:
         """Boot with what `render` writes.
+
+        Args:
+            further_pjsip: Sections that a test adds to pjsip.conf.
 
         Raises:
             AsteriskUnavailable: It did not boot.
         """
-        self.process.start(render(self.params), self._folder)
+        files = render(self.params)
+        files["pjsip.conf"] += further_pjsip
+        self.process.start(files, self._folder)
 
     def registration(self) -> str:
         """Return the trunk's state as Asterisk words it, such as `Registered`."""
@@ -72,6 +77,18 @@ class Pbx:
                 raise TimeoutError(f"the trunk is {state!r} after {within} s")
             time.sleep(0.02)
         return time.monotonic() - started
+
+    def wait_logged(self, text: str, within: float = 15.0) -> None:
+        """Return when a text is in the log. Blocks.
+
+        Raises:
+            TimeoutError: It is not, after `within` seconds.
+        """
+        started = time.monotonic()
+        while text not in self.process.log_path.read_text(errors="replace"):
+            if time.monotonic() - started > within:
+                raise TimeoutError(f"{text!r} was not logged in {within} s")
+            time.sleep(0.02)
 
     def channels(self) -> list[str]:
         """Return the names of all channels."""

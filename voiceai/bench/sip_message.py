@@ -41,8 +41,9 @@ COMPACT_NAMES: Final = {
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _REQUEST_LINE: Final = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+) (\S+) SIP/2\.0")
+_SCHEME: Final = re.compile(r"\s*(?:sips?:)?", re.IGNORECASE)
 _STATUS_LINE: Final = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
-_ADDRESS: Final = re.compile(r"(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>\s]+)(?::([0-9]{1,5}))?")
+_ADDRESS: Final = re.compile(r"(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>\s]+)(?::([0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def address_of(uri: str) -> tuple[str, int]:
     Raises:
         SipError: There is no host in it, or the port is none.
     """
-    found = _ADDRESS.match(uri.strip())
+    found = _ADDRESS.match(_SCHEME.sub("", uri, count=1))
     port = int(found[2] or 5060) if found else 0
     if not found or not 0 < port < 65536:
         raise SipError(f"no host and port in {uri[:60]!r}")
