@@ -23,6 +23,10 @@ STARVATION_SAMPLES = 480
 LARGEST_HIDDEN_LOSS = 960
 """A timestamp gap without missing numbers is loss up to 120 ms, and beyond it a jump."""
 
+LARGEST_LOSS = 4000
+"""So is one with missing numbers up to half a second: who comes earlier before its turn than that
+does not keep time with us."""
+
 LATE_SAMPLES = SAMPLE_RATE
 """A timestamp up to a second behind playout is late; further back it has been reset."""
 
@@ -203,7 +207,7 @@ class PlayoutBuffer:
         if gap == 0:
             return self._play(number, head, need)
         missing = (number - self._next) * (len(head.pcm) // 2)
-        if 0 < gap <= max(LARGEST_HIDDEN_LOSS, missing):
+        if 0 < gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
             gap = min(gap, need)
             self._position = (self._position + gap) & 0xFFFFFFFF
             return Lost(gap)

@@ -117,6 +117,16 @@ def test_a_timestamp_jump_without_a_missing_number_is_not_loss(jump: int) -> Non
     assert [line.tick() for _ in range(3)] == [frame(0), frame(1), frame(2)]
 
 
+def test_a_hole_longer_than_anybody_buffers_is_a_jump() -> None:
+    """Found by fuzzing: the audio behind a two-second hole waited two seconds for its turn."""
+    line = Line()
+    line.put(0)
+    line.put(98)
+    line.now += DELAY
+
+    assert [line.tick(), line.tick()] == [frame(0), frame(98)]
+
+
 def test_a_jump_after_a_pause_waits_for_the_delay_again() -> None:
     line = Line()
     line.put(0)

@@ -1,0 +1,375 @@
+"""The receiver: one frame per tick, whatever comes."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transports.audio.comfort_noise import ComfortNoise
+from transports.audio.g711 import Codec
+from transports.audio.level import level_dbfs
+from transports.rtp.packet import RtpPacket
+from transports.rtp.receiver import Receiver
+from transports.rtp.source import Rejection
+
+PEER = ("192.0.2.1", 20002)
+TICK = 0.02
+FRAME = 160
+
+
+def tone(number: int, amplitude: float = 8000.0) -> bytes:
+    """Return frame ``number`` of a 200 Hz tone, as the codec delivers it."""
+    angle = 2 * np.pi * 200 * np.arange(FRAME * number, FRAME * (number + 1)) / 8000
+    return Codec.ALAW.decode(
+        Codec.ALAW.encode((amplitude * np.sin(angle)).astype(np.int16).tobytes())
+    )
+
+
+class Peer:
+    """A far side that sends a packet per tick to a receiver under test."""
+
+    def __init__(self, *, delay: float = 0.04, number: int = 0xFFF8) -> None:
+        self.receiver = Receiver(delay=delay, noise=ComfortNoise())
+        self.receiver.expect(PEER)
+        self.number = number
+        self.timestamp = 0xFFFFF000
+        self.ssrc = 77
+        self.codec = Codec.ALAW
+        self.now = 500.0
+
+    def packet(self, pcm: bytes, **fields: object) -> bytes:
+        """Make the next packet."""
+        packet = RtpPacket(
+            fields.get("payload_type", self.codec.payload_type),  # type: ignore[arg-type]  # test
+            self.number & 0xFFFF,
+            self.timestamp & 0xFFFFFFFF,
+            self.ssrc,
+            self.codec.encode(pcm),
+        )
+        self.number += 1
+        self.timestamp += len(pcm) // 2
+        return packet.serialize()
+
+    def send(self, pcm: bytes, **fields: object) -> Rejection | None:
+        return self.receiver.receive(self.packet(pcm, **fields), PEER, self.now)
+
+    def tick(self) -> tuple[str, bytes]:
+        frame = self.receiver.frame(self.now)
+        self.now += TICK
+        assert len(frame.pcm) == 320
+        return frame.kind, frame.pcm
+
+    def talk(self, frames: range) -> list[tuple[str, bytes]]:
+        """Send and tick; return what was played."""
+        played = []
+        for number in frames:
+            self.send(tone(number))
+            played.append(self.tick())
+        return played
+
+
+def test_plays_noise_before_the_first_packet() -> None:
+    kind, pcm = Peer().tick()
+
+    assert kind == "noise"
+    assert level_dbfs(pcm) < -60
+
+
+def test_plays_what_was_sent_after_the_delay() -> None:
+    played = Peer().talk(range(50))
+
+    assert [kind for kind, _ in played] == ["noise"] * 2 + ["audio"] * 48
+    assert [pcm for _, pcm in played[3:]] == [tone(number) for number in range(1, 48)]
+
+
+def test_says_when_a_frame_arrived() -> None:
+    peer = Peer()
+    arrivals = []
+    for number in range(6):
+        peer.send(tone(number))
+        arrivals.append(peer.receiver.frame(peer.now).arrived_at)
+        peer.now += TICK
+
+    assert arrivals == pytest.approx([None, None, 500.0, 500.02, 500.04, 500.06])
+
+
+def test_a_lost_packet_is_concealed_by_the_tone_around_it() -> None:
+    peer = Peer()
+    peer.talk(range(20))
+    peer.packet(tone(20))
+    peer.tick()
+    played = peer.talk(range(21, 26))
+
+    kinds = [kind for kind, _ in played]
+    assert kinds == ["audio", "concealed", "audio", "audio", "audio"]
+    assert level_dbfs(played[1][1]) == pytest.approx(level_dbfs(tone(20)), abs=1)
+    assert peer.receiver.packets.lost == 1
+    assert peer.receiver.played["concealed"] == 1
+
+
+def test_a_silent_peer_fades_to_noise_and_is_heard_again() -> None:
+    peer = Peer()
+    peer.talk(range(20))
+
+    kinds = [peer.tick()[0] for _ in range(10)]
+    again = [kind for kind, _ in peer.talk(range(20, 24))]
+
+    assert kinds == ["audio"] * 2 + ["concealed"] * 3 + ["noise"] * 5
+    assert again == ["noise"] * 2 + ["audio"] * 2
+
+
+def test_dtmf_of_the_caller_is_no_loss() -> None:
+    """Asterisk takes the digit out: numbers go on, the timestamp jumps by thousands of samples."""
+    peer = Peer()
+    peer.talk(range(20))
+    peer.timestamp += 4800
+
+    played = peer.talk(range(20, 30))
+
+    assert {kind for kind, _ in played} == {"audio"}
+    assert [pcm for _, pcm in played[2:]] == [tone(number) for number in range(20, 28)]
+    assert peer.receiver.packets.lost == 0
+    assert peer.receiver.jitter < 0.001
+
+
+@pytest.mark.parametrize("law", list(Codec))
+def test_either_law_is_understood_by_its_payload_type(law: Codec) -> None:
+    peer = Peer()
+    peer.codec = law
+    rng = np.random.default_rng(2)
+    pcm = law.decode(rng.integers(0, 256, FRAME, np.uint8).tobytes())
+
+    for _ in range(10):
+        peer.send(pcm)
+        played = peer.tick()
+
+    assert played == ("audio", pcm)
+
+
+@pytest.mark.parametrize("payload_type", [3, 9, 13, 101, 118])
+def test_other_payload_types_are_dropped_and_are_no_loss(payload_type: int) -> None:
+    peer = Peer()
+    peer.talk(range(10))
+
+    assert peer.send(bytes(320), payload_type=payload_type) is Rejection.PAYLOAD_TYPE
+    peer.talk(range(10, 20))
+
+    assert peer.receiver.rejected == {Rejection.PAYLOAD_TYPE: 1}
+    assert peer.receiver.packets.lost == 0
+
+
+@pytest.mark.parametrize("samples", [0, 1, 39, 1601])
+def test_packets_no_peer_would_send_are_dropped(samples: int) -> None:
+    assert Peer().send(bytes(2 * samples)) is Rejection.PAYLOAD_SIZE
+
+
+@pytest.mark.parametrize("samples", [40, 1600])
+def test_packets_of_unusual_length_are_accepted(samples: int) -> None:
+    assert Peer().send(bytes(2 * samples)) is None
+
+
+def test_other_addresses_are_not_heard() -> None:
+    peer = Peer()
+
+    rejection = peer.receiver.receive(peer.packet(tone(0)), ("192.0.2.66", 20002), peer.now)
+
+    assert rejection is Rejection.ADDRESS
+    assert peer.receiver.packets.received == 0
+    assert peer.receiver.last_arrival is None
+
+
+def test_garbage_is_counted_and_dropped() -> None:
+    peer = Peer()
+
+    assert peer.receiver.receive(b"OPTIONS sip:", PEER, peer.now) is Rejection.MALFORMED
+    assert peer.receiver.rejected == {Rejection.MALFORMED: 1}
+
+
+def test_a_duplicate_is_played_once() -> None:
+    peer = Peer()
+    for number in range(30):
+        packet = peer.packet(tone(number))
+        assert peer.receiver.receive(packet, PEER, peer.now) is None
+        assert peer.receiver.receive(packet, PEER, peer.now) is None
+        kind, pcm = peer.tick()
+
+    assert (kind, pcm) == ("audio", tone(27))
+    assert (peer.receiver.packets.received, peer.receiver.packets.duplicates) == (30, 30)
+
+
+def test_reordered_packets_are_played_in_order() -> None:
+    peer = Peer()
+    peer.talk(range(10))
+    first, second = peer.packet(tone(10)), peer.packet(tone(11))
+    peer.receiver.receive(second, PEER, peer.now)
+    peer.receiver.receive(first, PEER, peer.now)
+    peer.tick()
+    peer.tick()
+
+    played = peer.talk(range(12, 15))
+
+    assert [pcm for _, pcm in played] == [tone(10), tone(11), tone(12)]
+    assert peer.receiver.packets.reordered == 1
+
+
+def test_a_late_packet_is_counted_and_does_not_disturb() -> None:
+    peer = Peer()
+    peer.talk(range(10))
+    late = peer.packet(tone(10))
+    peer.talk(range(11, 15))
+
+    peer.receiver.receive(late, PEER, peer.now)
+    played = peer.talk(range(15, 18))
+
+    assert peer.receiver.late == 1
+    assert [pcm for _, pcm in played] == [tone(13), tone(14), tone(15)]
+
+
+def test_a_new_source_starts_a_new_buffer_after_probation() -> None:
+    peer = Peer()
+    peer.talk(range(20))
+    peer.ssrc, peer.number, peer.timestamp = 78, 5, 12345
+
+    rejections = [peer.send(tone(0)), peer.send(tone(1)), peer.send(tone(2))]
+
+    assert rejections == [Rejection.PROBATION, None, None]
+    assert peer.receiver.sources == 2
+    played = [peer.tick() for _ in range(4)]
+    assert [pcm for kind, pcm in played if kind == "audio"][1:] == [tone(2)]
+    assert peer.receiver.packets.received == 22
+    assert peer.receiver.packets.lost == 0
+
+
+def test_half_frames_and_holes_add_up_to_whole_frames() -> None:
+    peer = Peer()
+    for number in range(60):
+        pcm = tone(number)
+        first, second = peer.packet(pcm[:160]), peer.packet(pcm[160:])
+        peer.receiver.receive(first, PEER, peer.now)
+        if number % 5:
+            peer.receiver.receive(second, PEER, peer.now)
+        peer.tick()
+
+    assert peer.receiver.played["audio"] == 58
+    assert peer.receiver.packets.lost == 12
+
+
+def drifting(ppm: float, seconds: int, pcm: bytes) -> Peer:
+    """Play a peer whose clock is ``ppm`` millionths fast; constant content."""
+    peer = Peer()
+    arrival = peer.now
+    end = peer.now + seconds
+    while peer.now < end:
+        while arrival <= peer.now:
+            peer.receiver.receive(peer.packet(pcm), PEER, arrival)
+            arrival += TICK / (1 + ppm / 1e6)
+        peer.tick()
+    return peer
+
+
+@pytest.mark.parametrize("amplitude", [30.0, 8000.0])
+def test_a_fast_sender_does_not_make_the_delay_grow(amplitude: float) -> None:
+    peer = drifting(ppm=2000, seconds=60, pcm=tone(0, amplitude))
+
+    assert peer.receiver.buffered_samples <= 4 * FRAME
+    assert 4 <= peer.receiver.hastened <= 7  # 120 ms gained in a minute
+    assert peer.receiver.delayed == 0
+    assert peer.receiver.played["concealed"] == 0
+    assert peer.receiver.evicted == peer.receiver.late == 0
+
+
+@pytest.mark.parametrize("amplitude", [30.0, 8000.0])
+def test_a_slow_sender_does_not_starve_us(amplitude: float) -> None:
+    peer = drifting(ppm=-2000, seconds=60, pcm=tone(0, amplitude))
+
+    assert peer.receiver.buffered_samples >= FRAME
+    assert 4 <= peer.receiver.delayed <= 7
+    assert peer.receiver.hastened == 0
+    assert peer.receiver.late == 0
+    assert peer.receiver.played["concealed"] + peer.receiver.played["noise"] <= 9
+
+
+def test_a_pause_is_preferred_for_a_correction() -> None:
+    """A delay 40 ms too long, in speech: nothing is cut until the pause, two frames then."""
+    peer = Peer()
+    for number in range(2):
+        peer.send(tone(number))
+    peer.talk(range(2, 30))
+    assert peer.receiver.hastened == 0
+
+    for _ in range(10):
+        peer.send(tone(0, amplitude=30))
+        peer.tick()
+
+    assert peer.receiver.hastened == 2
+
+
+def test_a_burst_after_a_stall_is_played_and_its_delay_taken_back() -> None:
+    peer = Peer()
+    peer.talk(range(50))
+    stalled = [peer.packet(tone(number)) for number in range(50, 60)]
+    for _ in range(10):
+        peer.tick()
+    for packet in stalled:
+        peer.receiver.receive(packet, PEER, peer.now)
+    assert peer.receiver.buffered_samples >= 7 * FRAME
+
+    peer.talk(range(60, 160))
+
+    assert peer.receiver.buffered_samples <= 4 * FRAME
+    assert peer.receiver.hastened >= 5
+    assert peer.receiver.packets.lost == 0
+
+
+def test_a_left_out_frame_makes_no_click() -> None:
+    peer = drifting(ppm=2000, seconds=1, pcm=tone(0))
+    played = b""
+    hastened_before = peer.receiver.hastened
+    arrival = peer.now
+    for _ in range(1000):
+        while arrival <= peer.now:
+            peer.receiver.receive(peer.packet(tone(0)), PEER, arrival)
+            arrival += TICK / 1.002
+        played += peer.tick()[1]
+
+    steps = np.abs(np.diff(np.frombuffer(played, np.int16).astype(int)))
+    assert peer.receiver.hastened > hastened_before
+    assert steps.max() <= 1.2 * np.abs(np.diff(np.frombuffer(tone(0), np.int16).astype(int))).max()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["tick", "good", "garbage", "other"]),
+            st.binary(max_size=60),
+            st.integers(min_value=-500, max_value=500),
+            st.integers(min_value=-20_000, max_value=20_000),
+        ),
+        max_size=60,
+    ),
+    st.integers(min_value=0, max_value=2**32),
+)
+def test_nothing_that_arrives_breaks_the_line_of_frames(
+    steps: list[tuple[str, bytes, int, int]], seed: int
+) -> None:
+    rng = random.Random(seed)
+    peer = Peer()
+    for what, data, number_step, timestamp_step in steps:
+        if what == "tick":
+            peer.tick()
+        elif what == "garbage":
+            peer.receiver.receive(data, PEER, peer.now)
+        else:
+            if what == "other":
+                peer.number += number_step
+                peer.timestamp += timestamp_step
+            peer.send(bytes(2 * rng.choice([40, 80, 160, 161, 480, 1600])))
+        peer.now += rng.random() * 0.01
+    for _ in range(60):
+        peer.tick()
+
+    assert peer.tick()[0] == "noise"
+    assert peer.receiver.buffered_samples == 0

@@ -1,0 +1,56 @@
+"""What an operator may configure."""
+
+import pytest
+from pydantic import ValidationError
+
+from transports.audio.g711 import Codec
+from transports.params import RtpParams
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    params = RtpParams()
+
+    assert params.model_dump() == {
+        "host": "127.0.0.1",
+        "bind": None,
+        "port_min": 10000,
+        "port_max": 20000,
+        "codec": Codec.ALAW,
+        "playout_delay_ms": 40,
+    }
+    assert params.bind_host == "127.0.0.1"
+
+
+def test_binds_elsewhere_when_told() -> None:
+    assert RtpParams(host="192.0.2.1", bind="0.0.0.0").bind_host == "0.0.0.0"  # noqa: S104  a case
+
+
+def test_takes_the_codec_by_its_name_and_ipv6_in_any_spelling() -> None:
+    params = RtpParams.model_validate({"codec": "ulaw", "host": "0:0::1"})
+
+    assert (params.codec, params.host) == (Codec.ULAW, "::1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("host", "localhost", "'localhost' is not a numeric IP address"),
+        ("bind", "", "'' is not a numeric IP address"),
+        ("bind", "::1", "not of the same IP version"),
+        ("port_min", 80, "greater than or equal to 1024"),
+        ("port_max", 65536, "less than or equal to 65535"),
+        ("port_min", 20000, "hold no pair"),
+        ("port_max", 10000, "hold no pair"),
+        ("codec", "opus", "'alaw' or 'ulaw'"),
+        ("playout_delay_ms", -1, "greater than or equal to 0"),
+        ("prot_min", 1, "Extra inputs are not permitted"),
+    ],
+)
+def test_refuses_what_cannot_work_and_says_why(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        RtpParams.model_validate({field: value})
+
+
+@pytest.mark.parametrize(("low", "high"), [(10000, 10001), (10001, 10003)])
+def test_one_pair_is_enough(low: int, high: int) -> None:
+    assert RtpParams(port_min=low, port_max=high).port_max == high
