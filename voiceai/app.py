@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from loguru import logger
+from prometheus_client import CollectorRegistry
 
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams
@@ -17,8 +18,9 @@ from transports.params import RtpParams
 from transports.vad import SileroModel
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
-from voiceai.errors import SettingsError, StoreUnavailable
-from voiceai.http.api import HttpApi
+from voiceai.errors import SchemaMismatch, SettingsError, StoreUnavailable
+from voiceai.http.api import HttpServer
+from voiceai.http.token import access_for
 from voiceai.settings import Settings
 from voiceai.store.repository import Store
 
@@ -97,7 +99,14 @@ class App:
             limit=settings.voiceai_max_calls or self._call_limit(),
         )
         self.gateway = Gateway(ari_params(settings), on_call=self.supervisor.take)
-        self.http = HttpApi(settings, self.store, readiness=self.problems)
+        self.metrics = CollectorRegistry()
+        self.http = HttpServer(
+            access_for(settings),
+            settings.http_port,
+            readiness=self.problems,
+            registry=self.metrics,
+            history=self.store,
+        )
         self.ready = asyncio.Event()
         self._warm = False
 
@@ -137,16 +146,14 @@ class App:
 
     async def _load(self) -> None:
         """Load the models of every assistant, so that no call waits for one."""
+        await self.store.connected()
         specs = []
-        with contextlib.suppress(StoreUnavailable):
-            await self._until_connected()
+        try:
             specs = [entry.spec for entry in await self.store.assistants() if entry.spec]
+        except (StoreUnavailable, SchemaMismatch) as error:
+            logger.warning("voiceai.assistants_unknown: {}", error)
         await warm(self.resources, specs)
         self._warm = True
-
-    async def _until_connected(self) -> None:
-        while self.store.problems():
-            await asyncio.sleep(0.05)
 
     async def _announce(self) -> None:
         await self.gateway.wait_ready()

@@ -17,7 +17,7 @@ from loguru import logger
 from pipelines.errors import SpecError
 from pipelines.loader import load_pipeline
 from pipelines.spec import PipelineSpec
-from voiceai.errors import ImportRefused, SchemaMismatch, StoreUnavailable
+from voiceai.errors import ImportRefused, SchemaMismatch, SettingsError, StoreUnavailable
 from voiceai.settings import Settings
 from voiceai.store.assistants import AssistantRow, UserTables
 from voiceai.store.database import Connection, Database, connect_arguments
@@ -83,15 +83,17 @@ class Store:
         owner: Keeps an embedded server alive and records calls (``serve``); else a guest.
 
     Raises:
-        SettingsError: ``VOICEAI_DB_MAP`` is wrong.
-        SpecError: A pipeline in ``VOICEAI_PIPELINES`` is wrong.
+        SettingsError: ``VOICEAI_DB_MAP`` or a pipeline in ``VOICEAI_PIPELINES`` is wrong.
     """
 
     def __init__(self, settings: Settings, *, owner: bool) -> None:
         self._settings = settings
         self._owner = owner
         self._names = TableNames.parse(settings.voiceai_db_map)
-        self._files = PipelineFiles(settings.voiceai_pipelines)
+        try:
+            self._files = PipelineFiles(settings.voiceai_pipelines)
+        except SpecError as exc:
+            raise SettingsError(f"VOICEAI_PIPELINES={settings.voiceai_pipelines}:\n{exc}") from exc
         self._embedded = (
             None if settings.has_database else EmbeddedPostgres(settings.voiceai_data_dir)
         )
@@ -103,6 +105,7 @@ class Store:
         self._recorder = Recorder(self._history, self._process_id, self._database.write)
         self._remembered: dict[str, Assistant] = {}
         self._made: dict[str, tuple[object, object, RowSpec]] = {}
+        self._connected = asyncio.Event()
 
     # Life
 
@@ -129,6 +132,10 @@ class Store:
                     logger.warning("database.away: {}", exc)
                     await self._revive()
                 await asyncio.sleep(INTERVAL)
+
+    async def connected(self) -> None:
+        """Wait until :meth:`run` has connected for the first time."""
+        await self._connected.wait()
 
     async def close(self) -> None:
         """Write what waits, disconnect, and stop the embedded server if this was its last owner."""
@@ -310,6 +317,7 @@ class Store:
                 await asyncio.sleep(pause)
             else:
                 logger.bind(embedded=self._embedded is not None).info("database.connected")
+                self._connected.set()
                 return
 
     async def _keep_alive(self) -> None:

@@ -1,0 +1,191 @@
+"""The demonstration from start to end."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from rich.console import Console
+
+from asterisk.runtime import AsteriskUnavailable, ensure_asterisk
+from pipelines.registry import REGISTRY
+from pipelines.resources import Voice
+from voiceai.app import App
+from voiceai.bench.recording import save_stereo
+from voiceai.demo.script import NUMBER, Heard, converse
+from voiceai.demo.show import Show
+from voiceai.demo.stage import Stage, asterisk_stage, simulator_stage
+from voiceai.errors import VoiceaiError
+from voiceai.settings import Settings
+
+READY_SECONDS = 120.0
+RECORD_SECONDS = 5.0
+GERMAN_NUMBER = "4920189098723"
+
+
+async def run_demo(
+    settings: Settings, console: Console, *, stay: bool = False
+) -> dict[str, object]:
+    """Place one call and show it.
+
+    Args:
+        settings: Their data folder is used; the demonstration keeps its own below it.
+        console: Where to print.
+        stay: Keep everything up afterwards, for a softphone, until cancelled.
+
+    Returns:
+        The figures of the summary, plain JSON.
+
+    Raises:
+        VoiceaiError: voiceai did not get ready.
+    """
+    started = time.monotonic()
+    folder = settings.voiceai_data_dir / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    show = Show(console)
+    async with _stage(settings, console) as stage:
+        app = App(_settings(settings, stage, folder))
+        app.supervisor.watch(show)
+        async with _serving(app, console):
+            console.print(f"[dim]   ready after {time.monotonic() - started:.1f} s[/]\n")
+            heard, recording = await _call(app, stage, folder)
+            turns = await _recorded_turns(app, show.call_id)
+            _summary(console, show, heard, recording, turns)
+            await _stay(console, stage, stay=stay)
+    return {
+        "asterisk": stage.name,
+        "call": show.call_id,
+        "turns": turns,
+        "greeting_ms": round(1000 * heard.greeting_seconds),
+        "median_reaction_ms": round(1000 * heard.median_reaction),
+        "silenced_ms": round(1000 * (heard.silenced_seconds or 0)),
+        "longest_gap_ms": round(1000 * heard.longest_gap, 1),
+        "latencies": [latency.as_dict() for latency in show.latencies],
+        "recording": str(recording),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+@contextlib.asynccontextmanager
+async def _stage(settings: Settings, console: Console) -> AsyncIterator[Stage]:
+    """Enter a real Asterisk 22 when one can be had, else the simulator."""
+    with console.status("Asterisk 22: looking for one, else unpacking Debian's packages ..."):
+        try:
+            cache = settings.voiceai_data_dir / "cache"
+            installation = await asyncio.to_thread(ensure_asterisk, cache)
+        except AsteriskUnavailable as error:
+            console.print(f"[yellow]No Asterisk 22: {error}[/]")
+            installation = None
+    stage = asterisk_stage(installation) if installation else simulator_stage()
+    async with stage as entered:
+        console.print(f"[dim]✓  {entered.name}[/]")
+        yield entered
+
+
+def _settings(settings: Settings, stage: Stage, folder: Path) -> Settings:
+    """Return settings for this stage and the embedded database, whatever the user's own are."""
+    return settings.model_copy(
+        update={
+            "ari_url": stage.ari_url,
+            "ari_username": stage.username,
+            "ari_password": stage.password,
+            "ari_app": "voice-ai",
+            "rtp_host": "127.0.0.1",
+            "rtp_bind": None,
+            "http_port": 0,
+            "database_url": None,
+            "db_host": None,
+            "voiceai_data_dir": folder,
+            "voiceai_db_map": None,
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: App, console: Console) -> AsyncIterator[None]:
+    """Run voiceai beside what is inside; an early end of it is an error."""
+    running = asyncio.ensure_future(app.run())
+    ready = asyncio.ensure_future(app.ready.wait())
+    try:
+        with console.status("voiceai: database, models, Asterisk ..."):
+            async with asyncio.timeout(READY_SECONDS):
+                await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running
+            raise VoiceaiError("voiceai ended before the call")
+        console.print("[dim]✓  voiceai takes calls (embedded database and local models)[/]")
+        yield
+    except TimeoutError as error:
+        raise VoiceaiError("voiceai is not ready: " + "; ".join(app.problems())) from error
+    finally:
+        ready.cancel()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def _call(app: App, stage: Stage, folder: Path) -> tuple[Heard, Path]:
+    voice = await _caller_voice(app)
+    recording = folder / f"call-{time.strftime('%Y%m%d-%H%M%S')}.wav"
+    async with stage.dial(NUMBER) as call:
+        heard = await converse(call, app.resources, voice)
+        save_stereo(recording, left=call.line.spoken, right=call.line.heard)
+    return heard, recording
+
+
+async def _caller_voice(app: App) -> Voice:
+    """Return a local English voice for the caller."""
+    assistant = await app.store.assistant_for(NUMBER)
+    if assistant is None:
+        raise VoiceaiError(f"the embedded database has no assistant at {NUMBER}")
+    entry = REGISTRY["tts"]["local"]
+    voice = await asyncio.to_thread(entry.load, app.resources, entry.params(), assistant.spec)
+    if voice is None:
+        raise VoiceaiError("there is no local voice for the caller")
+    return voice
+
+
+async def _recorded_turns(app: App, call_id: str) -> int:
+    """Return how many turns the database holds, once the record is complete."""
+    async with asyncio.timeout(RECORD_SECONDS):
+        while True:
+            history = await app.store.call(call_id)
+            if history and history.call.ended_at:
+                return len(history.turns)
+            await asyncio.sleep(0.05)
+
+
+async def _stay(console: Console, stage: Stage, *, stay: bool) -> None:
+    if not stage.softphone:
+        return
+    if not stay:
+        console.print(
+            "\nTo ring it yourself with a softphone: [bold]make demo STAY=1[/] keeps it up "
+            "and prints the SIP account."
+        )
+        return
+    console.print(f"\nRing {NUMBER} (English) or {GERMAN_NUMBER} (German) with a softphone.")
+    console.print(f"{stage.softphone}. Ctrl-C ends it.")
+    await asyncio.Event().wait()
+
+
+def _summary(console: Console, show: Show, heard: Heard, recording: Path, turns: int) -> None:
+    console.print()
+    console.print(show.table())
+    silenced = heard.silenced_seconds
+    console.print(f"\nGreeting heard      {1000 * heard.greeting_seconds:.0f} ms after the answer")
+    console.print(
+        f"Answers heard       {1000 * heard.median_reaction:.0f} ms after the caller's last word "
+        "(median, measured at the caller)"
+    )
+    if silenced is not None:
+        console.print(
+            f"Interrupted         silent {1000 * silenced:.0f} ms after the caller's first sound"
+        )
+    console.print(
+        f"Audio               longest gap {1000 * heard.longest_gap:.1f} ms, {heard.lost} lost"
+    )
+    console.print(f"Record              {turns} turns in the database, call {show.call_id}")
+    console.print(f"Recording           {recording} (left: caller, right: assistant)")
+    console.print("Caller's voice      synthesised by the local model, not recorded")
