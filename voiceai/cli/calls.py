@@ -1,0 +1,88 @@
+"""``voiceai calls``: list, show."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from voiceai.cli.output import Json, ask_store, fail, write_json, write_table
+from voiceai.store.records import CallHistory, CallRecord
+from voiceai.store.shapes import call_shape, history_shape
+
+app = typer.Typer(no_args_is_help=True, help="What was said.")
+
+
+@app.command("list")
+def list_calls(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List calls, newest first."""
+    calls = ask_store(lambda store: store.calls(limit))
+    if as_json:
+        write_json([call_shape(call) for call in calls])
+        return
+    write_table(
+        ("id", "started", "seconds", "caller", "number", "assistant", "end"),
+        [
+            (
+                call.id,
+                _local(call.started_at),
+                _seconds(call),
+                call.caller,
+                call.number,
+                call.assistant,
+                call.end_reason or "in progress",
+            )
+            for call in calls
+        ],
+    )
+
+
+@app.command("show")
+def show_call(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="From `calls list`.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one call with its turns."""
+    history = ask_store(lambda store: store.call(call_id))
+    if history is None:
+        raise fail(f"there is no call {call_id}")
+    if as_json:
+        write_json(history_shape(history))
+    else:
+        _write_call(history)
+
+
+def _write_call(history: CallHistory) -> None:
+    call = history.call
+    facts = {
+        "number": call.number,
+        "caller": call.caller,
+        "assistant": call.assistant,
+        "started": _local(call.started_at),
+        "seconds": _seconds(call),
+        "end": call.end_reason or "in progress",
+    }
+    write_table(("call", call.id), list(facts.items()))
+    rows = [
+        (
+            "" if turn.started_ms is None else f"{turn.started_ms / 1000:.1f}",
+            turn.role,
+            turn.text + (" (interrupted)" if turn.interrupted else ""),
+        )
+        for turn in history.turns
+    ]
+    write_table(("at", "who", "text"), rows)
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _seconds(call: CallRecord) -> str:
+    if call.ended_at is None or call.answered_at is None:
+        return ""
+    return f"{(call.ended_at - call.answered_at).total_seconds():.0f}"

@@ -1,0 +1,145 @@
+"""The HTTP server: ``/health/live``, ``/health/ready``, ``/metrics``, ``/calls``."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from aiohttp import web
+from loguru import logger
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from voiceai.errors import StoreUnavailable
+from voiceai.http.token import Access
+from voiceai.store.records import CallHistory, CallRecord
+from voiceai.store.shapes import call_shape, history_shape
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Served without a token: what probes and scrapers read holds nothing of a call's content."""
+
+MAX_CALLS = 1000
+"""In one answer of ``GET /calls``."""
+
+
+class History(Protocol):
+    """What the API needs of the store."""
+
+    async def calls(self, limit: int = 50) -> list[CallRecord]:
+        """The newest calls."""
+
+    async def call(self, call_id: str) -> CallHistory | None:
+        """One call with its turns."""
+
+
+class HttpServer:
+    """Serves until it is closed.
+
+    Args:
+        access: Where to listen and the token that protects ``/calls``.
+        port: 0 for any free one.
+        readiness: Why we are not ready; empty when we are.
+        registry: Metrics.
+        history: Calls.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        port: int,
+        *,
+        readiness: Callable[[], list[str]],
+        registry: CollectorRegistry,
+        history: History,
+    ) -> None:
+        self._access = access
+        self._port = port
+        self._readiness = readiness
+        self._registry = registry
+        self._history = history
+        self._application = web.Application(middlewares=[self._guard])
+        self._application.add_routes(
+            [
+                web.get("/health/live", self._live),
+                web.get("/health/ready", self._ready),
+                web.get("/metrics", self._metrics),
+                web.get("/calls", self._calls),
+                web.get("/calls/{id}", self._call),
+            ]
+        )
+        self._runner = web.AppRunner(self._application, access_log=None)
+
+    @property
+    def application(self) -> web.Application:
+        """For further routes, before :meth:`start`."""
+        return self._application
+
+    @property
+    def port(self) -> int:
+        """The port that is served, known after :meth:`start`."""
+        return int(self._runner.addresses[0][1]) if self._runner.addresses else self._port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: The address is taken or not ours.
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._access.host, self._port).start()
+        logger.bind(host=self._access.host, port=self.port).info("http.listening")
+
+    async def close(self) -> None:
+        """Stop listening and end what is under way."""
+        await self._runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask for the token, and answer errors as JSON."""
+        if request.path not in OPEN_PATHS and not self._may_pass(request):
+            headers = {"WWW-Authenticate": "Bearer"}
+            return _error(401, "a bearer token is needed: the value of API_TOKEN", headers)
+        try:
+            return await handler(request)
+        except web.HTTPException as exc:
+            return _error(exc.status, exc.reason)
+        except StoreUnavailable as exc:
+            return _error(503, str(exc))
+        except Exception:  # noqa: BLE001 - the server's own supervisor: one request fails, not all
+            logger.exception("http.failed: {} {}", request.method, request.path)
+            return _error(500, "internal error; see the log")
+
+    def _may_pass(self, request: web.Request) -> bool:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given, wanted = token.strip().encode(), self._access.token.encode()
+        return scheme.lower() == "bearer" and hmac.compare_digest(given, wanted)
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        reasons = self._readiness()
+        body = {"status": "unavailable" if reasons else "ok", "reasons": reasons}
+        return web.json_response(body, status=503 if reasons else 200)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _calls(self, request: web.Request) -> web.Response:
+        text = request.query.get("limit", "50")
+        if not text.isdecimal() or not 1 <= int(text) <= MAX_CALLS:
+            return _error(400, f"limit is a number from 1 to {MAX_CALLS}")
+        return web.json_response([call_shape(r) for r in await self._history.calls(int(text))])
+
+    async def _call(self, request: web.Request) -> web.Response:
+        found = await self._history.call(request.match_info["id"])
+        if found is None:
+            return _error(404, "there is no call of this id")
+        return web.json_response(history_shape(found))
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    body: dict[str, Any] = {"error": message}
+    return web.json_response(body, status=status, headers=headers)
