@@ -1,0 +1,80 @@
+"""What Asterisk lists against what we know."""
+
+from asterisk.ari.events import Bridge, Channel
+from asterisk.ari.naming import Naming
+from asterisk.ari.reconcile import Known, compare, stasis_arguments
+
+NAMING = Naming("voice-ai", "1")
+OURS = "a" * 32
+LEFT_BEHIND = "b" * 32
+
+
+def caller(name="c", app="voice-ai", application="Stasis"):
+    data = f"{app},inbound,4920189098723"
+    return Channel(name, name="PJSIP/trunk-1", application=application, application_data=data)
+
+
+def external(call_id):
+    return Channel(NAMING.external(call_id), name="UnicastRTP/x", application="Stasis")
+
+
+KNOWN = Known(OURS, "c", NAMING.external(OURS))
+
+
+def differences(channels=(), bridges=(), known=()):
+    found = compare(channels, bridges, known=known, naming=NAMING)
+    names = ("callers_gone", "media_gone", "orphan_channels", "orphan_bridges", "waiting")
+    return {name: getattr(found, name) for name in names if getattr(found, name)}
+
+
+def test_a_call_that_is_as_it_should_be_is_no_difference():
+    bridge = Bridge(NAMING.bridge(OURS), ("c", NAMING.external(OURS)))
+
+    assert differences([caller(), external(OURS)], [bridge], [KNOWN]) == {}
+
+
+def test_a_caller_who_is_not_listed_has_gone():
+    assert differences([external(OURS)], known=[KNOWN]) == {"callers_gone": (OURS,)}
+
+
+def test_a_caller_who_went_on_in_the_dialplan_has_gone():
+    listed = [caller(application="Congestion"), external(OURS)]
+
+    assert differences(listed, known=[KNOWN]) == {"callers_gone": (OURS,)}
+
+
+def test_an_external_channel_that_is_not_listed_has_gone():
+    assert differences([caller()], known=[KNOWN]) == {"media_gone": (OURS,)}
+
+
+def test_an_external_channel_that_was_not_up_yet_cannot_be_missed():
+    assert differences([caller()], known=[Known(OURS, "c", None)]) == {}
+
+
+def test_what_bears_our_name_but_belongs_to_no_call_is_an_orphan():
+    bridge = Bridge(NAMING.bridge(LEFT_BEHIND))
+
+    assert differences([external(LEFT_BEHIND)], [bridge]) == {
+        "orphan_channels": (NAMING.external(LEFT_BEHIND),),
+        "orphan_bridges": (NAMING.bridge(LEFT_BEHIND),),
+    }
+
+
+def test_channels_and_bridges_of_others_are_left_alone():
+    other = Naming("other", "1")
+    listed = [
+        Channel(other.external(OURS), application="Stasis", application_data="other"),
+        caller(app="other"),
+        caller(app="voice-ai-2"),
+        caller(application="Dial"),
+    ]
+
+    assert differences(listed, [Bridge(other.bridge(OURS)), Bridge("conference")]) == {}
+
+
+def test_a_caller_in_our_application_with_nobody_waits():
+    assert differences([caller()]) == {"waiting": (caller(),)}
+
+
+def test_the_arguments_of_a_waiting_caller_are_in_its_dialplan_place():
+    assert stasis_arguments(caller()) == ("voice-ai", "inbound", "4920189098723")

@@ -1,0 +1,72 @@
+"""What the check-up makes of port ranges and installed files."""
+
+import pytest
+
+from asterisk.config.check import (
+    DEFAULT_RTP_RANGE,
+    check_installed,
+    check_rtp_ranges,
+    parse_rtp_range,
+)
+
+
+def test_the_range_is_read_from_rtp_conf():
+    text = "[general]\n; rtpstart=1\nrtpstart = 20002 ; comment\n  rtpend=>30001\n"
+
+    assert parse_rtp_range(text) == (20002, 30001)
+
+
+def test_what_rtp_conf_does_not_say_is_asterisks_default():
+    assert parse_rtp_range("") == DEFAULT_RTP_RANGE
+
+
+@pytest.mark.parametrize(
+    ("theirs", "level"),
+    [
+        ((20_002, 30_001), "ok"),
+        ((19_999, 30_001), "warn"),
+        ((20_000, 20_000), "warn"),
+        ((5000, 9999), "ok"),
+        ((5000, 10_000), "warn"),
+        ((12_000, 13_000), "warn"),
+        (None, "ok"),
+    ],
+)
+def test_ranges_that_share_a_port_are_reported(theirs, level):
+    assert check_rtp_ranges((10_000, 20_000), theirs, known=True).level == level
+
+
+def test_the_room_for_calls_is_told():
+    finding = check_rtp_ranges((10_000, 20_000), (20_002, 30_001), known=True)
+
+    assert "room for 2500 calls" in finding.message
+
+
+def test_ports_that_were_only_seen_are_not_taken_for_the_range():
+    finding = check_rtp_ranges((10_000, 20_000), (24_000, 24_100), known=False)
+
+    assert "seen using 24000..24100" in finding.message
+
+
+def test_installed_files_are_compared_without_comments_and_spaces():
+    rendered = {"a.conf": "; one\n[general]\nx = 1\n"}
+
+    assert check_installed(rendered, {"a.conf": "[general]\n\n  x = 1\n; two"})[0].level == "ok"
+
+
+def test_a_difference_is_placed_without_showing_a_password():
+    rendered = {"a.conf": "[general]\npassword = right\n"}
+
+    finding = check_installed(rendered, {"a.conf": "; mine\n[general]\npassword = hush\n"})[0]
+
+    assert finding.level == "warn"
+    assert "line 3" in finding.message
+    assert "hush" not in finding.message + finding.fix
+
+
+def test_a_file_that_goes_on_is_different():
+    assert check_installed({"a": "x\n"}, {"a": "x\ny\n"})[0].level == "warn"
+
+
+def test_a_file_that_is_not_there_is_a_failure():
+    assert check_installed({"a": "x\n"}, {})[0].level == "fail"
