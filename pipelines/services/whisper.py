@@ -29,6 +29,7 @@ MARGIN_SECONDS = 2
 FRAMES_PER_SECOND = 100
 MAX_FRAMES = 3000
 MAX_TOKENS = 96
+"""Ten seconds of fast speech have 60. CTranslate2 takes half of its ``max_length``."""
 MAX_CHARACTERS_PER_SECOND = 30
 """Fast German speech has 20; a model that loops has hundreds."""
 MAX_COMPRESSION = 2.4
@@ -111,7 +112,7 @@ class Whisper:
             encoded,
             [prompt],
             beam_size=1,
-            max_length=MAX_TOKENS,
+            max_length=2 * MAX_TOKENS,
             suppress_blank=True,
             return_scores=True,
             return_no_speech_prob=True,
@@ -119,7 +120,7 @@ class Whisper:
         if result.no_speech_prob > NO_SPEECH and result.scores[0] < LOW_SCORE:
             return ""
         text: str = tokenizer.decode(result.sequences_ids[0]).strip()
-        full = len(result.sequences_ids[0]) >= MAX_TOKENS - len(prompt) - 1
+        full = len(result.sequences_ids[0]) >= MAX_TOKENS
         return None if full or looks_made_up(text, duration) else text
 
     def _tokenizer_for(self, language: str) -> Any:

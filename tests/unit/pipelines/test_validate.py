@@ -1,0 +1,64 @@
+"""What is wrong beyond the shape: services, parameters, languages, this machine."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.document import parse_document
+from pipelines.loader import LoadedPipeline, load_library, resolve
+from pipelines.params import ModelParams, Secrets
+from pipelines.resources import Resources
+from pipelines.validate import validate
+
+
+def loaded(text: str) -> LoadedPipeline:
+    return resolve(parse_document(text, file="t.yaml"))
+
+
+def told(text: str) -> list[str]:
+    return [str(finding) for finding in validate(loaded(text))]
+
+
+def test_an_unknown_service_has_its_place_and_the_nearest_name() -> None:
+    assert told("name: a\nstt: {service: wisper}\n") == [
+        "t.yaml:2:16: stt.service: there is no service 'wisper'; did you mean 'whisper'?"
+    ]
+
+
+def test_an_unknown_parameter_has_its_place_and_the_nearest_name() -> None:
+    assert told("name: a\ntts:\n  service: azure\n  voise: x\n") == [
+        "t.yaml:4:3: tts.voise: unknown key 'voise'; did you mean 'voice'?"
+    ]
+
+
+def test_a_wrong_rule_has_its_place() -> None:
+    text = 'name: a\nllm:\n  service: scripted\n  rules:\n    - when: ["("]\n      say: x\n'
+    finding = validate(loaded(text))[0]
+
+    assert (finding.line, finding.path) == (5, "llm.rules[0].when[0]")
+    assert "not a regular expression" in finding.message
+
+
+def test_english_recognition_of_german_is_an_error() -> None:
+    assert told("name: a\nlanguage: de-DE\nstt: {service: moonshine}\n") == [
+        "t.yaml:3:16: stt.service: 'moonshine' knows en, not de; use whisper"
+    ]
+
+
+@pytest.mark.parametrize("name", load_library())
+def test_nothing_is_wrong_with_what_is_shipped(name: str) -> None:
+    assert validate(resolve(load_library()[name])) == []
+
+
+def test_a_missing_key_names_its_variable(tmp_path: Path) -> None:
+    resources = Resources(Secrets(), ModelParams(cache_dir=tmp_path))
+    try:
+        findings = validate(resolve(load_library()["azure-mistral-de"]), resources=resources)
+    finally:
+        resources.close()
+
+    assert [finding.fix for finding in findings] == [
+        "set AZURE_SPEECH_KEY",
+        "set MISTRAL_API_KEY",
+        "set AZURE_SPEECH_KEY",
+    ]
