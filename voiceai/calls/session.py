@@ -154,13 +154,9 @@ class CallSession:
                 observers=[TurnObserver(self._journal.clock, transport.marks)],
             )
         except SpecError as error:
-            raise Refusal(
-                EndReason.PIPELINE_INVALID, HangupCause.FAILURE, str(error)
-            ) from error
+            raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, str(error)) from error
         except ServiceUnavailable as error:
-            raise Refusal(
-                EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, str(error)
-            ) from error
+            raise Refusal(EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, str(error)) from error
         self._journal.listen(stream, transport.marks)
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(conversation.worker)

@@ -13,6 +13,10 @@ from typer.core import TyperCommand, TyperGroup
 from voiceai.errors import VoiceaiError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("voiceai.cli.serve", "Take calls."),
+    "demo": ("voiceai.cli.demo", "One call on the embedded default, shown as it happens."),
+    "doctor": ("voiceai.cli.doctor", "What is wrong, and the fix."),
+    "asterisk": ("voiceai.cli.asterisk", "Configuration files for Asterisk."),
     "assistants": ("voiceai.cli.assistants", "Who answers which number."),
     "calls": ("voiceai.cli.calls", "What was said."),
     "settings": ("voiceai.cli.settings", "Every setting, its default and where it came from."),

@@ -105,24 +105,19 @@ def _settings(settings: Settings, stage: Stage, folder: Path) -> Settings:
 @contextlib.asynccontextmanager
 async def _serving(app: App, console: Console) -> AsyncIterator[None]:
     """Run voiceai beside what is inside; an early end of it is an error."""
-    running = asyncio.ensure_future(app.run())
-    ready = asyncio.ensure_future(app.ready.wait())
-    try:
-        with console.status("voiceai: database, models, Asterisk ..."):
-            async with asyncio.timeout(READY_SECONDS):
-                await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            await running
-            raise VoiceaiError("voiceai ended before the call")
-        console.print("[dim]✓  voiceai takes calls (embedded database and local models)[/]")
-        yield
-    except TimeoutError as error:
-        raise VoiceaiError("voiceai is not ready: " + "; ".join(app.problems())) from error
-    finally:
-        ready.cancel()
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(app.run())
+        try:
+            with console.status("voiceai: database, models, Asterisk ..."):
+                async with asyncio.timeout(READY_SECONDS):
+                    await app.ready.wait()
+        except TimeoutError as error:
+            raise VoiceaiError("voiceai is not ready: " + "; ".join(app.problems())) from error
+        else:
+            console.print("[dim]✓  voiceai takes calls (embedded database, local models)[/]")
+            yield
+        finally:
+            running.cancel()
 
 
 async def _call(app: App, stage: Stage, folder: Path) -> tuple[Heard, Path]:

@@ -45,8 +45,7 @@ class Show:
                 self._console.print(f"[dim]   {_parts(event.latency)}[/]")
             case CallEnded():
                 self._console.print(
-                    f"[dim]☎  over after {event.seconds:.1f} s: "
-                    f"{event.reason.replace('_', ' ')}[/]"
+                    f"[dim]☎  over after {event.seconds:.1f} s: {event.reason.replace('_', ' ')}[/]"
                 )
 
     def _turn(self, turn: TurnSpoken) -> None:

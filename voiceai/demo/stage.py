@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -43,7 +44,7 @@ class DemoCall:
     """
 
     line: RtpLine
-    ended: "asyncio.Future[object]"
+    ended: "asyncio.Future[Any]"
     answered_at: float
     hang_up: Callable[[], Awaitable[object]]
 
@@ -141,9 +142,8 @@ async def simulator_stage() -> AsyncIterator[Stage]:
 
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await asyncio.wait(
-                        [call.answered, call.ended], return_when=asyncio.FIRST_COMPLETED
-                    )
+                    either: set[asyncio.Future[Any]] = {call.answered, call.ended}
+                    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not call.answered.done():
                     raise CallFailed(f"the call to {number} was refused")
                 answered_at = asyncio.get_running_loop().time()

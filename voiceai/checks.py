@@ -1,0 +1,166 @@
+"""What has to be right before a call can be taken, each with its fix; pure of presentation.
+
+``doctor`` prints all of it, ``serve`` logs what is wrong with Asterisk when it starts.
+"""
+
+import asyncio
+import importlib
+import platform
+import socket
+import sys
+from pathlib import Path
+
+from loguru import logger
+
+from asterisk.ari.client import AriClient
+from asterisk.config.check import Finding, startup_checks
+from pipelines.resources import Resources
+from pipelines.validate import validate
+from voiceai.app import ari_params, make_resources
+from voiceai.errors import VoiceaiError
+from voiceai.settings import Settings
+from voiceai.store.repository import AssistantEntry, open_store
+
+PACKAGES = ("voiceai", "pipelines", "transports", "asterisk")
+PYTHONS = ((3, 11), (3, 13))
+"""First and last version of Python that is supported."""
+
+
+async def all_findings(settings: Settings) -> list[Finding]:
+    """Look at everything, in the order in which a call needs it."""
+    findings = [python_finding(), packages_finding(), data_finding(settings.voiceai_data_dir)]
+    findings.append(rtp_finding(settings))
+    findings += await asterisk_findings(settings)
+    findings += await store_findings(settings)
+    return findings
+
+
+def python_finding() -> Finding:
+    """Check the interpreter's version."""
+    first, last = PYTHONS
+    version = platform.python_version()
+    if first <= sys.version_info[:2] <= last:
+        return Finding("python", "ok", f"Python {version} on {platform.machine()}")
+    return Finding(
+        "python",
+        "fail",
+        f"Python {version}",
+        f"Use Python {first[0]}.{first[1]} to {last[0]}.{last[1]}.",
+    )
+
+
+def packages_finding() -> Finding:
+    """Check that our packages are ours: PyPI has others of the same names."""
+    homes = {name: _home(name) for name in PACKAGES}
+    ours = homes["voiceai"]
+    strangers = [f"{name} from {home}" for name, home in homes.items() if home != ours]
+    if not strangers:
+        return Finding("packages", "ok", f"all four load from {ours}")
+    names = " ".join(name for name, home in homes.items() if home != ours)
+    return Finding(
+        "packages",
+        "fail",
+        f"not ours: {', '.join(strangers)}",
+        f"pip uninstall {names}, then install voiceai again.",
+    )
+
+
+def _home(name: str) -> Path | None:
+    file = importlib.import_module(name).__file__
+    return Path(file).parents[1] if file else None
+
+
+def data_finding(folder: Path) -> Finding:
+    """Check that records can be written."""
+    probe = folder / ".probe"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "data",
+            "fail",
+            f"{folder} cannot be written: {error.strerror}",
+            "Set VOICEAI_DATA_DIR to a folder of yours.",
+        )
+    return Finding("data", "ok", f"{folder} is writable")
+
+
+def rtp_finding(settings: Settings) -> Finding:
+    """Check that the address for audio is one of this machine."""
+    address = settings.rtp_bind or settings.rtp_host
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        return Finding(
+            "audio",
+            "fail",
+            f"{address} cannot be bound: {error.strerror}",
+            "Set RTP_BIND to an address of this machine (0.0.0.0 for all), RTP_HOST to the one "
+            "at which Asterisk reaches it.",
+        )
+    ports = f"{settings.rtp_port}..{settings.rtp_port_max}"
+    return Finding("audio", "ok", f"RTP at {settings.rtp_host}, ports {ports}")
+
+
+async def asterisk_findings(settings: Settings) -> list[Finding]:
+    """Look at Asterisk through its REST interface."""
+    try:
+        params = ari_params(settings)
+    except VoiceaiError as error:
+        return [Finding("ari", "fail", str(error))]
+    async with AriClient(params) as client:
+        return await startup_checks(
+            client, params, rtp_ports=(settings.rtp_port, settings.rtp_port_max)
+        )
+
+
+async def store_findings(settings: Settings) -> list[Finding]:
+    """Look at the database, the assistants in it and what their pipelines need."""
+    place = "the configured database" if settings.has_database else "the embedded database"
+    try:
+        async with open_store(settings) as store:
+            advice = store.advice
+            assistants = await store.assistants()
+    except VoiceaiError as error:
+        return [Finding("database", "fail", str(error))]
+    findings = [Finding("database", "ok", f"{place} answers")]
+    if advice:
+        message = "no right to create the schema voiceai; history goes to disk"
+        findings.append(Finding("schema", "warn", message, f"Run: {advice}"))
+    if not any(entry.numbers for entry in assistants):
+        fix = "voiceai assistants import FILE, then voiceai assistants assign NUMBER NAME"
+        findings.append(Finding("assistants", "warn", "no number has an assistant", fix))
+    resources = make_resources(settings)
+    try:
+        for entry in assistants:
+            findings += await asyncio.to_thread(_assistant_findings, entry, resources)
+    finally:
+        resources.close()
+    return findings
+
+
+def _assistant_findings(entry: AssistantEntry, resources: Resources) -> list[Finding]:
+    name = f"assistant {entry.name}"
+    if entry.spec is None:
+        return [Finding(name, "fail", entry.problem)]
+    wrong = validate(entry.spec, resources=resources)
+    if not wrong:
+        numbers = ", ".join(entry.numbers) or "no number"
+        return [Finding(name, "ok", f"ready, answers {numbers}")]
+    return [
+        Finding(name, "fail" if one.severity == "error" else "warn", one.message, one.fix)
+        for one in wrong
+    ]
+
+
+def log_finding(finding: Finding) -> None:
+    """Write one finding to the log, the good ones for those who look closely."""
+    level = {"ok": "DEBUG", "warn": "WARNING", "fail": "ERROR"}[finding.level]
+    fix = f". {finding.fix}" if finding.fix else ""
+    logger.bind(check=finding.check).log(
+        level, "check.{}: {}{}", finding.level, finding.message, fix
+    )

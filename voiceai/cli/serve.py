@@ -1,0 +1,51 @@
+"""``voiceai serve``: take calls until told to stop."""
+
+import asyncio
+import contextlib
+import signal
+
+import typer
+import uvloop
+from loguru import logger
+
+from voiceai.app import App
+from voiceai.checks import asterisk_findings, log_finding
+from voiceai.cli.output import warn
+from voiceai.settings import Settings, load_settings
+from voiceai.telemetry.logging import configure_logging
+
+app = typer.Typer()
+
+
+@app.command()
+def serve() -> None:
+    """Take calls until SIGINT or SIGTERM; calls that are up are hung up in order then."""
+    loaded = load_settings()
+    settings = loaded.settings
+    warn(loaded.warnings)
+    configure_logging(
+        settings.voiceai_log_format, settings.voiceai_log_level, secrets=settings.secret_values()
+    )
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    voiceai = App(settings)
+    running = asyncio.ensure_future(voiceai.run())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    checking = asyncio.ensure_future(_check(settings, voiceai))
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        checking.cancel()
+        logger.info("voiceai.stopped")
+
+
+async def _check(settings: Settings, voiceai: App) -> None:
+    """Say what is not as it should be, once there is an Asterisk to look at."""
+    await voiceai.ready.wait()
+    for finding in await asterisk_findings(settings):
+        log_finding(finding)
