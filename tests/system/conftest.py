@@ -3,12 +3,12 @@
 Where no Asterisk 22 can be had the tests of this folder skip and say why; with CI=true that fails.
 """
 
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from asterisk.runtime import AsteriskUnavailable, Installation, ensure_asterisk
+from asterisk.runtime import Installation, ensure_asterisk
+from tests.support.availability import have_or_skip
 from tests.support.cache import cache_folder
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
@@ -20,12 +20,7 @@ CALLER_HOST = "127.0.0.4"
 @pytest.fixture(scope="session")
 def installation() -> Installation:
     """An Asterisk 22, fetched the first time."""
-    try:
-        return ensure_asterisk(cache_folder())
-    except AsteriskUnavailable as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
+    return have_or_skip(lambda: ensure_asterisk(cache_folder()))
 
 
 @pytest.fixture(scope="session")

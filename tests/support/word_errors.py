@@ -1,0 +1,25 @@
+"""How far what was recognised is from what was said."""
+
+import re
+
+
+def words(text: str) -> list[str]:
+    """Return the words in lower case, punctuation gone."""
+    return re.findall(r"\w+(?:'\w+)*", text.lower())
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    """Return substitutions, deletions and insertions per word said.
+
+    Source: Levenshtein's distance over words, as usual in speech recognition.
+    """
+    reference, hypothesis = words(said), words(heard)
+    row = list(range(len(hypothesis) + 1))
+    for count, word in enumerate(reference, start=1):
+        previous, row[0] = row[0], count
+        for column, other in enumerate(hypothesis, start=1):
+            previous, row[column] = (
+                row[column],
+                min(row[column] + 1, row[column - 1] + 1, previous + (word != other)),
+            )
+    return row[-1] / max(len(reference), 1)
