@@ -123,9 +123,8 @@ class Gateway:
         await self._client.check_write()
 
     def _connection_changed(self, status: GatewayStatus) -> None:
-        if status.state == "connected":
-            self._compare_now.set()
-        else:
+        self._compare_now.set()
+        if status.state != "connected":
             self._ready.clear()
 
     def _dispatch(self, event: AriEvent) -> None:

@@ -38,7 +38,9 @@ class Differences:
         media_gone: Calls whose external channel is gone.
         orphan_channels: External channels with our name that belong to no call known.
         orphan_bridges: Bridges likewise.
-        waiting: Channels in our application that belong to no call known: callers with nobody.
+        waiting: Callers in our application with nobody: they belong to no call known, and are
+            in no bridge but one that an earlier process of ours left. A caller in somebody
+            else's bridge is talking there.
     """
 
     callers_gone: tuple[str, ...]
@@ -59,6 +61,12 @@ def compare(
     present = {channel.id: channel for channel in channels}
     calls = {call.call_id for call in known}
     callers = {call.caller_id for call in known}
+    elsewhere = {
+        channel_id
+        for bridge in bridges
+        if naming.call_id(bridge.id) is None
+        for channel_id in bridge.channels
+    }
 
     def is_orphan(name: str) -> bool:
         call_id = naming.call_id(name)
@@ -68,6 +76,7 @@ def compare(
         return (
             not is_media(channel)
             and channel.id not in callers
+            and channel.id not in elsewhere
             and channel.application == STASIS
             and stasis_arguments(channel)[0] == naming.app
         )

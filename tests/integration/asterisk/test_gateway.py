@@ -359,6 +359,20 @@ async def test_another_client_on_the_application_is_reported_and_not_fought_for_
         assert "ARI_APP" in first.status.reason
 
 
+async def test_a_call_of_the_client_that_was_replaced_goes_on_and_its_end_is_noticed(
+    simulator, serving, eventually
+):
+    async with serving(simulator, talk, replaced_retry=30.0) as first:
+        call = simulator.new_call(NUMBER)
+        await call.joined
+        async with serving(simulator, talk, instance="2") as second:
+            await eventually(lambda: first.status.state == "replaced")
+            assert (len(first.legs), len(second.legs)) == (1, 0)
+            call.hang_up()
+            await eventually(lambda: not first.legs)
+        assert nothing_left(simulator)
+
+
 async def test_calls_are_ended_when_the_gateway_closes(simulator, serving):
     async with serving(simulator, talk) as gateway:
         call = simulator.new_call(NUMBER)

@@ -76,5 +76,17 @@ def test_a_caller_in_our_application_with_nobody_waits():
     assert differences([caller()]) == {"waiting": (caller(),)}
 
 
+def test_a_caller_whom_an_earlier_process_left_in_its_bridge_waits():
+    left = Bridge(NAMING.bridge(LEFT_BEHIND), ("c",))
+
+    assert differences([caller()], [left])["waiting"] == (caller(),)
+
+
+def test_a_caller_who_talks_in_the_bridge_of_another_does_not_wait():
+    other = Bridge(Naming("voice-ai", "2").bridge(OURS), ("c",))
+
+    assert differences([caller()], [other]) == {}
+
+
 def test_the_arguments_of_a_waiting_caller_are_in_its_dialplan_place():
     assert stasis_arguments(caller()) == ("voice-ai", "inbound", "4920189098723")
