@@ -173,8 +173,9 @@ def test_reordering_and_duplication_within_the_delay_are_not_heard() -> None:
 
     assert heard.stats.reordered > 400
     assert heard.stats.duplicate == pytest.approx(600, rel=0.15)
-    assert heard.kinds["concealed"] == heard.stats.late == heard.stats.lost == 0
-    assert heard.kinds["audio"] == len(heard.numbers) + 1
+    assert heard.stats.late == heard.stats.lost == heard.stats.hastened == 0
+    assert heard.kinds["concealed"] == heard.stats.delayed <= 1  # the start was 10 ms early
+    assert heard.kinds["audio"] <= len(heard.numbers) + 2
 
 
 def test_a_hanging_process_loses_none_of_the_callers_words() -> None:

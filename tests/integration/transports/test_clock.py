@@ -1,0 +1,92 @@
+"""The media clock in real time, on each event loop and timer."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Coroutine
+
+import pytest
+import uvloop
+
+from transports.udp.clock import MediaClock
+
+Tick = tuple[float, int, float]
+
+RUNNERS: dict[str, Callable[[Coroutine[None, None, None]], None]] = {
+    "asyncio": asyncio.run,
+    "uvloop": uvloop.run,
+}
+EVERY_LOOP = pytest.mark.parametrize("loop", list(RUNNERS))
+EVERY_TIMER = pytest.mark.parametrize("timerfd", [True, False])
+
+
+def ticks_of(
+    loop: str,
+    *,
+    timerfd: bool,
+    seconds: float,
+    interval: float = 0.01,
+    blocked: float = 0.0,
+) -> tuple[list[Tick], MediaClock]:
+    """Run a clock; return its ticks with the time at which each came.
+
+    ``blocked`` seconds into the run, the loop hangs for five and a half intervals.
+    """
+    ticks: list[Tick] = []
+    clock = MediaClock(
+        lambda deadline, due: ticks.append((deadline, due, time.monotonic())),
+        interval=interval,
+        timerfd=timerfd,
+    )
+
+    async def run() -> None:
+        clock.start()
+        if blocked:
+            await asyncio.sleep(blocked)
+            time.sleep(5.5 * interval)  # noqa: ASYNC251  the fault under test
+        await asyncio.sleep(seconds)
+        clock.close()
+        clock.close()
+        count = len(ticks)
+        await asyncio.sleep(3 * interval)
+        assert len(ticks) == count, "ticked after close"
+
+    RUNNERS[loop](run())
+    return ticks, clock
+
+
+@EVERY_LOOP
+@EVERY_TIMER
+def test_deadlines_are_whole_intervals_apart_and_never_early(loop: str, timerfd: bool) -> None:
+    ticks, clock = ticks_of(loop, timerfd=timerfd, seconds=0.5)
+
+    assert clock.precise is timerfd
+    assert 45 <= sum(due for _, due, _ in ticks) <= 51
+    for (earlier, _, _), (later, due, _) in itertools.pairwise(ticks):
+        assert later - earlier == pytest.approx(0.01 * due, abs=1e-6)
+    assert all(at >= deadline - 1e-3 for deadline, _, at in ticks)
+    assert clock.lateness.count == len(ticks)
+
+
+@EVERY_LOOP
+@EVERY_TIMER
+def test_a_blocked_loop_is_told_how_many_deadlines_it_missed(loop: str, timerfd: bool) -> None:
+    ticks, clock = ticks_of(loop, timerfd=timerfd, seconds=0.2, blocked=0.105)
+
+    late = [due for _, due, _ in ticks if due > 3]
+    assert len(late) >= 1
+    assert late[0] in (5, 6)
+    assert 30 <= sum(due for _, due, _ in ticks) <= 40
+    assert clock.lateness.worst > 0.04
+    after = [at - deadline for deadline, due, at in ticks if due == 1]
+    assert sorted(after)[len(after) // 2] < 0.005, "the deadlines moved"
+
+
+def test_can_be_closed_before_it_was_started() -> None:
+    MediaClock(lambda *_: None).close()
+
+
+def test_says_how_late_it_was() -> None:
+    _, clock = ticks_of("asyncio", timerfd=True, seconds=0.5)
+
+    assert 0.0 < clock.lateness.percentile(50) < 0.005

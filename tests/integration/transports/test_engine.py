@@ -1,0 +1,403 @@
+"""The engine on loopback: two of its streams, or a stream and a plain socket, talk."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from transports import Codec, MediaEngine, MediaStream, PlayedFrame, PortsExhausted, RtpParams
+from transports.audio.level import level_dbfs
+from transports.rtp.packet import RtpPacket
+
+PARAMS = RtpParams(port_min=19800, port_max=19841)
+FRAME = 160
+QUIET = -55.0
+
+
+def loud(samples: int) -> bytes:
+    return Codec.ALAW.decode(bytes(step % 16 | 0xA0 for step in range(samples)))
+
+
+class Phone:
+    """A plain socket that plays the part of Asterisk."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0)
+        self.number = 0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.socket.getsockname()
+        return host, port
+
+    def received(self) -> list[RtpPacket]:
+        """Take the packets that have come since."""
+        packets = []
+        while True:
+            try:
+                packets.append(RtpPacket.parse(self.socket.recv(2048)))
+            except BlockingIOError:
+                return packets
+
+    def send(self, stream: MediaStream, pcm: bytes) -> None:
+        packet = RtpPacket(8, self.number, self.number * FRAME, 5, Codec.ALAW.encode(pcm))
+        self.number += 1
+        self.socket.sendto(packet.serialize(), (stream.host, stream.port))
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[MediaEngine]:
+    engine = MediaEngine(PARAMS)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+def phone() -> Iterator[Phone]:
+    phone = Phone()
+    yield phone
+    phone.socket.close()
+
+
+@pytest.fixture
+async def stream(engine: MediaEngine, phone: Phone) -> MediaStream:
+    """A stream that is connected to the phone."""
+    stream = await engine.open_stream()
+    stream.connect(phone.address)
+    return stream
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, for five seconds at most."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  the engine has no event for it
+            await asyncio.sleep(0.005)
+
+
+async def until_sent(stream: MediaStream, packets: int) -> None:
+    """Wait for so many more packets."""
+    target = stream.stats.sent + packets
+    await until(lambda: stream.stats.sent >= target)
+
+
+def is_noise(packet: RtpPacket) -> bool:
+    return level_dbfs(Codec.ALAW.decode(packet.payload)) < QUIET
+
+
+async def test_two_streams_talk_to_one_another(engine: MediaEngine) -> None:
+    ours = await engine.open_stream()
+    theirs = await engine.open_stream(Codec.ULAW)
+    ours.connect((theirs.host, theirs.port))
+    theirs.connect((ours.host, ours.port))
+    frames: list[PlayedFrame] = []
+    theirs.subscribe(frames.append)
+    await until(lambda: any(frame.kind == "audio" for frame in frames))
+
+    assert await ours.write(loud(10 * FRAME))
+    await ours.drained()
+    await until(lambda: sum(level_dbfs(frame.pcm) > QUIET for frame in frames) >= 10)
+
+    assert loud(10 * FRAME) in b"".join(frame.pcm for frame in frames)
+    assert ours.played_samples == 10 * FRAME
+    assert (ours.codec, theirs.codec) == (Codec.ALAW, Codec.ULAW)
+    assert theirs.stats.lost == ours.stats.lost == 0
+
+
+async def test_sends_nothing_before_it_is_connected_and_a_packet_per_tick_after(
+    engine: MediaEngine, phone: Phone
+) -> None:
+    stream = await engine.open_stream()
+    await asyncio.sleep(0.1)
+    assert stream.stats.sent == 0
+
+    stream.connect(phone.address)
+    await until_sent(stream, 10)
+
+    packets = phone.received()
+    assert len(packets) >= 10
+    assert all(is_noise(packet) for packet in packets)
+    assert {packet.payload_type for packet in packets} == {8}
+
+
+async def test_subscribers_get_a_frame_per_tick_and_when_it_arrived(
+    stream: MediaStream, phone: Phone
+) -> None:
+    frames: list[PlayedFrame] = []
+    stream.subscribe(frames.append)
+    before = time.monotonic()
+
+    for _ in range(3):
+        phone.send(stream, loud(FRAME))
+    await until_sent(stream, 10)
+
+    assert 9 <= len(frames) <= 12
+    heard = [frame for frame in frames if frame.kind == "audio"]
+    assert len(heard) == 3
+    assert all(frame.arrived_at and before < frame.arrived_at for frame in heard)
+    assert [frame.pcm for frame in heard][1:] == [loud(FRAME)] * 2
+
+
+async def test_a_write_returns_when_less_than_three_packets_wait(stream: MediaStream) -> None:
+    assert await stream.write(loud(2 * FRAME))
+    assert stream.queued_samples == 2 * FRAME, "a short write waits for nothing"
+
+    assert await stream.write(loud(8 * FRAME))
+    assert stream.queued_samples == 2 * FRAME
+
+    await stream.drained()
+    assert (stream.queued_samples, stream.played_samples) == (0, 10 * FRAME)
+
+
+async def test_drained_sends_the_last_part_of_a_packet(stream: MediaStream, phone: Phone) -> None:
+    await stream.write(loud(FRAME + 50))
+    async with asyncio.timeout(1):
+        await stream.drained()
+
+    assert stream.played_samples == FRAME + 50
+    speech = [packet for packet in phone.received() if not is_noise(packet)]
+    assert len(speech) == 2
+    assert Codec.ALAW.decode(speech[1].payload)[:100] == loud(FRAME + 50)[-100:]
+
+
+async def test_a_flush_ends_the_write_that_waits_and_its_audio(
+    stream: MediaStream, phone: Phone
+) -> None:
+    writing = asyncio.ensure_future(stream.write(loud(50 * FRAME)))
+    await until_sent(stream, 5)
+    phone.received()
+
+    dropped = stream.flush()
+    sent_by_then = stream.played_samples
+
+    assert await writing is False
+    assert dropped >= 40 * FRAME
+    await until_sent(stream, 5)
+    packets = phone.received()
+    assert sum(not is_noise(packet) for packet in packets) <= 1
+    assert stream.played_samples <= sent_by_then + 40
+    assert dropped + stream.played_samples == 50 * FRAME
+
+
+async def test_audio_after_a_flush_is_sent_whole(stream: MediaStream, phone: Phone) -> None:
+    writing = asyncio.ensure_future(stream.write(loud(50 * FRAME)))
+    await until_sent(stream, 3)
+    stream.flush()
+    phone.received()
+
+    assert await stream.write(loud(2 * FRAME))
+    await stream.drained()
+
+    assert await writing is False
+    packets = phone.received()
+    assert [packet.payload for packet in packets if packet.marker] == [
+        Codec.ALAW.encode(loud(FRAME))
+    ]
+    endings = [Codec.ALAW.decode(packet.payload)[160:] for packet in packets]
+    assert sum(level_dbfs(ending) > QUIET for ending in endings) == 2
+
+
+async def test_a_cancelled_write_keeps_its_audio_until_it_is_flushed(stream: MediaStream) -> None:
+    writing = asyncio.ensure_future(stream.write(loud(20 * FRAME)))
+    await until_sent(stream, 1)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    await until_sent(stream, 1)
+
+    assert stream.queued_samples > 10 * FRAME
+    assert stream.flush() > 10 * FRAME
+
+
+async def test_says_when_speech_was_first_sent(stream: MediaStream) -> None:
+    sent: list[float] = []
+    stream.on_speech_sent = sent.append
+    before = asyncio.get_running_loop().time()
+    await stream.write(loud(3 * FRAME))
+    await stream.drained()
+    await until_sent(stream, 2)
+
+    await stream.write(loud(FRAME))
+    await stream.drained()
+
+    assert len(sent) == 2
+    assert before < sent[0] < before + 0.1
+    assert sent[1] - sent[0] >= 0.08
+
+
+async def test_held_audio_is_sent_after_the_release(stream: MediaStream, phone: Phone) -> None:
+    stream.hold()
+    await stream.write(loud(2 * FRAME))
+    await until_sent(stream, 5)
+    assert all(is_noise(packet) for packet in phone.received())
+    assert stream.played_samples == 0
+
+    stream.release()
+    await stream.drained()
+
+    assert [packet.payload for packet in phone.received() if not is_noise(packet)] == [
+        Codec.ALAW.encode(loud(FRAME))
+    ] * 2
+
+
+async def test_strangers_are_counted_and_not_heard(stream: MediaStream, phone: Phone) -> None:
+    stranger = Phone()
+    for _ in range(10):
+        stranger.send(stream, loud(FRAME))
+    await until_sent(stream, 3)
+    stranger.socket.close()
+
+    assert stream.stats.rejected == {"address": 10}
+    assert stream.stats.received == 0
+
+
+async def test_a_subscriber_that_raises_breaks_its_own_stream_only(
+    engine: MediaEngine, stream: MediaStream
+) -> None:
+    other = await engine.open_stream()
+    other.connect((stream.host, stream.port))
+    failed: list[MediaStream] = []
+    stream.on_failed = failed.append
+    error = ValueError("a bug")
+
+    def broken(_: PlayedFrame) -> None:
+        raise error
+
+    stream.subscribe(broken)
+    writing = asyncio.ensure_future(stream.write(loud(50 * FRAME)))
+    await until_sent(other, 10)
+
+    assert failed == [stream]
+    assert stream.failed is error
+    assert await writing is False
+    assert await stream.write(loud(FRAME)) is False
+    async with asyncio.timeout(1):
+        await stream.drained()
+    assert other.failed is None
+
+
+async def test_a_failure_handler_that_raises_stops_nothing(
+    engine: MediaEngine, stream: MediaStream
+) -> None:
+    other = await engine.open_stream()
+    other.connect((stream.host, stream.port))
+
+    def broken(_: object) -> None:
+        raise ValueError
+
+    stream.on_failed = broken
+    stream.on_speech_sent = broken
+    await stream.write(loud(FRAME))
+    await until_sent(other, 10)
+
+    assert isinstance(stream.failed, ValueError)
+
+
+async def test_a_stream_may_be_closed_from_its_own_callback(
+    engine: MediaEngine, stream: MediaStream
+) -> None:
+    frames: list[PlayedFrame] = []
+
+    def close_at_once(frame: PlayedFrame) -> None:
+        frames.append(frame)
+        stream.close()
+
+    stream.subscribe(close_at_once)
+    other = await engine.open_stream()
+    other.connect(("127.0.0.1", 9))
+    await until_sent(other, 5)
+
+    assert len(frames) == 1
+    assert stream.failed is None
+    assert engine.streams == (other,)
+
+
+async def test_closing_gives_the_ports_back_and_ends_writers(
+    engine: MediaEngine, stream: MediaStream
+) -> None:
+    writing = asyncio.ensure_future(stream.write(loud(50 * FRAME)))
+    draining = asyncio.ensure_future(stream.drained())
+    await until_sent(stream, 1)
+
+    stream.close()
+    stream.close()
+
+    assert await writing is False
+    async with asyncio.timeout(1):
+        await draining
+    assert await stream.write(loud(FRAME)) is False
+    assert engine.streams == ()
+    assert stream.stats.sent >= 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((stream.host, stream.port))
+
+
+async def test_the_range_limits_the_streams(engine: MediaEngine) -> None:
+    streams = [await engine.open_stream() for _ in range(21)]
+    assert len({stream.port for stream in streams}) == 21
+    assert all(stream.port % 2 == 0 for stream in streams)
+
+    with pytest.raises(PortsExhausted):
+        await engine.open_stream()
+
+    streams[7].close()
+    assert (await engine.open_stream()).port == streams[7].port
+
+
+@pytest.mark.parametrize(
+    "address", [("localhost", 20002), ("::1", 20002), ("", 20002), ("192.0.2.256", 20002)]
+)
+async def test_a_peer_that_cannot_be_sent_to_is_refused(
+    engine: MediaEngine, address: tuple[str, int]
+) -> None:
+    stream = await engine.open_stream()
+
+    with pytest.raises(ValueError, match=r"appear to be an IPv4|not of the same IP version"):
+        stream.connect(address)
+
+
+async def test_after_a_stall_a_short_burst_goes_out_and_the_timestamps_stay_true(
+    stream: MediaStream, phone: Phone
+) -> None:
+    await stream.write(loud(FRAME))
+    await until_sent(stream, 5)
+    before = phone.received()[-1]
+    frames: list[PlayedFrame] = []
+    stream.subscribe(frames.append)
+
+    started = time.monotonic()
+    time.sleep(0.2)  # noqa: ASYNC251  the fault under test
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    burst = phone.received()
+    await until_sent(stream, 2)
+    passed = time.monotonic() - started
+
+    assert len(burst) in (2, 3)
+    assert 5 <= stream.stats.skipped <= 9
+    elapsed = (burst[-1].timestamp - before.timestamp) & 0xFFFFFFFF
+    assert elapsed / 8000 == pytest.approx(0.2, abs=0.041)
+    assert [packet.sequence_number for packet in burst] == [
+        (before.sequence_number + step) & 0xFFFF for step in range(1, len(burst) + 1)
+    ]
+    assert len(frames) == pytest.approx(passed / 0.02, abs=2)
+
+
+async def test_closing_the_engine_closes_its_streams(phone: Phone) -> None:
+    engine = MediaEngine(PARAMS)
+    await engine.start()
+    stream = await engine.open_stream()
+    stream.connect(phone.address)
+
+    await engine.close()
+    await engine.close()
+
+    assert engine.streams == ()
+    phone.received()
+    await asyncio.sleep(0.06)
+    assert phone.received() == []
