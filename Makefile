@@ -13,7 +13,7 @@ install: ## .venv from the locks, model data, Debian packages; quick when nothin
 	@PYTHON='$(PYTHON)' scripts/install.sh
 
 demo: install ## the whole system on this machine, without keys and without a trunk
-	@$(bin)/python -m voiceai demo
+	@$(bin)/python -m voiceai demo $(if $(STAY),--stay)
 
 check: lint ## before each commit: under a minute, no network
 	@$(bin)/python -m pytest -q tests/unit tests/architecture

@@ -4,6 +4,7 @@ Where no Asterisk 22 can be had the tests of this folder skip and say why; with 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.availability import have_or_skip
 from tests.support.cache import cache_folder
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
+from tests.support.serving import Serving
 from voiceai.bench.sip_caller import SipCaller
 
 CALLER_HOST = "127.0.0.4"
@@ -44,6 +46,13 @@ def pbx(
         pbx.start()
         pbx.wait_registered()
         yield pbx
+
+
+@pytest.fixture
+async def serving(pbx: Pbx, tmp_path: Path) -> AsyncIterator[Serving]:
+    """`voiceai serve` with an embedded database of its own, ready for calls."""
+    async with Serving(pbx.params.ari, tmp_path / "serving") as serving:
+        yield serving
 
 
 @pytest.fixture

@@ -35,6 +35,9 @@ from voiceai.store.seeding import seed
 RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between attempts to connect; the last one repeats."""
 
+RETRY_SECONDS = 0.5
+"""Pause while a database that was there does not answer."""
+
 MAX_REMEMBERED = 1000
 """Numbers and rows whose assistant is kept, for speed and for when the database is away."""
 
@@ -100,6 +103,7 @@ class Store:
         self._database = Database(self._address)
         self._tables: UserTables | None = None
         self._table_problem = ""
+        self._prepared = False
         self._process_id = process_id()
         self._history = settings.voiceai_data_dir / "history"
         self._recorder = Recorder(self._history, self._process_id, self._database.write)
@@ -119,6 +123,7 @@ class Store:
         if self._embedded:
             async with self._database.connection() as connection:
                 await seed(connection)
+        self._prepared = True
 
     async def run(self) -> None:
         """Connect, for as long as it takes, then record and give signs of life; until cancelled."""
@@ -131,7 +136,9 @@ class Store:
                 except StoreUnavailable as exc:
                     logger.warning("database.away: {}", exc)
                     await self._revive()
-                await asyncio.sleep(INTERVAL)
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    await self._until_trouble()
 
     async def connected(self) -> None:
         """Wait until :meth:`run` has connected for the first time."""
@@ -141,11 +148,14 @@ class Store:
         """Write what waits, disconnect, and stop the embedded server if this was its last owner."""
         await self._recorder.close()
         await self._database.close()
+        self._prepared = False
         if self._embedded:
             await self._embedded.close()
 
     def problems(self) -> list[str]:
         """Why calls cannot be answered as they should; for readiness. Empty when all is well."""
+        if not self._prepared:
+            return [self._database.problem or "the database is being prepared"]
         return [problem for problem in (self._database.problem, self._table_problem) if problem]
 
     @property
@@ -306,7 +316,7 @@ class Store:
 
     async def _connect_for_ever(self) -> None:
         attempts = 0
-        while True:
+        while not self._prepared:
             try:
                 await self.open()
             except StoreUnavailable as exc:
@@ -338,11 +348,19 @@ class Store:
             if closed:
                 logger.bind(calls=closed).warning("history.interrupted_calls_closed")
 
+    async def _until_trouble(self) -> None:
+        """Wait for the next sign of life, or for the first failure of anybody's query."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INTERVAL):
+                await self._database.trouble.wait()
+        self._database.trouble.clear()
+
     async def _revive(self) -> None:
-        """Start an embedded server again that has gone."""
+        """Start an embedded server again that has gone, and connect anew."""
         if self._embedded:
             with contextlib.suppress(StoreUnavailable):
                 await self._embedded.open(owner=self._owner)
+        await self._database.renew()
 
     async def _inspect(self, connection: Connection) -> UserTables:
         try:
