@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from loguru import logger
 from pipecat.workers.runner import WorkerRunner
@@ -26,6 +26,8 @@ from voiceai.calls.outcome import EndReason, Refusal
 from voiceai.store.repository import Assistant
 from voiceai.telemetry.turn_observer import TurnObserver
 
+T = TypeVar("T")
+
 PIPELINE_STOP_SECONDS = 5.0
 """How long a cancelled pipeline may take; its call's channels are gone by then."""
 LAST_WORDS_SECONDS = 2.0
@@ -44,6 +46,19 @@ ENDINGS = {
     "asterisk": EndReason.ASTERISK_LOST,
 }
 """Who ended the leg, when it was not the conversation -> what the record says."""
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Run ``work`` beside the block; leaving cancels it and waits until it has ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # whoever wanted the result has asked for it
 
 
 def _refused(talk: "asyncio.Future[EndReason]") -> bool:
@@ -94,15 +109,13 @@ class CallSession:
         except PortsExhausted as error:
             raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, str(error)) from error
         with contextlib.closing(stream):
-            talk = asyncio.ensure_future(self._talk(stream))
-            try:
-                either: set[asyncio.Future[Any]] = {talk, self._leg.ended}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not _refused(talk):  # who catches the refusal tells the caller's network why
-                    await self._leg.release()
-                talk.cancel()
-                await asyncio.wait({talk})
+            async with _beside(self._talk(stream)) as talk:
+                try:
+                    either: set[asyncio.Future[Any]] = {talk, self._leg.ended}
+                    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not _refused(talk):  # who catches it tells the caller's network why
+                        await self._leg.release()
         return self._end_reason(talk)
 
     def _end_reason(self, talk: "asyncio.Future[EndReason]") -> EndReason:
@@ -115,20 +128,18 @@ class CallSession:
 
     async def _talk(self, stream: MediaStream) -> EndReason:
         stream.hold()
-        address = asyncio.ensure_future(
-            self._leg.prepare_media(stream.host, stream.port, stream.codec.value)
-        )
-        try:
-            async with self._conversation(stream) as (conversation, running):
-                stream.connect(await address)
-                await self._leg.answer()
-                await self._leg.join()
-                self._journal.answered(self._assistant)
-                stream.release()
-                await conversation.greet()
-                return await self._until_over(stream, conversation, running)
-        finally:
-            address.cancel()
+        preparing = self._leg.prepare_media(stream.host, stream.port, stream.codec.value)
+        async with (
+            _beside(preparing) as address,
+            self._conversation(stream) as (conversation, running),
+        ):
+            stream.connect(await address)
+            await self._leg.answer()
+            await self._leg.join()
+            self._journal.answered(self._assistant)
+            stream.release()
+            await conversation.greet()
+            return await self._until_over(stream, conversation, running)
 
     @contextlib.asynccontextmanager
     async def _conversation(
@@ -177,17 +188,16 @@ class CallSession:
         self._leg.on_dtmf = self._on_digit
         failed = asyncio.Event()
         stream.on_failed = lambda _: failed.set()
-        failing = asyncio.ensure_future(failed.wait())
-        digits = asyncio.ensure_future(self._forward_digits(conversation))
         try:
-            async with asyncio.timeout(self._spec.limits.call_seconds):
+            async with (
+                asyncio.timeout(self._spec.limits.call_seconds),
+                _beside(self._forward_digits(conversation)),
+                _beside(failed.wait()) as failing,
+            ):
                 either: set[asyncio.Future[Any]] = {running, failing}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             return EndReason.TIME_LIMIT
-        finally:
-            digits.cancel()
-            failing.cancel()
         if failed.is_set():
             return EndReason.MEDIA_FAILED
         with contextlib.suppress(TimeoutError):

@@ -1,7 +1,6 @@
 """``voiceai serve``: take calls until told to stop."""
 
 import asyncio
-import contextlib
 import signal
 
 import typer
@@ -32,16 +31,13 @@ def serve() -> None:
 async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     voiceai = App(settings)
-    running = asyncio.ensure_future(voiceai.run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
-    checking = asyncio.ensure_future(_check(settings, voiceai))
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        checking.cancel()
-        logger.info("voiceai.stopped")
+    async with asyncio.TaskGroup() as tasks:
+        checking = tasks.create_task(_check(settings, voiceai))
+        running = tasks.create_task(voiceai.run())
+        running.add_done_callback(lambda _: checking.cancel())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, running.cancel)
+    logger.info("voiceai.stopped")
 
 
 async def _check(settings: Settings, voiceai: App) -> None:
