@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ class Resources:
         self._engines: dict[str, Any] = {}
         self._loading = threading.Lock()
         self._closers: list[Callable[[], None]] = []
+        self._async_closers: list[Callable[[], Awaitable[None]]] = []
         self._spoken: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._spoken_bytes = 0
 
@@ -70,6 +71,10 @@ class Resources:
     def on_close(self, closer: Callable[[], None]) -> None:
         """Call this when the resources are closed, the last one first."""
         self._closers.append(closer)
+
+    def on_aclose(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Await this when the resources are closed on a loop, such as a client's connections."""
+        self._async_closers.append(closer)
 
     def cached_speech(self, voice: Voice, sentence: str) -> bytes | None:
         """Return a sentence that was synthesised before: 16-bit mono at 8 kHz."""
@@ -107,8 +112,14 @@ class Resources:
 
         return await warm(self, specs)
 
+    async def aclose(self) -> None:
+        """Close connections, then everything else, without blocking the loop."""
+        while self._async_closers:
+            await self._async_closers.pop()()
+        await asyncio.to_thread(self.close)
+
     def close(self) -> None:
-        """Stop the threads and what else was started; what runs is left to finish."""
+        """Stop the threads and what else was started; what runs is left to finish. Blocks."""
         for closer in reversed(self._closers):
             closer()
         self._closers.clear()

@@ -66,9 +66,11 @@ def shared_client(resources: Resources, key: str, base_url: str | None) -> Async
     """
 
     def make() -> AsyncOpenAI:
-        return AsyncOpenAI(
+        client = AsyncOpenAI(
             api_key=key, base_url=base_url, timeout=SILENCE_SECONDS, max_retries=RETRIES
         )
+        resources.on_aclose(client.close)
+        return client
 
     return resources.engine(f"chat {base_url} {hash(key)}", make)
 

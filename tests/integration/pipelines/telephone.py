@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from pipecat.frames.frames import (
+    Frame,
     InputAudioRawFrame,
     OutputAudioRawFrame,
     StartFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
@@ -33,7 +35,7 @@ STOP_SECONDS = 0.2
 class Passing(FrameProcessor):
     """An input into which frames are queued from outside."""
 
-    async def process_frame(self, frame, direction):
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         await self.push_frame(frame, direction)
 
@@ -41,21 +43,28 @@ class Passing(FrameProcessor):
 class Speaker(BaseOutputTransport):
     """Plays in real time, and remembers what and when."""
 
-    def __init__(self):
+    def __init__(self, changed: asyncio.Event) -> None:
         super().__init__(
             TransportParams(
                 audio_out_enabled=True, audio_out_10ms_chunks=2, audio_out_end_silence_secs=0
             )
         )
         self.played: list[tuple[float, bytes]] = []
+        self._changed = changed
 
-    async def start(self, frame: StartFrame):
+    @property
+    def seconds(self) -> float:
+        """How much was played."""
+        return len(self.played) * FRAME_SECONDS
+
+    async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
         await self.set_transport_ready(frame)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         loop = asyncio.get_running_loop()
         self.played.append((loop.time(), frame.audio))
+        self._changed.set()
         await asyncio.sleep(len(frame.audio) / (2 * RATE))
         return True
 
@@ -64,7 +73,9 @@ class Telephone:
     """``PhoneTransport``, ``CallControl`` and ``ConversationListener`` of one test call."""
 
     def __init__(self) -> None:
-        self.speaker = Speaker()
+        self.changed = asyncio.Event()
+        self.speaker = Speaker(self.changed)
+        self.ended = False
         self._microphone = Passing()
         self._taps: list[AudioTap] = []
         self.caller: list[str] = []
@@ -72,7 +83,6 @@ class Telephone:
         self.tools: list[tuple[str, dict[str, Any]]] = []
         self.control: list[tuple[Any, ...]] = []
         self.played_when_ended = 0
-        self.changed = asyncio.Event()
 
     def input(self) -> FrameProcessor:
         return self._microphone
@@ -157,7 +167,13 @@ async def call(
     )
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(conversation.worker)
-    running = asyncio.create_task(runner.run())
+
+    async def run() -> None:
+        await runner.run()
+        telephone.ended = True
+        telephone.changed.set()
+
+    running = asyncio.create_task(run())
     try:
         await script(conversation, telephone)
     finally:
@@ -166,8 +182,8 @@ async def call(
     return conversation, telephone
 
 
-def to_telephone(samples: np.ndarray, rate: int) -> bytes:
+def to_telephone(samples: NDArray[np.float64], rate: int) -> bytes:
     """Bring speech (mono, -1..1) to 16-bit mono at 8 kHz, without the silence around it."""
     audible = np.flatnonzero(np.abs(samples) > 0.01)
-    samples = samples[audible[0] : audible[-1]].astype(np.float32)
-    return (np.clip(soxr.resample(samples, rate, RATE), -1, 1) * 32767).astype("<i2").tobytes()
+    speech = soxr.resample(samples[audible[0] : audible[-1]].astype(np.float32), rate, RATE)
+    return bytes((np.clip(speech, -1, 1) * 32767).astype("<i2"))
