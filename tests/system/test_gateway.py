@@ -1,0 +1,190 @@
+"""The gateway against a real Asterisk: what it takes, refuses, clears away and outlives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from asterisk.ari import requests
+from asterisk.ari.client import AriClient
+from asterisk.ari.naming import Naming
+from asterisk.ari.requests import HangupCause
+from asterisk.config.check import startup_checks
+from asterisk.gateway import Gateway
+from asterisk.leg import Leg
+from asterisk.params import AriParams
+from tests.support.pbx import PHONE, Pbx
+from tests.support.provider import NUMBERS, Provider
+from tests.support.stasis import StasisReader
+from voiceai.bench.sip_caller import SipCaller
+
+
+@asynccontextmanager
+async def taking_calls(
+    params: AriParams, on_call: Callable[[Leg], Awaitable[None]]
+) -> AsyncIterator[Gateway]:
+    """A gateway that is ready for calls, closed afterwards."""
+    gateway = Gateway(params, on_call=on_call)
+    running = asyncio.create_task(gateway.run())
+    try:
+        async with asyncio.timeout(10):
+            await gateway.wait_ready()
+        yield gateway
+    finally:
+        await gateway.close()
+        await running
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[SipCaller]:
+    """A telephone of the PBX itself: no provider between that changes a status."""
+    async with SipCaller("127.0.0.4", credentials=PHONE) as phone:
+        yield phone
+
+
+async def left_in(params: AriParams) -> list[object]:
+    """Channels and bridges that Asterisk holds."""
+    async with AriClient(params) as client:
+        left: list[object] = []
+        for request in (requests.list_channels(), requests.list_bridges()):
+            listed = await client.send(request)
+            assert isinstance(listed, list)
+            left += listed
+    return left
+
+
+async def eventually_nothing_left(params: AriParams) -> None:
+    async with asyncio.timeout(5):
+        while await left_in(params):  # noqa: ASYNC110 - Asterisk is asked, it tells nothing
+            await asyncio.sleep(0.05)
+
+
+async def talk(leg: Leg) -> None:
+    """Answer and join with audio that nobody listens to: these tests are about control."""
+    await asyncio.gather(leg.prepare_media("127.0.0.1", 14_000, "alaw"), leg.answer())
+    await leg.join()
+    await leg.ended
+
+
+async def test_a_call_leaves_nothing_behind(
+    pbx: Pbx, provider: Provider, caller: SipCaller
+) -> None:
+    digits: asyncio.Queue[str] = asyncio.Queue()
+    legs: list[Leg] = []
+
+    async def on_call(leg: Leg) -> None:
+        legs.append(leg)
+        leg.on_dtmf = lambda digit, _: digits.put_nowait(digit)
+        await talk(leg)
+
+    async with taking_calls(pbx.params.ari, on_call):
+        call = await caller.dial(NUMBERS[0], via=provider.address, from_user="4930123456")
+        await call.press("5")
+        assert await digits.get() == "5"
+        await call.hang_up()
+        await eventually_nothing_left(pbx.params.ari)
+
+    assert (legs[0].number, legs[0].caller) == (NUMBERS[0], "4930123456")
+    assert legs[0].ended.result().who == "caller"
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"),
+    [
+        (HangupCause.NOT_FOUND, 404),
+        (HangupCause.NORMAL, 603),
+        (HangupCause.BUSY, 486),
+        (HangupCause.TIMEOUT, 408),
+        (HangupCause.UNAVAILABLE, 480),
+        (HangupCause.FORBIDDEN, 403),
+        (HangupCause.GONE, 410),
+        (HangupCause.OVERLOADED, 503),
+        (HangupCause.FAILURE, 500),
+        (HangupCause.NOT_ACCEPTABLE, 488),
+    ],
+)
+async def test_a_refusal_becomes_a_sip_status(
+    pbx: Pbx, phone: SipCaller, cause: HangupCause, status: int
+) -> None:
+    async with taking_calls(pbx.params.ari, lambda leg: leg.hangup(cause)):
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+
+    assert call.status == status
+
+
+async def test_the_limit_of_a_call_is_kept_by_asterisk(pbx: Pbx, phone: SipCaller) -> None:
+    ends: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_call(leg: Leg) -> None:
+        await talk(leg)
+        ends.put_nowait(leg.ended.result().who)
+
+    params = pbx.params.ari.model_copy(update={"max_call_seconds": 1})
+    async with taking_calls(params, on_call):
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+        assert await ends.get() == "timeout"
+        await call.ended
+
+
+async def test_what_a_dead_process_left_is_cleared_and_its_caller_is_served(
+    pbx: Pbx, phone: SipCaller
+) -> None:
+    params = pbx.params.ari
+    naming, dead = Naming(params.app, params.instance), "d" * 32
+    adopted: asyncio.Queue[Leg] = asyncio.Queue()
+
+    async def on_call(leg: Leg) -> None:
+        adopted.put_nowait(leg)
+        await talk(leg)
+
+    async with AriClient(params) as client:
+        async with StasisReader(params) as reader:
+            call = await phone.invite(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+            channel_id = (await reader.next_event("StasisStart"))["channel"]["id"]
+            await client.send(requests.answer(channel_id))
+            await client.send(requests.create_bridge(naming.bridge(dead)))
+            external = requests.external_media(
+                naming.external(dead),
+                app=params.app,
+                host="127.0.0.1",
+                port=14_000,
+                codec="alaw",
+                limit_seconds=60,
+            )
+            await client.send(external)
+            await reader.next_event("StasisStart")
+            both = (channel_id, naming.external(dead))
+            await client.send(requests.add_channels(naming.bridge(dead), both))
+
+        async with taking_calls(params, on_call):
+            leg = await adopted.get()
+            assert (leg.adopted, leg.number, leg.channel_id) == (True, NUMBERS[0], channel_id)
+            names = [item["id"] for item in await left_in(params) if isinstance(item, dict)]
+            assert not [name for name in names if dead in name]
+            assert not call.ended.done()
+            await call.hang_up()
+            await eventually_nothing_left(params)
+
+
+async def test_a_caller_given_back_reaches_the_fallback(pbx: Pbx, phone: SipCaller) -> None:
+    async def on_call(leg: Leg) -> None:
+        await leg.continue_in_dialplan()
+
+    async with taking_calls(pbx.params.ari, on_call):
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+
+    assert call.status == 503
+
+
+async def test_the_rendered_configuration_passes_the_check_up(pbx: Pbx) -> None:
+    async with (
+        taking_calls(pbx.params.ari, talk),
+        AriClient(pbx.params.ari) as client,
+    ):
+        rtp_conf = pbx.process.configuration / "rtp.conf"
+        found = await startup_checks(
+            client, pbx.params.ari, rtp_ports=(10_000, 20_000), rtp_conf=rtp_conf
+        )
+
+    assert {finding.level for finding in found} == {"ok"}
