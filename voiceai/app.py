@@ -11,7 +11,6 @@ from asterisk.gateway import Gateway
 from asterisk.params import AriParams
 from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
-from pipelines.warm import warm
 from transports.audio.g711 import Codec
 from transports.engine import MediaEngine
 from transports.params import RtpParams
@@ -152,7 +151,7 @@ class App:
             specs = [entry.spec for entry in await self.store.assistants() if entry.spec]
         except (StoreUnavailable, SchemaMismatch) as error:
             logger.warning("voiceai.assistants_unknown: {}", error)
-        await warm(self.resources, specs)
+        await self.supervisor.prepare(specs)
         self._warm = True
 
     async def _announce(self) -> None:

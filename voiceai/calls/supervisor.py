@@ -1,6 +1,6 @@
 """All calls of the process: admit, run, and survive whatever goes wrong in one of them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -9,6 +9,8 @@ from asterisk.ari.requests import HangupCause
 from asterisk.errors import AsteriskError
 from asterisk.leg import Leg
 from pipelines.errors import PipelineError
+from pipelines.spec import PipelineSpec
+from pipelines.warm import warm
 from voiceai.calls.events import CallEvent, Watcher
 from voiceai.calls.journal import CallJournal, CallWriter
 from voiceai.calls.outcome import EndReason, Refusal
@@ -43,6 +45,7 @@ class CallSupervisor:
         self._writer = writer
         self._limit = limit
         self._watchers: list[Watcher] = []
+        self._ready: dict[str, PipelineSpec] = {}
         self.calls: dict[str, Leg] = {}
 
     def watch(self, watcher: Watcher) -> None:
@@ -82,6 +85,7 @@ class CallSupervisor:
             why = f"{self._limit} calls are already up (VOICEAI_MAX_CALLS)"
             raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, why)
         assistant = await self._assistant(leg.number)
+        await self._make_ready(assistant)
         return await CallSession(leg, assistant, self._services, journal).run()
 
     async def _assistant(self, number: str) -> Assistant:
@@ -100,6 +104,27 @@ class CallSupervisor:
             )
             raise Refusal(EndReason.UNKNOWN_NUMBER, HangupCause.NOT_FOUND, why)
         return assistant
+
+    async def prepare(self, specs: Iterable[PipelineSpec]) -> None:
+        """Load what pipelines need before calls come; one that lacks something is logged."""
+        specs = list(specs)
+        wrong = await warm(self._services.resources, specs)
+        self._ready.update({spec.name: spec for spec in specs if spec.name not in wrong})
+
+    async def _make_ready(self, assistant: Assistant) -> None:
+        """Load what an assistant needs that is new since the start, while its caller rings."""
+        spec = assistant.spec
+        if self._ready.get(spec.name) == spec:
+            return
+        wrong = await warm(self._services.resources, [spec])
+        if wrong:
+            why = "; ".join(str(finding) for found in wrong.values() for finding in found)
+            raise Refusal(
+                EndReason.SERVICE_UNAVAILABLE,
+                HangupCause.FAILURE,
+                f"the assistant {assistant.name} cannot work: {why}",
+            )
+        self._ready[spec.name] = spec
 
     async def _refuse(self, leg: Leg, cause: HangupCause) -> None:
         try:
