@@ -3,7 +3,8 @@
 Anyone on the loopback network may call one of its numbers. It sends the call to the account's
 registered contact, in one of the styles that real registrar trunks have (header `X-Style`):
 `number` has the dialled number as request user; `account` has the account there, and the number
-in P-Called-Party-ID. Calls of the account reach `ANSWERING`, `BUSY` and `RINGING`.
+in P-Called-Party-ID. Everybody reaches `ECHO`, `BUSY`, `RINGING` and `KEYS`; the last presses
+`159#` and hangs up.
 """
 
 import json
@@ -18,6 +19,7 @@ from asterisk.params import TrunkParams
 from asterisk.process import AsteriskProcess
 from asterisk.runtime import Installation
 from tests.support.ports import free_port
+from voiceai.bench.sip_digest import Credentials
 
 HOST: Final = "127.0.0.2"
 
@@ -28,11 +30,15 @@ PASSWORD: Final = "trunk;secret"  # noqa: S105 - of this machine's loopback netw
 
 NUMBERS: Final = ("4920189098720", "4920189098721", "4920189098722", "4920189098723")
 
-ANSWERING: Final = "491700000001"
+ECHO: Final = "491700000001"
 BUSY: Final = "491700000002"
 RINGING: Final = "491700000003"
+KEYS: Final = "491700000004"
 
-FURTHER_MODULES: Final = ("app_senddtmf", "app_playtones", "app_verbose")
+SUBSCRIBER: Final = Credentials("subscriber", "subscriber;secret")
+"""Somebody whose calls the provider lets pass with a SHA-256 digest only."""
+
+FURTHER_MODULES: Final = ("app_senddtmf",)
 
 _PJSIP: Final = """\
 [global]
@@ -70,6 +76,21 @@ rewrite_contact = yes
 send_pai = yes
 trust_id_outbound = yes
 
+[subscriber]
+type = auth
+auth_type = digest
+username = subscriber
+password = {subscriber}
+supported_algorithms_uas = SHA-256
+
+[subscriber]
+type = endpoint
+context = from-world
+identify_by = username
+disallow = all
+allow = ulaw
+auth = subscriber
+
 [world]
 type = identify
 endpoint = world
@@ -90,8 +111,23 @@ _EXTENSIONS: Final = """\
 [general]
 static = yes
 
+[services]
+exten => {echo},1,Answer()
+ same => n,Echo()
+exten => {busy},1,Busy(5)
+exten => {ringing},1,Ringing()
+ same => n,Wait(60)
+exten => {keys},1,Answer()
+ same => n,SendDTMF(159#)
+ same => n,Wait(0.2)
+ same => n,Hangup()
+
+[from-account]
+include => services
+
 [from-world]
-exten => _X.,1,Set(CONTACT=${{PJSIP_DIAL_CONTACTS({account})}})
+include => services
+exten => _49201.,1,Set(CONTACT=${{PJSIP_DIAL_CONTACTS({account})}})
  same => n,GotoIf($["${{CONTACT}}" = ""]?away)
  same => n,GotoIf($["${{PJSIP_HEADER(read,X-Style)}}" = "account"]?account)
  same => n,Dial(PJSIP/{account}/sip:${{EXTEN}}@${{CUT(CONTACT,@,2)}},60)
@@ -103,13 +139,6 @@ exten => _X.,1,Set(CONTACT=${{PJSIP_DIAL_CONTACTS({account})}})
 [called-party]
 exten => s,1,Set(PJSIP_HEADER(add,P-Called-Party-ID)=<sip:${{ARG1}}@{host}>)
  same => n,Return()
-
-[from-account]
-exten => {answering},1,Answer()
- same => n,Echo()
-exten => {busy},1,Busy(5)
-exten => {ringing},1,Ringing()
- same => n,Wait(60)
 """
 
 
@@ -166,10 +195,14 @@ class Provider:
         host, port = self.address
         return {
             "pjsip.conf": _PJSIP.format(
-                host=host, port=port, account=ACCOUNT, password=password.replace(";", r"\;")
+                host=host,
+                port=port,
+                account=ACCOUNT,
+                password=password.replace(";", r"\;"),
+                subscriber=SUBSCRIBER.password.replace(";", r"\;"),
             ),
             "extensions.conf": _EXTENSIONS.format(
-                host=host, account=ACCOUNT, answering=ANSWERING, busy=BUSY, ringing=RINGING
+                host=host, account=ACCOUNT, echo=ECHO, busy=BUSY, ringing=RINGING, keys=KEYS
             ),
             "rtp.conf": "[general]\nrtpstart = 30002\nrtpend = 31001\n",
             "modules.conf": "\n".join(

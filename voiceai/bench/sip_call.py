@@ -78,6 +78,7 @@ class Call:
         self._headers: tuple[tuple[str, str], ...] = ()
         self._transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._inviting: ClientTransaction | None = None
+        self._ringing: asyncio.Future[None] = self._loop.create_future()
         self._final: asyncio.Future[int] = self._loop.create_future()
         self._has_authenticated = False
         self._is_cancelled = False
@@ -171,6 +172,10 @@ class Call:
         self._headers = tuple(headers)
         self._send_invite(())
 
+    async def ringing(self) -> None:
+        """Return when it rings, has early audio, or there is a final status."""
+        await asyncio.shield(self._ringing)
+
     async def final(self) -> int:
         """Return the final status of the INVITE, as soon as there is one."""
         return await asyncio.shield(self._final)
@@ -246,6 +251,8 @@ class Call:
             self.progress.append((now, response.status))
         if response.status < 200:
             self._cancel_when_allowed()
+            if response.status > 100:
+                self._note_ringing()
             if response.status > 100 and response.body:
                 self._connect(response.body)
         elif response.status < 300:
@@ -256,6 +263,10 @@ class Call:
             by: EndedBy = "cancelled" if self._is_cancelled else "refused"
             self._end(by, response.status, response.headers.get("Reason") or response.reason)
 
+    def _note_ringing(self) -> None:
+        if not self._ringing.done():
+            self._ringing.set_result(None)
+
     def _on_answer(self, response: Response, now: float) -> None:
         if not self._inviting:
             return
@@ -265,6 +276,7 @@ class Call:
         if self.answered_at is not None:
             return
         self.answered_at = now
+        self._note_ringing()
         self._final.set_result(response.status)
         self._connect(response.body)
         if self._is_cancelled:
@@ -341,6 +353,7 @@ class Call:
 
     def _end(self, by: EndedBy, status: int, reason: str) -> None:
         self.line.close()
+        self._note_ringing()
         if not self._final.done():
             self._final.set_result(status)
         if not self.ended.done():
