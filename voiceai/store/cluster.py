@@ -192,6 +192,7 @@ class Cluster:
         statements = (
             f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;\n"
             f"ALTER ROLE {ROLE} PASSWORD '{password}';\n"
+            f"ALTER ROLE {ROLE} SET search_path = public;\n"  # not "$user", which is our schema
             f"CREATE DATABASE {ROLE} OWNER {ROLE};\n"  # an error when it exists: printed, no more
         )
         with self._reachable(self.folder) as (data, descriptors):

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, and the tables of ours in its schema ``voiceai``."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -37,6 +38,8 @@ UNAVAILABLE = (
     asyncpg.InvalidCatalogNameError,
 )
 """Errors that say nothing about the statement: trying again may help."""
+
+NOT_CONNECTED = "the database is not connected yet"
 
 MIGRATION_LOCK = 0x766F6963
 """Key of the advisory lock under which the schema is changed."""
@@ -127,7 +130,8 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self.has_schema = False
         self.advice = ""
-        self.problem = "not connected yet"
+        self.problem = NOT_CONNECTED
+        self.trouble = asyncio.Event()
 
     async def open(self) -> None:
         """Connect and bring our tables up to date.
@@ -138,6 +142,7 @@ class Database:
         Raises:
             StoreUnavailable: The server cannot be reached or refuses the login.
         """
+        await self.close()
         pool: asyncpg.Pool[asyncpg.Record] | None = None
         try:
             address = await self._address()
@@ -145,24 +150,25 @@ class Database:
                 fields = ("host", "port", "user", "password", "database")
                 address = {name: getattr(address, name) for name in fields}
             pool = asyncpg.create_pool(
-                **address, min_size=1, max_size=5, timeout=TIMEOUT, command_timeout=TIMEOUT
+                **address, min_size=0, max_size=5, timeout=TIMEOUT, command_timeout=TIMEOUT
             )
             await pool
             async with pool.acquire() as connection:
                 await self._migrate(connection)
-        except UNAVAILABLE as exc:
+        except BaseException as exc:
             if pool is not None:
                 pool.terminate()
+            if not isinstance(exc, UNAVAILABLE):
+                self.problem = str(exc) if isinstance(exc, StoreUnavailable) else NOT_CONNECTED
+                raise
             self.problem = f"the database cannot be reached: {exc or type(exc).__name__}"
             raise StoreUnavailable(self.problem) from exc
-        except StoreUnavailable as exc:
-            self.problem = str(exc)
-            raise
         self._pool = pool
         self.problem = ""
 
     async def close(self) -> None:
         """Disconnect, at once if the server does not answer."""
+        self.problem = NOT_CONNECTED
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -170,6 +176,11 @@ class Database:
             await pool.close()
         except UNAVAILABLE:
             pool.terminate()
+
+    async def renew(self) -> None:
+        """Trust no connection of the past."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -185,30 +196,30 @@ class Database:
                 yield connection
         except UNAVAILABLE as exc:
             self.problem = f"the database does not answer: {exc or type(exc).__name__}"
+            self.trouble.set()
             raise StoreUnavailable(self.problem) from exc
         self.problem = ""
 
     async def _migrate(self, connection: Connection) -> None:
         """Apply the migrations that are missing, in one transaction."""
         scripts = _scripts()
-        known = await connection.fetchval("SELECT to_regclass('voiceai.schema_migrations')::text")
-        if known:
-            with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
-                query = "SELECT max(version) FROM voiceai.schema_migrations"
-                if await connection.fetchval(query) == max(scripts):
-                    self.has_schema = True
-                    return
+        self.has_schema = False
         try:
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-                await self._apply(connection, scripts)
+            if await _version(connection) != max(scripts):
+                async with connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+                    await self._apply(connection, scripts)
         except asyncpg.InsufficientPrivilegeError as exc:
             user = await connection.fetchval("SELECT quote_ident(current_user)")
-            self.advice = f"CREATE SCHEMA IF NOT EXISTS voiceai AUTHORIZATION {user};"
+            self.advice = (
+                f"CREATE SCHEMA IF NOT EXISTS voiceai AUTHORIZATION {user}; "
+                f"GRANT ALL ON SCHEMA voiceai TO {user};"
+            )
             logger.warning(
                 "database.no_schema: {}; history stays on disk. Run: {}", exc, self.advice
             )
             return
+        self.advice = ""
         self.has_schema = True
 
     async def _apply(self, connection: Connection, scripts: Mapping[int, str]) -> None:
@@ -274,6 +285,14 @@ class Database:
             tuple(Turn(**{**turn, "latency": _json(turn["latency"])}) for turn in turns),
             tuple(Message(**{**item, "content": _json(item["content"])}) for item in messages),
         )
+
+
+async def _version(connection: Connection) -> int:
+    """Number of the newest migration that was applied; 0 for none."""
+    if await connection.fetchval("SELECT to_regclass('voiceai.schema_migrations')::text") is None:
+        return 0
+    query = "SELECT coalesce(max(version), 0) FROM voiceai.schema_migrations"
+    return int(await connection.fetchval(query))
 
 
 async def _write_entry(connection: Connection, entry: Entry) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -14,11 +15,11 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
 class HistoryFile:
-    """The JSON lines of one process, held by a lock while it lives; the others' are adopted."""
+    """The JSON lines of one recorder, held by a lock while it lives; the others' are adopted."""
 
     def __init__(self, folder: Path, process_id: str) -> None:
         self._folder = folder
-        self._path = folder / f"{process_id}.jsonl"
+        self._path = folder / f"{process_id}_{secrets.token_hex(4)}.jsonl"
         self._file: TextIOWrapper | None = None
         self.lines = 0
 
