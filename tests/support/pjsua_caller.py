@@ -1,7 +1,8 @@
 """A call by pjsua, the SIP stack of many telephones; run as a program, for it brings own threads.
 
 usage: python pjsua_caller.py ADDRESS LOCAL_HOST PLAY.wav RECORD.wav SECONDS
-Prints the final SIP status as its last word. The call is hung up after so many seconds, or by the other side.
+Prints the final SIP status as its last word. The call ends after so many seconds, or when the
+other side hangs up.
 """
 
 import sys
