@@ -1,0 +1,127 @@
+"""The command line in processes of its own, beside an owner of the embedded database."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from voiceai.store.embedded import EmbeddedPostgres
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def voiceai(shared_dir: Path, database: object) -> "Command":
+    return Command(shared_dir)
+
+
+class Command:
+    """Runs ``python -m voiceai`` on one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.environment = {**kept, "VOICEAI_DATA_DIR": str(data_dir), "PYTHONPATH": str(PROJECT)}
+
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "voiceai", *arguments],
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+
+def test_an_assistant_is_imported_assigned_and_shown(voiceai: Command, tmp_path: Path) -> None:
+    file = tmp_path / "sommer.yaml"
+    file.write_text("name: sommer\nextends: local-de\ngreeting: Guten Tag\n", encoding="utf-8")
+
+    imported = voiceai("assistants", "import", str(file), "--json")
+    assigned = voiceai("assistants", "assign", "+49 40 123", "sommer", "--json")
+    listed = voiceai("assistants", "list", "--json")
+    shown = voiceai("assistants", "show", "004940123", "--json")
+
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert json.loads(imported.stdout)["version"] == 1
+    assert json.loads(assigned.stdout) == {"number": "4940123", "assistant": "sommer"}
+    names = {entry["name"]: entry["numbers"] for entry in json.loads(listed.stdout)}
+    assert names["sommer"] == ["4940123"]
+    assert set(names) == {"sommer", "rezeption-de", "reception-en"}
+    assert json.loads(shown.stdout)["spec"]["greeting"] == "Guten Tag"
+
+
+def test_a_wrong_file_is_refused_with_line_and_column(voiceai: Command, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("name: sommer\ngreting: Hallo\n", encoding="utf-8")
+
+    result = voiceai("assistants", "import", str(file))
+
+    assert result.returncode == 1
+    assert f"{file}:2:1" in result.stderr
+    assert "greeting" in result.stderr
+
+
+def test_calls_are_an_empty_list_at_first(voiceai: Command) -> None:
+    assert json.loads(voiceai("calls", "list", "--json").stdout) == []
+    assert voiceai("calls", "show", "nothing").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code"),
+    [
+        (["--help"], {}, 0),
+        (["settings", "--json"], {}, 0),
+        (["sing"], {}, 2),
+        (["calls", "list", "--limit", "x"], {}, 2),
+        (["settings"], {"DB_HOST": "db"}, 2),
+        (["assistants", "list"], {"VOICEAI_DB_MAP": "nonsense"}, 2),
+        (["assistants", "show", "nobody"], {}, 1),
+        (["assistants", "assign", "4940", "nobody"], {}, 1),
+        (["calls", "list"], {"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, 1),
+    ],
+)
+def test_the_exit_code_says_whose_fault_it_is(
+    voiceai: Command, arguments: list[str], variables: dict[str, str], code: int
+) -> None:
+    result = voiceai(*arguments, **variables)
+
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert "geheim" not in result.stderr + result.stdout
+
+
+def test_help_imports_no_database(voiceai: Command) -> None:
+    probe = "import sys; import voiceai.cli.main; print([m for m in ('asyncpg', 'aiohttp', 'pipecat', 'loguru') if m in sys.modules])"  # noqa: E501
+    result = subprocess.run(
+        [sys.executable, "-c", probe],
+        env=voiceai.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout == "[]\n"
+
+
+def test_a_command_leaves_the_owners_server_running(
+    voiceai: Command, shared_server: tuple[Path, EmbeddedPostgres, object]
+) -> None:
+    pid_file = shared_server[0] / "postgres" / "postmaster.pid"
+    before = int(pid_file.read_text().splitlines()[0])
+
+    voiceai("calls", "list")
+
+    assert psutil.pid_exists(before)
+    assert int(pid_file.read_text().splitlines()[0]) == before
+
+
+def test_a_command_alone_leaves_nothing_running(data_dir: Path) -> None:
+    result = Command(data_dir)("assistants", "list", "--json")
+
+    assert len(json.loads(result.stdout)) == 2
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()

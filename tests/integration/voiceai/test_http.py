@@ -1,0 +1,138 @@
+"""The HTTP server over loopback."""
+
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from tests.support.database import settings_for
+from voiceai.errors import StoreUnavailable
+from voiceai.http.api import HttpServer
+from voiceai.http.token import Access, access_for
+from voiceai.store.records import CallHistory, CallRecord, Turn
+
+CALL = CallRecord("c1", "49201", datetime(2026, 11, 22, tzinfo=UTC))
+
+
+class Calls:
+    """A history of one call that can be away."""
+
+    away = False
+
+    async def calls(self, limit: int = 50) -> list[CallRecord]:
+        if self.away:
+            raise StoreUnavailable("the database is away")
+        return [CALL][:limit]
+
+    async def call(self, call_id: str) -> CallHistory | None:
+        return CallHistory(CALL, (Turn(1, "caller", "Hallo"),)) if call_id == "c1" else None
+
+
+class Rig:
+    """A server, what it serves, and a client with the token."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.calls = Calls()
+        registry = CollectorRegistry()
+        Counter("voiceai_calls", "Calls.", registry=registry).inc()
+        self.server = HttpServer(
+            Access("secret", "127.0.0.1"),
+            0,
+            readiness=lambda: self.reasons,
+            registry=registry,
+            history=self.calls,
+        )
+
+    async def get(self, path: str, token: str | None = "secret") -> tuple[int, str]:  # noqa: S107
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{self.server.port}{path}"
+        async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as response:
+            return response.status, await response.text()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    found = Rig()
+    await found.server.start()
+    yield found
+    await found.server.close()
+
+
+async def test_is_alive_whatever_else_is_wrong(rig: Rig) -> None:
+    rig.reasons = ["Asterisk refuses us"]
+
+    assert (await rig.get("/health/live", token=None))[0] == 200
+
+
+async def test_is_ready_or_says_why_not(rig: Rig) -> None:
+    assert (await rig.get("/health/ready", token=None))[0] == 200
+
+    rig.reasons = ["Asterisk refuses us"]
+    status, body = await rig.get("/health/ready", token=None)
+
+    assert status == 503
+    assert "Asterisk refuses us" in body
+
+
+async def test_metrics_are_served(rig: Rig) -> None:
+    status, body = await rig.get("/metrics", token=None)
+
+    assert status == 200
+    assert "voiceai_calls_total 1.0" in body
+
+
+@pytest.mark.parametrize("token", [None, "wrong", "", "secre", "sécret"])
+@pytest.mark.parametrize("path", ["/calls", "/calls/c1", "/nothing"])
+async def test_calls_are_for_holders_of_the_token(rig: Rig, path: str, token: str | None) -> None:
+    assert (await rig.get(path, token=token))[0] == 401
+
+
+async def test_calls_are_served_in_the_shape_of_the_command_line(rig: Rig) -> None:
+    status, body = await rig.get("/calls")
+    assert status == 200
+    assert '"end_reason": null' in body
+    status, body = await rig.get("/calls/c1")
+    assert status == 200
+    assert '"turns": [{"n": 1, "role": "caller", "text": "Hallo"' in body
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/calls/c2", 404), ("/nothing", 404), ("/calls?limit=x", 400), ("/calls?limit=0", 400)],
+)
+async def test_errors_are_json(rig: Rig, path: str, status: int) -> None:
+    found, body = await rig.get(path)
+
+    assert found == status
+    assert body.startswith('{"error": ')
+
+
+async def test_an_absent_database_is_an_answer(rig: Rig) -> None:
+    rig.calls.away = True
+
+    assert (await rig.get("/calls"))[0] == 503
+
+
+def test_without_a_token_of_the_operators_one_is_made_and_only_loopback_is_served(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path / "data", http_host="0.0.0.0")  # noqa: S104
+
+    first, second = access_for(settings), access_for(settings)
+
+    assert first.host == "127.0.0.1"
+    assert first == second
+    assert len(first.token) >= 32
+    assert first.file is not None
+    assert stat.S_IMODE(first.file.stat().st_mode) == 0o600
+
+
+def test_with_a_token_of_the_operators_the_host_is_his(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, http_host="0.0.0.0", api_token="t")  # noqa: S104, S106
+
+    assert access_for(settings) == Access("t", "0.0.0.0")  # noqa: S104
