@@ -165,10 +165,10 @@ class AsteriskProcess:
         )
         control = run_directory / "asterisk.ctl"
         while not (control.exists() and self._is_booted()):
-            if self._process.poll() is not None:
+            if (status := self._process.poll()) is not None:
+                self.kill()
                 raise AsteriskUnavailable(
-                    f"{self.name} ended with status {self._process.returncode} while booting:"
-                    f" {self._last_words()}"
+                    f"{self.name} ended with status {status} while booting: {self._last_words()}"
                 )
             if time.monotonic() - started > BOOT_TIMEOUT_SECONDS:
                 self.kill()
@@ -223,12 +223,16 @@ class AsteriskProcess:
         for name in ("etc", "log", "run", "varlib", "spool/recording", "data"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         data = self.directory / "data"
-        for entry in self._installation.data.iterdir():
-            link = data / entry.name
-            if entry.name != "sounds" and not link.exists():
-                link.symlink_to(entry)
-        if sounds and not (data / "sounds").exists():
-            (data / "sounds").symlink_to(sounds.resolve())
+        targets = {path.name: path for path in self._installation.data.iterdir()}
+        targets.pop("sounds", None)
+        if sounds:
+            targets["sounds"] = sounds.resolve()
+        for name, target in targets.items():
+            link = data / name
+            if link.is_symlink():
+                link.unlink()
+            if not link.exists():
+                link.symlink_to(target)
 
     def _make_run_directory(self) -> Path:
         """Return the folder for the control socket, elsewhere where the path would be too long."""

@@ -136,7 +136,7 @@ def read_interpreter(binary: Path) -> Path:
             kind, offset, length = struct.unpack_from("<I4xQ16xQ", image, table + index * size)
             if kind == PT_INTERP:
                 return Path(image[offset : offset + length].rstrip(b"\0").decode())
-    except (OSError, struct.error, UnicodeDecodeError) as error:
+    except (OSError, OverflowError, struct.error, UnicodeDecodeError) as error:
         raise AsteriskUnavailable(f"{binary} cannot be read as a program: {error}") from error
     raise AsteriskUnavailable(f"{binary} names no dynamic loader")
 

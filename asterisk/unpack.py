@@ -68,6 +68,7 @@ def ensure_folder(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
     Raises:
         PackagesUnavailable: The cache folder cannot be written.
     """
+    cache = cache.resolve()
     final = cache / name
     if final.is_dir():
         return final / "root"
