@@ -50,11 +50,13 @@ class Conversation:
             transfer, and is cancelled when the caller has gone.
         context: What was said, as language models have it.
         spec: What it was built of.
+        gave_up: Whether it ends because the caller said nothing for so long.
     """
 
     worker: PipelineWorker
     context: LLMContext
     spec: PipelineSpec
+    gave_up: bool = False
 
     async def greet(self) -> None:
         """Say the greeting, if there is one; right after the worker was added to a runner."""
@@ -196,6 +198,7 @@ class _Patience:
     async def lose(self, _aggregator: Any) -> None:
         if self._asked >= self._idle.times:
             logger.info("conversation.idle")
+            self._conversation.gave_up = True
             await self._conversation.end_call("idle")
             return
         self._asked += 1

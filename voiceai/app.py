@@ -136,7 +136,7 @@ class App:
         """Open what has a life of its own; the database is closed last, for the last records."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
-            stack.callback(self.resources.close)
+            stack.push_async_callback(self.resources.aclose)
             await self.engine.start()
             stack.push_async_callback(self.engine.close)
             await self.http.start()

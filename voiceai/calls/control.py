@@ -11,18 +11,18 @@ class LegControl:
     session hangs up once the last word has been played.
 
     Attributes:
-        ending: Why the conversation wants to end the call.
+        ending: Why the conversation wants to end the call; None while it does not.
         handed_to: Where the caller goes then, None to hang up.
     """
 
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
-        self.ending = EndReason.ASSISTANT_HUNG_UP
+        self.ending: EndReason | None = None
         self.handed_to: str | None = None
 
     async def hangup(self) -> None:
         """Hang up once what was said has been played."""
-        self.handed_to = None
+        self.ending = EndReason.ASSISTANT_HUNG_UP
 
     async def transfer(self, to: str) -> None:
         """Give the caller to the dialplan at extension ``to`` once what was said was played."""

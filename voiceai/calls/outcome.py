@@ -11,6 +11,7 @@ class EndReason(enum.StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
     ASSISTANT_HUNG_UP = "assistant_hung_up"
     TRANSFERRED = "transferred"
+    CALLER_SILENT = "caller_silent"
     TIME_LIMIT = "time_limit"
     UNKNOWN_NUMBER = "unknown_number"
     PIPELINE_INVALID = "pipeline_invalid"

@@ -208,7 +208,12 @@ class CallSession:
             await self._leg.continue_in_dialplan(extension=self._control.handed_to)
         else:
             await self._leg.hangup()
-        return self._control.ending
+        if self._control.ending:
+            return self._control.ending
+        if conversation.gave_up:
+            return EndReason.CALLER_SILENT
+        logger.error("call.pipeline_ended: nobody asked for it")
+        return EndReason.ERROR
 
     def _on_digit(self, digit: str, _duration_ms: int) -> None:
         with contextlib.suppress(asyncio.QueueFull):
