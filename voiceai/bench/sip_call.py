@@ -278,10 +278,17 @@ class Call:
         self.answered_at = now
         self._note_ringing()
         self._final.set_result(response.status)
-        self._connect(response.body)
+        try:
+            self._connect(response.body)
+        except SipError as error:
+            self._end_unwanted("caller", str(error))
+            raise
         if self._is_cancelled:
-            bye = self._start(self._dialog.request("BYE", branch=_new_branch()))
-            bye.final.add_done_callback(lambda _: self._end("cancelled", 200, ""))
+            self._end_unwanted("cancelled", "answered at the moment of the CANCEL")
+
+    def _end_unwanted(self, by: EndedBy, reason: str) -> None:
+        bye = self._start(self._dialog.request("BYE", branch=_new_branch()))
+        bye.final.add_done_callback(lambda _: self._end(by, 200, reason))
 
     def _may_authenticate(self) -> bool:
         return not (self._has_authenticated or self._is_cancelled)
