@@ -26,7 +26,7 @@ SEND_BURST = 3
 """Packets sent at once after a stall; the rest is skipped, since nobody would play it."""
 
 PLAY_BURST = 25
-"""Frames played at once after a stall: the packets of half a second wait in the socket."""
+"""Frames played at once after a stall. What was said in a longer one is not worth hearing late."""
 
 REMEMBERED_SENDS = 512
 """Send deviations of ten seconds."""
@@ -208,6 +208,8 @@ class MediaStream:
             frame = self._session.frame(time.monotonic())
             for subscriber in self._subscribers:
                 subscriber(frame)
+            if self._closed:  # by a subscriber
+                return
 
     def _receive(self, data: bytes, address: Address, now: float) -> None:
         if self.failed:
@@ -222,7 +224,10 @@ class MediaStream:
         logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
         self._wake(everyone=True)
         if self.on_failed is not None:
-            self.on_failed(self)
+            try:
+                self.on_failed(self)
+            except Exception:  # noqa: BLE001  nor must its handler
+                logger.bind(port=self.port).exception("media.failure_handler_failed")
 
     async def _until_below(self, samples: int) -> None:
         """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""

@@ -292,10 +292,13 @@ async def test_a_failure_handler_that_raises_stops_nothing(
 
     stream.on_failed = broken
     stream.on_speech_sent = broken
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     await stream.write(loud(FRAME))
     await until_sent(other, 10)
 
     assert isinstance(stream.failed, ValueError)
+    assert unhandled == []
 
 
 async def test_a_stream_may_be_closed_from_its_own_callback(
@@ -310,6 +313,7 @@ async def test_a_stream_may_be_closed_from_its_own_callback(
     stream.subscribe(close_at_once)
     other = await engine.open_stream()
     other.connect(("127.0.0.1", 9))
+    time.sleep(0.07)  # noqa: ASYNC251  several frames are due at once
     await until_sent(other, 5)
 
     assert len(frames) == 1
