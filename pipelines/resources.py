@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import speech
-from pipelines.findings import Finding
 from pipelines.params import ModelParams, Secrets
 from pipelines.rules import sentences
-from pipelines.spec import PipelineSpec
 
 T = TypeVar("T")
 Stage = Literal["stt", "tts", "turn"]
@@ -101,16 +99,6 @@ class Resources:
         """Synthesise a text that will be said often, such as a greeting, into the cache."""
         for sentence in sentences(text):
             await self.speech(voice, sentence)
-
-    async def warm(self, specs: Iterable[PipelineSpec]) -> Mapping[str, tuple[Finding, ...]]:
-        """Load what these pipelines need and build each once, so that no call has to wait.
-
-        Returns:
-            By name, what is wrong with those that cannot be built; the others are ready.
-        """
-        from pipelines.warm import warm  # noqa: PLC0415 - it builds, and building needs this file
-
-        return await warm(self, specs)
 
     async def aclose(self) -> None:
         """Close connections, then everything else, without blocking the loop."""

@@ -24,7 +24,11 @@ POOL: Mapping[Kind, Stage] = {"stt": "stt", "llm": "tts", "tts": "tts"}
 async def warm(
     resources: Resources, specs: Iterable[PipelineSpec]
 ) -> Mapping[str, tuple[Finding, ...]]:
-    """Make pipelines ready; see :meth:`pipelines.resources.Resources.warm`."""
+    """Load what these pipelines need and build each once, so that no call has to wait.
+
+    Returns:
+        By name, what is wrong with those that cannot be built; the others are ready.
+    """
     wrong: dict[str, tuple[Finding, ...]] = {}
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(resources.threads["turn"], turn.load_session, resources)

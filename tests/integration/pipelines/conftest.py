@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asterisk.unpack import PackagesUnavailable, ensure_packages
+from pipelines import warm as warming
 from pipelines.params import ModelParams
 from pipelines.resources import Resources
 from pipelines.services.pico import Pico, PicoParams, find
@@ -85,7 +86,7 @@ def warm(resources: Resources) -> Warm:
     """Warm a pipeline, or skip and say what is missing."""
 
     async def warm(spec: PipelineSpec) -> None:
-        wrong = await resources.warm([spec])
+        wrong = await warming.warm(resources, [spec])
         if wrong:
             pytest.skip("; ".join(str(found) for found in wrong[spec.name]))
 

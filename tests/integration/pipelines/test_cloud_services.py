@@ -20,6 +20,7 @@ from pipelines.registry import KINDS
 from pipelines.resources import Resources
 from pipelines.services.entry import Request
 from pipelines.validate import entry_of, params_of
+from pipelines.warm import warm
 from tests.integration.pipelines.conftest import Say
 from tests.integration.pipelines.telephone import Telephone, call
 
@@ -69,7 +70,7 @@ async def test_azure_mistral_and_openai_are_made_without_a_network(tmp_path: Pat
 async def test_the_shipped_cloud_pipelines_build_with_keys(name: str, tmp_path: Path) -> None:
     resources = Resources(secrets(), ModelParams(cache_dir=tmp_path))
     try:
-        wrong = await resources.warm([resolve(load_library()[name]).spec])
+        wrong = await warm(resources, [resolve(load_library()[name]).spec])
     finally:
         await resources.aclose()
 
@@ -127,7 +128,7 @@ async def test_a_language_model_hangs_up_after_its_goodbye_was_spoken(
     )
     keys = secrets(openai_base_url=address, mistral_base_url=address)
     resources = Resources(keys, ModelParams(cache_dir=tmp_path))
-    wrong = await resources.warm([spec])
+    wrong = await warm(resources, [spec])
     if wrong:
         await resources.aclose()
         pytest.skip(str(wrong))

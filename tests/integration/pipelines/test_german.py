@@ -14,6 +14,7 @@ from pipelines.services.pico import Pico, PicoParams, find
 from pipelines.services.recognition import recognise
 from pipelines.services.whisper import Whisper
 from pipelines.spec import PipelineSpec
+from pipelines.warm import warm
 from tests.integration.pipelines.conftest import Say
 from tests.integration.pipelines.telephone import Telephone, call
 
@@ -32,7 +33,7 @@ def spec() -> PipelineSpec:
 
 
 async def ready(german: Resources, spec: PipelineSpec) -> None:
-    wrong = await german.warm([spec])
+    wrong = await warm(german, [spec])
     if wrong:
         pytest.skip("; ".join(str(found) for found in wrong[spec.name]))
 

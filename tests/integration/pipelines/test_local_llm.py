@@ -8,6 +8,7 @@ from pipelines.builder import Conversation
 from pipelines.loader import load_library, resolve
 from pipelines.params import ModelParams
 from pipelines.resources import Resources
+from pipelines.warm import warm
 from tests.integration.pipelines.conftest import Say
 from tests.integration.pipelines.telephone import Telephone, call
 
@@ -16,7 +17,7 @@ async def test_smollm2_answers_a_caller(tmp_path: Path, say: Say) -> None:
     spec = resolve(load_library()["local-llm-en"]).spec.model_copy(update={"greeting": ""})
     resources = Resources(params=ModelParams(cache_dir=tmp_path))
     try:
-        wrong = await resources.warm([spec])
+        wrong = await warm(resources, [spec])
         if wrong:
             pytest.skip(str(wrong[spec.name][0]))
 
