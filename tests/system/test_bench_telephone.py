@@ -98,7 +98,7 @@ async def test_a_busy_number_refuses(provider: Provider, caller: SipCaller) -> N
 
     assert (call.status, call.is_answered) == (486, False)
     assert (await call.ended).by == "refused"
-    assert "cause=17" in (await call.ended).reason
+    assert (await call.ended).reason.startswith("Q.850")
 
 
 async def test_a_sha_256_challenge_is_answered_and_another_codec_taken(provider: Provider) -> None:
