@@ -22,6 +22,7 @@ from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
 from voiceai.settings import Settings
 from voiceai.store.repository import Store
+from voiceai.telemetry.metrics import CallMetrics
 
 PORTS_PER_CALL = 2
 DEFAULT_CALLS = 100
@@ -99,6 +100,14 @@ class App:
         )
         self.gateway = Gateway(ari_params(settings), on_call=self.supervisor.take)
         self.metrics = CollectorRegistry()
+        metrics = CallMetrics(self.metrics)
+        metrics.gauge(
+            "records_waiting", "Records not in the database yet", lambda: self.store.waiting_records
+        )
+        metrics.gauge(
+            "records_dropped", "Records that are lost", lambda: self.store.dropped_records
+        )
+        self.supervisor.watch(metrics)
         self.http = HttpServer(
             access_for(settings),
             settings.http_port,
