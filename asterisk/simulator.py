@@ -47,6 +47,8 @@ class AsteriskSimulator:
         ari_enabled: False answers everything with the web server's HTML 404.
         requests: The latest ones, as ``"POST /channels/externalMedia"``.
         missing_modules: Modules that do not run.
+        before_request: Awaited before each request is carried out, with what ``requests`` would
+            hold: makes a slow Asterisk.
         version: What ``asterisk/info`` says.
         simulation: The channels and bridges.
     """
@@ -65,6 +67,7 @@ class AsteriskSimulator:
         self.ari_enabled = True
         self.requests: deque[str] = deque(maxlen=REQUESTS_REMEMBERED)
         self.missing_modules: set[str] = set()
+        self.before_request: Callable[[str], Awaitable[None]] | None = None
         self.version = "22.10.1"
         self.simulation = Simulation(
             self._deliver, external_start=external_start, media_address=media_address
@@ -185,7 +188,10 @@ class AsteriskSimulator:
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.requests.append(f"{request.method} {request.path.removeprefix('/ari')}")
+        name = f"{request.method} {request.path.removeprefix('/ari')}"
+        self.requests.append(name)
+        if self.before_request:
+            await self.before_request(name)
         if not self.ari_enabled:
             return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
         credentials = f"{self._username}:{self._password}".encode()

@@ -1,10 +1,14 @@
 """Whole calls through the gateway, against a simulated Asterisk on loopback."""
 
 import asyncio
+import json
 
 import pytest
 
+from asterisk.ari import requests
 from asterisk.ari.call import LegEnd, State
+from asterisk.ari.client import AriClient
+from asterisk.ari.naming import Naming
 from asterisk.ari.requests import HangupCause
 from asterisk.errors import AriRefused, CallEnded
 
@@ -493,3 +497,136 @@ async def test_a_caller_in_the_moment_of_closing_reaches_the_fallback(simulator,
         await gateway.close()
 
     assert (await late[0].ended).who == "fallback"
+
+
+class Pause:
+    """Holds one kind of request back until it is let go."""
+
+    def __init__(self, simulator, name):
+        self.reached = asyncio.Event()
+        self.released = asyncio.Event()
+        self._name = name
+        simulator.before_request = self
+
+    async def __call__(self, name):
+        if name == self._name and not self.released.is_set():
+            self.reached.set()
+            await self.released.wait()
+
+
+async def test_an_external_channel_that_comes_up_after_its_call_is_deleted_at_once(
+    simulator, serving, eventually
+):
+    naming = Naming(simulator.app, "1")
+    late = requests.external_media(
+        naming.external("e" * 32),
+        app=simulator.app,
+        host="127.0.0.1",
+        port=14000,
+        codec="alaw",
+        limit_seconds=60,
+    )
+
+    async with serving(simulator, talk), AriClient(simulator.params()) as client:
+        await client.send(late)
+        await eventually(lambda: nothing_left(simulator))
+
+
+async def test_a_call_that_ends_while_channels_are_compared_does_not_begin_anew(
+    simulator, serving, eventually
+):
+    legs = []
+    finish = asyncio.Event()
+
+    async def on_call(leg):
+        legs.append(leg)
+        await finish.wait()
+
+    async with serving(simulator, on_call, reconcile_interval=0.02) as gateway:
+        pause = Pause(simulator, "GET /channels")
+        await pause.reached.wait()
+        simulator.new_call(NUMBER)
+        await eventually(lambda: legs)
+        pause.released.set()
+        pause = Pause(simulator, "GET /bridges")
+        await pause.reached.wait()
+        finish.set()
+        await eventually(lambda: not gateway.legs)
+        compared = len(simulator.requests)
+        pause.released.set()
+        await eventually(lambda: "GET /asterisk/info" in list(simulator.requests)[compared:])
+        await eventually(lambda: "GET /channels" in list(simulator.requests)[compared:])
+
+    assert len(legs) == 1
+
+
+async def test_a_call_that_begins_while_channels_are_compared_keeps_its_media(
+    simulator, serving, eventually
+):
+    async with serving(simulator, talk, reconcile_interval=0.02):
+        pause = Pause(simulator, "GET /channels")
+        await pause.reached.wait()
+        call = simulator.new_call(NUMBER)
+        media = await call.joined
+        compared = len(simulator.requests)
+        pause.released.set()
+        await eventually(lambda: list(simulator.requests)[compared:].count("GET /channels") > 1)
+
+        assert media.channel.id in simulator.simulation.media
+        assert not call.ended.done()
+
+
+async def test_callers_of_another_client_are_not_taken_after_a_replacement(
+    simulator, serving, eventually
+):
+    legs = []
+
+    async def on_call(leg):
+        legs.append(leg)
+        await leg.ended
+
+    async with (
+        serving(simulator, on_call, reconcile_interval=0.02) as gateway,
+        AriClient(simulator.params()) as other,
+    ):
+        async with other.listen():
+            await eventually(lambda: gateway.status.state == "replaced")
+            call = simulator.new_call(NUMBER)
+            await eventually(lambda: gateway.status.state == "connected")
+            compared = len(simulator.requests)
+            await eventually(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
+        call.hang_up()
+
+    assert legs == []
+
+
+async def test_a_caller_who_comes_back_from_the_dialplan_is_a_new_call(
+    simulator, serving, eventually
+):
+    legs = []
+    linger = asyncio.Event()
+
+    async def on_call(leg):
+        legs.append(leg)
+        if len(legs) == 1:
+            await leg.continue_in_dialplan()
+            await linger.wait()
+
+    async with serving(simulator, on_call):
+        call = simulator.new_call(NUMBER)
+        shape = call.channel.json()
+        await call.ended
+        simulator.send_raw(
+            json.dumps(
+                {
+                    "type": "StasisStart",
+                    "application": simulator.app,
+                    "args": ["inbound", NUMBER],
+                    "channel": shape,
+                }
+            )
+        )
+        await eventually(lambda: len(legs) == 2)
+        linger.set()
+
+    assert [leg.channel_id for leg in legs] == [call.channel.id] * 2

@@ -1,0 +1,398 @@
+"""One call against an Asterisk that is scripted request by request."""
+
+import asyncio
+
+import pytest
+
+from asterisk.ari.call import LegEnd, State
+from asterisk.ari.events import (
+    Bridge,
+    BridgeDestroyed,
+    Channel,
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    ChannelLeftBridge,
+    ChannelStateChange,
+    StasisEnd,
+    StasisStart,
+)
+from asterisk.ari.requests import HangupCause
+from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, CallEnded
+from asterisk.leg import Leg
+from asterisk.params import AriParams
+
+GONE = AriRefused(404, "Channel not found")
+BROKEN = AriRefused(500, "Internal Server Error")
+CALLER = Channel("c", name="PJSIP/trunk-1", state="Ring", extension="s")
+VARIABLES = {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": "24794"}
+EXTERNAL_MEDIA = "POST /channels/externalMedia"
+
+
+class Asterisk:
+    """Answers as told: a value, an error, or what a function returns or awaits.
+
+    Attributes:
+        requests: What was asked, with ``EXT`` and ``BRIDGE`` for the ids of the call.
+        answers: By request; ``None`` for the rest. External channels enter at once by default.
+    """
+
+    def __init__(self):
+        self.leg = None
+        self.requests = []
+        self.answers = {EXTERNAL_MEDIA: self.open_media}
+        self.tasks = []
+
+    def open_media(self):
+        self.enter_media()
+        return {"id": self.leg.external_id, "channelvars": VARIABLES}
+
+    def enter_media(self):
+        self.leg.receive(StasisStart("voice-ai", Channel(self.leg.external_id)))
+
+    async def send(self, request):
+        await asyncio.sleep(0)
+        name = str(request).replace(self.leg.external_id, "EXT")
+        name = name.replace(self.leg.bridge_id, "BRIDGE")
+        self.requests.append(name)
+        answer = self.answers.get(name)
+        if callable(answer):
+            answer = answer()
+        if asyncio.isfuture(answer):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def spawn(self, work):
+        self.tasks.append(asyncio.ensure_future(work))
+        return self.tasks[-1]
+
+
+@pytest.fixture
+async def asterisk():
+    scripted = Asterisk()
+    scripted.leg = new_leg(scripted)
+    yield scripted
+    await asyncio.gather(*scripted.tasks, return_exceptions=True)
+
+
+def new_leg(asterisk, channel=CALLER, arguments=("inbound", "4920"), **changes):
+    return Leg(
+        channel,
+        arguments,
+        params=AriParams(**{"join_timeout": 0.01} | changes),
+        sender=asterisk,
+        spawn=asterisk.spawn,
+    )
+
+
+async def talking(leg):
+    await leg.answer()
+    await leg.open_media("127.0.0.1", 14_000, "alaw")
+    assert leg.state is State.TALKING
+    return leg
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extension", "number"),
+    [
+        (("inbound", "4920"), "s", "4920"),
+        (("inbound", ""), "4930", "4930"),
+        ((), "+4930", "+4930"),
+        ((), "s", ""),
+    ],
+)
+async def test_the_number_is_the_second_argument_else_the_extension(arguments, extension, number):
+    leg = new_leg(Asterisk(), Channel("c", extension=extension), arguments)
+
+    assert leg.number == number
+
+
+async def test_a_caller_who_is_up_already_is_not_answered_again(asterisk):
+    asterisk.leg = new_leg(asterisk, Channel("c", state="Up"))
+
+    await asterisk.leg.answer()
+
+    assert asterisk.leg.state is State.ANSWERED
+    assert asterisk.requests == []
+
+
+async def test_an_answer_that_asterisk_reports_first_counts(asterisk):
+    asterisk.leg.receive(ChannelStateChange(Channel("c", state="Up")))
+
+    assert asterisk.leg.state is State.ANSWERED
+
+
+async def test_a_missing_caller_ends_the_answer_and_the_call(asterisk):
+    asterisk.answers["POST /channels/c/answer"] = GONE
+
+    with pytest.raises(CallEnded):
+        await asterisk.leg.answer()
+
+    assert asterisk.leg.ended.result().who == "caller"
+
+
+async def test_a_refused_answer_is_told_and_the_call_goes_on(asterisk):
+    asterisk.answers["POST /channels/c/answer"] = BROKEN
+
+    with pytest.raises(AriRefused):
+        await asterisk.leg.answer()
+
+    assert asterisk.leg.state is State.RINGING
+
+
+async def test_the_audio_address_comes_with_the_answer(asterisk):
+    assert await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw") == ("127.0.0.1", 24794)
+    assert sorted(asterisk.requests) == ["POST /bridges/BRIDGE", EXTERNAL_MEDIA]
+
+
+async def test_an_audio_address_that_did_not_come_along_is_asked_for(asterisk):
+    values = iter([{"value": "127.0.0.9"}, {"value": "24000"}])
+    asterisk.answers[EXTERNAL_MEDIA] = lambda: {"id": asterisk.enter_media() or "e"}
+    asterisk.answers["GET /channels/EXT/variable"] = lambda: next(values)
+
+    assert await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw") == ("127.0.0.9", 24000)
+
+
+@pytest.mark.parametrize("port", ["x", "", "²", 5])
+async def test_an_audio_port_that_is_no_number_is_a_protocol_error(asterisk, port):
+    asterisk.answers[EXTERNAL_MEDIA] = lambda: {"id": asterisk.enter_media() or "e"}
+    asterisk.answers["GET /channels/EXT/variable"] = {"value": port}
+
+    with pytest.raises(AriProtocolError):
+        await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw")
+
+
+async def test_a_lost_event_of_the_external_channel_is_made_up_for(asterisk):
+    asterisk.answers[EXTERNAL_MEDIA] = {"id": "e", "channelvars": VARIABLES}
+    asterisk.answers["GET /channels/EXT"] = {"id": "e", "dialplan": {"app_name": "Stasis"}}
+
+    await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw")
+
+    assert asterisk.leg.media_is_up
+
+
+async def test_an_external_channel_that_never_comes_up_is_an_error(asterisk):
+    asterisk.answers[EXTERNAL_MEDIA] = {"id": "e", "channelvars": VARIABLES}
+    asterisk.answers["GET /channels/EXT"] = {"id": "e", "dialplan": {"app_name": "AppDial2"}}
+
+    with pytest.raises(AriDisconnected, match="did not enter"):
+        await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw")
+
+
+async def test_a_caller_who_leaves_meanwhile_ends_the_wait_for_the_media(asterisk):
+    asterisk.leg = new_leg(asterisk, join_timeout=60)
+
+    def leave():
+        asterisk.leg.receive(StasisEnd(CALLER))
+        return {"id": "e", "channelvars": VARIABLES}
+
+    asterisk.answers[EXTERNAL_MEDIA] = leave
+
+    async with asyncio.timeout(5):
+        with pytest.raises(CallEnded):
+            await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw")
+
+
+async def test_an_error_of_the_bridge_is_told(asterisk):
+    asterisk.answers["POST /bridges/BRIDGE"] = BROKEN
+
+    with pytest.raises(AriRefused):
+        await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw")
+
+
+async def test_a_join_that_failed_because_the_caller_left_ends_the_call(asterisk):
+    def leave_soon():
+        asyncio.get_running_loop().call_later(0.01, asterisk.leg.receive, StasisEnd(CALLER))
+        return AriRefused(400, "Channel not found")
+
+    asterisk.answers["POST /bridges/BRIDGE/addChannel"] = leave_soon
+
+    with pytest.raises(CallEnded):
+        await talking(asterisk.leg)
+
+
+async def test_a_join_that_failed_for_another_reason_is_told(asterisk):
+    asterisk.answers["POST /bridges/BRIDGE/addChannel"] = BROKEN
+
+    with pytest.raises(AriRefused):
+        await talking(asterisk.leg)
+
+
+@pytest.mark.parametrize("kind", ["left_bridge", "stasis_end", "destroyed", "bridge"])
+async def test_each_event_of_a_lost_external_channel_ends_the_call(asterisk, kind):
+    leg = await talking(asterisk.leg)
+    external, bridge = Channel(leg.external_id), Bridge(leg.bridge_id)
+
+    leg.receive(
+        {
+            "left_bridge": ChannelLeftBridge(bridge, external),
+            "stasis_end": StasisEnd(external),
+            "destroyed": ChannelDestroyed(external, 16),
+            "bridge": BridgeDestroyed(bridge),
+        }[kind]
+    )
+
+    assert leg.ended.result().who == "media"
+    assert leg.state is State.ENDING
+
+
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [(ChannelHangupRequest(CALLER, 127), 127), (StasisEnd(CALLER), None)],
+)
+async def test_each_event_of_a_lost_caller_ends_the_call(asterisk, event, cause):
+    leg = await talking(asterisk.leg)
+
+    leg.receive(event)
+
+    assert leg.ended.result() == LegEnd("caller", cause, "hung up")
+    assert leg.state is State.CALLER_GONE
+
+
+async def test_a_caller_out_of_the_bridge_has_not_left(asterisk):
+    leg = await talking(asterisk.leg)
+
+    leg.receive(ChannelLeftBridge(Bridge(leg.bridge_id), CALLER))
+
+    assert not leg.ended.done()
+
+
+async def test_the_release_of_a_talking_call_deletes_all_three(asterisk):
+    leg = await talking(asterisk.leg)
+    asterisk.requests.clear()
+
+    await leg.release()
+
+    assert sorted(asterisk.requests) == [
+        "DELETE /bridges/BRIDGE",
+        "DELETE /channels/EXT",
+        "DELETE /channels/c",
+    ]
+
+
+async def test_the_release_after_a_hang_up_deletes_the_caller_once(asterisk):
+    leg = await talking(asterisk.leg)
+
+    await leg.hangup(HangupCause.BUSY)
+    await leg.release()
+
+    assert asterisk.requests.count("DELETE /channels/c") == 1
+    assert leg.ended.result() == LegEnd("us", 17, "BUSY")
+
+
+async def test_a_hang_up_that_did_not_get_through_is_made_up_for_by_the_release(asterisk):
+    leg = await talking(asterisk.leg)
+    outcomes = iter([AriDisconnected("gone"), None])
+    asterisk.answers["DELETE /channels/c"] = lambda: next(outcomes)
+
+    await leg.hangup()
+    await leg.release()
+
+    assert asterisk.requests.count("DELETE /channels/c") == 2
+
+
+async def test_a_release_without_media_deletes_no_media(asterisk):
+    await asterisk.leg.release()
+
+    assert asterisk.requests == ["DELETE /channels/c"]
+
+
+async def test_a_release_goes_on_when_its_waiter_is_cancelled(asterisk):
+    leg = await talking(asterisk.leg)
+    held = asyncio.get_running_loop().create_future()
+    asterisk.answers["DELETE /channels/EXT"] = lambda: held
+    waiter = asyncio.ensure_future(leg.release())
+    await asyncio.sleep(0.01)
+
+    waiter.cancel()
+    await asyncio.sleep(0.01)
+    held.set_result(None)
+    await asyncio.gather(*asterisk.tasks)
+
+    assert waiter.cancelled()
+    assert "DELETE /bridges/BRIDGE" in asterisk.requests
+
+
+@pytest.mark.parametrize("error", [AriDisconnected("gone"), BROKEN, GONE])
+async def test_a_release_never_raises_because_of_asterisk(asterisk, error):
+    leg = await talking(asterisk.leg)
+    for name in ("DELETE /channels/EXT", "DELETE /channels/c", "DELETE /bridges/BRIDGE"):
+        asterisk.answers[name] = error
+
+    await leg.release()
+
+    assert leg.state is State.ENDED
+
+
+async def test_a_handover_without_a_place_marks_the_channel_for_the_fallback(asterisk):
+    await asterisk.leg.continue_in_dialplan()
+
+    assert asterisk.requests == ["POST /channels/c/variable", "POST /channels/c/continue"]
+
+
+async def test_a_handover_to_a_place_needs_no_mark(asterisk):
+    await asterisk.leg.continue_in_dialplan("reception", "s", 1)
+
+    assert asterisk.requests == ["POST /channels/c/continue"]
+
+
+async def test_a_caller_who_was_handed_over_is_not_hung_up(asterisk):
+    await asterisk.leg.continue_in_dialplan()
+    await asterisk.leg.release()
+
+    assert "DELETE /channels/c" not in asterisk.requests
+
+
+@pytest.mark.parametrize("error", [BROKEN, AriDisconnected("gone")])
+async def test_a_caller_whose_handover_failed_is_hung_up(asterisk, error):
+    asterisk.answers["POST /channels/c/continue"] = error
+
+    with pytest.raises(type(error)):
+        await asterisk.leg.continue_in_dialplan()
+    await asterisk.leg.release()
+
+    assert "DELETE /channels/c" in asterisk.requests
+
+
+async def test_a_caller_who_is_in_the_dialplan_already_is_not_hung_up(asterisk):
+    asterisk.answers["POST /channels/c/continue"] = AriRefused(409, "not in Stasis")
+
+    with pytest.raises(CallEnded):
+        await asterisk.leg.continue_in_dialplan()
+    await asterisk.leg.release()
+
+    assert "DELETE /channels/c" not in asterisk.requests
+
+
+async def test_nothing_is_asked_of_asterisk_after_the_end(asterisk):
+    asterisk.leg.receive(StasisEnd(CALLER))
+
+    for work in (
+        asterisk.leg.answer(),
+        asterisk.leg.prepare_media("127.0.0.1", 1, "alaw"),
+        asterisk.leg.join(),
+        asterisk.leg.send_dtmf("1"),
+        asterisk.leg.rtp_statistics(),
+        asterisk.leg.continue_in_dialplan(),
+    ):
+        with pytest.raises(CallEnded):
+            await work
+    await asterisk.leg.hangup()
+
+    assert asterisk.requests == []
+
+
+async def test_statistics_that_are_no_object_are_a_protocol_error(asterisk):
+    asterisk.answers["GET /channels/c/rtp_statistics"] = []
+
+    with pytest.raises(AriProtocolError):
+        await asterisk.leg.rtp_statistics()
+
+
+async def test_an_asterisk_that_is_gone_ends_the_call(asterisk):
+    leg = await talking(asterisk.leg)
+
+    leg.asterisk_lost("out of reach")
+
+    assert leg.ended.result() == LegEnd("asterisk", text="out of reach")
