@@ -161,6 +161,7 @@ async def test_drained_sends_the_last_part_of_a_packet(stream: MediaStream, phon
     assert stream.played_samples == FRAME + 50
     speech = [packet for packet in phone.received() if not is_noise(packet)]
     assert len(speech) == 2
+    assert speech[1].sequence_number == (speech[0].sequence_number + 1) & 0xFFFF
     assert Codec.ALAW.decode(speech[1].payload)[:100] == loud(FRAME + 50)[-100:]
 
 
@@ -174,6 +175,8 @@ async def test_a_flush_ends_the_write_that_waits_and_its_audio(
     dropped = stream.flush()
     sent_by_then = stream.played_samples
 
+    await asyncio.sleep(0)
+    assert writing.done(), "a flush ends a write at once, not with the next packet"
     assert await writing is False
     assert dropped >= 40 * FRAME
     await until_sent(stream, 5)
@@ -390,6 +393,50 @@ async def test_after_a_stall_a_short_burst_goes_out_and_the_timestamps_stay_true
         (before.sequence_number + step) & 0xFFFF for step in range(1, len(burst) + 1)
     ]
     assert len(frames) == pytest.approx(passed / 0.02, abs=2)
+
+
+async def test_what_the_caller_says_during_a_stall_of_ours_is_played(
+    stream: MediaStream, phone: Phone
+) -> None:
+    """The clock is ready first here: its tick must fetch the packets before it plays."""
+    for _ in range(10):
+        phone.send(stream, loud(FRAME))
+        await until_sent(stream, 1)
+
+    for _ in range(8):
+        time.sleep(0.02)  # noqa: ASYNC251  the fault under test
+        phone.send(stream, loud(FRAME))
+    for _ in range(5):
+        await until_sent(stream, 1)
+        phone.send(stream, loud(FRAME))
+
+    stats = stream.stats
+    assert stats.received >= 22
+    assert stats.concealed == stats.late == 0
+
+
+async def test_all_packets_of_a_tick_leave_before_any_subscriber_is_called(
+    engine: MediaEngine, phone: Phone
+) -> None:
+    played = [0, 0]
+    when_sent: list[list[int]] = []
+
+    def count(index: int) -> Callable[[PlayedFrame], None]:
+        def on_frame(_: PlayedFrame) -> None:
+            played[index] += 1
+
+        return on_frame
+
+    streams = [await engine.open_stream(), await engine.open_stream()]
+    for index, stream in enumerate(streams):
+        stream.subscribe(count(index))
+        stream.on_speech_sent = lambda _: when_sent.append(list(played))
+        stream.connect(phone.address)
+        await stream.write(loud(FRAME))
+    await until_sent(streams[1], 2)
+
+    assert len(when_sent) == 2
+    assert all(first == second for first, second in when_sent)
 
 
 async def test_closing_the_engine_closes_its_streams(phone: Phone) -> None:

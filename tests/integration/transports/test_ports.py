@@ -75,6 +75,17 @@ def test_says_when_the_range_is_used_up_and_goes_on_when_it_is_not() -> None:
         ports.close(again)
 
 
+def test_a_pair_that_another_program_gave_up_is_used_again() -> None:
+    ports = PortPairs("127.0.0.1", LOW, LOW + 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", LOW))
+        with pytest.raises(PortsExhausted):
+            ports.open()
+
+    with opened(ports) as [pair]:
+        assert pair.port == LOW
+
+
 def test_a_closed_pair_is_the_last_to_be_used_again() -> None:
     ports = PortPairs("127.0.0.1", LOW, HIGH)
     used = []

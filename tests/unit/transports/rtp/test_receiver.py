@@ -194,9 +194,13 @@ def test_a_duplicate_is_played_once() -> None:
         assert peer.receiver.receive(packet, PEER, peer.now) is None
         assert peer.receiver.receive(packet, PEER, peer.now) is None
         kind, pcm = peer.tick()
+    for _ in range(3):
+        peer.tick()
+    peer.receiver.receive(packet, PEER, peer.now)
 
     assert (kind, pcm) == ("audio", tone(27))
-    assert (peer.receiver.packets.received, peer.receiver.packets.duplicates) == (30, 30)
+    assert (peer.receiver.packets.received, peer.receiver.packets.duplicates) == (30, 31)
+    assert peer.receiver.late == 0
 
 
 def test_reordered_packets_are_played_in_order() -> None:
@@ -231,14 +235,16 @@ def test_a_new_source_starts_a_new_buffer_after_probation() -> None:
     peer = Peer()
     peer.talk(range(20))
     peer.ssrc, peer.number, peer.timestamp = 78, 5, 12345
+    for _ in range(2):  # an irregular end of the first source
+        peer.now += 0.05
 
-    rejections = [peer.send(tone(0)), peer.send(tone(1)), peer.send(tone(2))]
+    rejections = [peer.send(tone(number)) for number in range(5)]
 
-    assert rejections == [Rejection.PROBATION, None, None]
+    assert rejections == [Rejection.PROBATION, None, None, None, None]
     assert peer.receiver.sources == 2
-    played = [peer.tick() for _ in range(4)]
-    assert [pcm for kind, pcm in played if kind == "audio"][1:] == [tone(2)]
-    assert peer.receiver.packets.received == 22
+    played = [peer.tick() for _ in range(6)]
+    assert [pcm for kind, pcm in played if kind == "audio"][1:] == [tone(2), tone(3), tone(4)]
+    assert peer.receiver.packets.received == 24
     assert peer.receiver.packets.lost == 0
 
 
@@ -323,20 +329,49 @@ def test_a_burst_after_a_stall_is_played_and_its_delay_taken_back() -> None:
     assert peer.receiver.packets.lost == 0
 
 
+def test_a_new_source_has_a_jitter_of_its_own() -> None:
+    peer = Peer()
+    for number in range(40):
+        peer.now += 0.01 * (number % 2)
+        peer.talk(range(number, number + 1))
+    assert peer.receiver.jitter > 0.004
+    peer.ssrc += 1
+
+    peer.talk(range(2))
+
+    assert peer.receiver.jitter == 0.0
+
+
+def test_nothing_is_left_out_next_to_a_hole() -> None:
+    """A delay 40 ms too long, in a pause, but every second packet is lost."""
+    peer = Peer()
+    for number in range(2):
+        peer.send(tone(number, amplitude=30))
+    for number in range(2, 200):
+        packet = peer.packet(tone(number, amplitude=30))
+        if number % 2:
+            peer.receiver.receive(packet, PEER, peer.now)
+        peer.tick()
+
+    assert peer.receiver.hastened == 0
+
+
 def test_a_left_out_frame_makes_no_click() -> None:
-    peer = drifting(ppm=2000, seconds=1, pcm=tone(0))
+    """Twenty milliseconds of 110 Hz are no whole number of periods."""
+    angle = 2 * np.pi * 110 * np.arange(1600) / 8000
+    periodic = (8000 * np.sin(angle)).astype(np.int16)
+    peer = Peer()
+    for number in range(2):
+        peer.send(periodic[FRAME * number : FRAME * (number + 1)].tobytes())
     played = b""
-    hastened_before = peer.receiver.hastened
-    arrival = peer.now
-    for _ in range(1000):
-        while arrival <= peer.now:
-            peer.receiver.receive(peer.packet(tone(0)), PEER, arrival)
-            arrival += TICK / 1.002
+    for number in range(2, 200):
+        start = FRAME * (number % 10)
+        peer.send(periodic[start : start + FRAME].tobytes())
         played += peer.tick()[1]
 
     steps = np.abs(np.diff(np.frombuffer(played, np.int16).astype(int)))
-    assert peer.receiver.hastened > hastened_before
-    assert steps.max() <= 1.2 * np.abs(np.diff(np.frombuffer(tone(0), np.int16).astype(int))).max()
+    assert peer.receiver.hastened == 2
+    assert steps[FRAME * 4 :].max() <= 1.3 * np.abs(np.diff(periodic.astype(int))).max()
 
 
 @settings(max_examples=60, deadline=None)
