@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 import typer
+from loguru import logger
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
@@ -19,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "asterisk": ("voiceai.cli.asterisk", "Configuration files for Asterisk."),
     "assistants": ("voiceai.cli.assistants", "Who answers which number."),
     "calls": ("voiceai.cli.calls", "What was said."),
+    "bench": ("voiceai.cli.bench", "Measure this machine: jitter, CPU, set-up, turn latency."),
     "settings": ("voiceai.cli.settings", "Every setting, its default and where it came from."),
 }
 """Name to module and help, in the order of ``--help``; a module is imported when it runs."""
@@ -58,11 +60,21 @@ class LazyGroup(TyperGroup):
         """Run; what an operator can put right is one message and an exit code."""
         try:
             return super().invoke(ctx)
-        except VoiceaiError as exc:
+        except (VoiceaiError, ExceptionGroup) as exc:
+            cause = _only_cause(exc)
+            if not isinstance(cause, VoiceaiError):
+                raise
             Console(stderr=True).print(
-                f"error: {exc}", markup=False, highlight=False, soft_wrap=True
+                f"error: {cause}", markup=False, highlight=False, soft_wrap=True
             )
-            raise typer.Exit(exc.exit_code) from exc
+            raise typer.Exit(cause.exit_code) from exc
+
+
+def _only_cause(error: BaseException) -> BaseException:
+    """Return what a task group wrapped, if it is one thing."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 app = typer.Typer(
@@ -84,4 +96,5 @@ def voiceai() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
+    logger.remove()  # libraries greet when they are imported; a command says where its log goes
     app(prog_name="voiceai")

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from asterisk.runtime import AsteriskUnavailable, ensure_asterisk
 from pipelines.registry import REGISTRY
 from pipelines.resources import Voice
 from voiceai.app import App
 from voiceai.bench.recording import save_stereo
 from voiceai.demo.script import NUMBER, Heard, converse
 from voiceai.demo.show import Show
-from voiceai.demo.stage import Stage, asterisk_stage, simulator_stage
+from voiceai.demo.stage import Stage, best_stage, private_settings
 from voiceai.errors import VoiceaiError
 from voiceai.settings import Settings
 
@@ -45,7 +44,15 @@ async def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     show = Show(console)
     async with _stage(settings, console) as stage:
-        app = App(_settings(settings, stage, folder))
+        app = App(
+            private_settings(
+                settings,
+                ari_url=stage.ari_url,
+                username=stage.username,
+                password=stage.password,
+                folder=folder,
+            )
+        )
         app.supervisor.watch(show)
         async with _serving(app, console):
             console.print(f"[dim]   ready after {time.monotonic() - started:.1f} s[/]\n")
@@ -69,37 +76,16 @@ async def run_demo(
 
 @contextlib.asynccontextmanager
 async def _stage(settings: Settings, console: Console) -> AsyncIterator[Stage]:
-    """Enter a real Asterisk 22 when one can be had, else the simulator."""
-    with console.status("Asterisk 22: looking for one, else unpacking Debian's packages ..."):
-        try:
-            cache = settings.voiceai_data_dir / "cache"
-            installation = await asyncio.to_thread(ensure_asterisk, cache)
-        except AsteriskUnavailable as error:
-            console.print(f"[yellow]No Asterisk 22: {error}[/]")
-            installation = None
-    stage = asterisk_stage(installation) if installation else simulator_stage()
-    async with stage as entered:
-        console.print(f"[dim]✓  {entered.name}[/]")
-        yield entered
-
-
-def _settings(settings: Settings, stage: Stage, folder: Path) -> Settings:
-    """Return settings for this stage and the embedded database, whatever the user's own are."""
-    return settings.model_copy(
-        update={
-            "ari_url": stage.ari_url,
-            "ari_username": stage.username,
-            "ari_password": stage.password,
-            "ari_app": "voice-ai",
-            "rtp_host": "127.0.0.1",
-            "rtp_bind": None,
-            "http_port": 0,
-            "database_url": None,
-            "db_host": None,
-            "voiceai_data_dir": folder,
-            "voiceai_db_map": None,
-        }
-    )
+    """Enter the best stage there is, and say which."""
+    async with contextlib.AsyncExitStack() as stack:
+        with console.status("Asterisk 22: looking for one, else unpacking Debian's packages ..."):
+            stage, missing = await stack.enter_async_context(
+                best_stage(settings.voiceai_data_dir / "cache")
+            )
+        if missing:
+            console.print(f"[yellow]No Asterisk 22: {missing}[/]")
+        console.print(f"[dim]✓  {stage.name}[/]")
+        yield stage
 
 
 @contextlib.asynccontextmanager

@@ -63,7 +63,7 @@ class Heard:
 
 
 async def converse(call: DemoCall, resources: Resources, voice: Voice) -> Heard:
-    """Have the conversation; the assistant hangs up at its end."""
+    """Have the conversation; the assistant hangs up at its end, else whoever dialled does."""
     spoken = [await resources.speech(voice, line.text) for line in LINES]
     line = call.line
     began = await line.wait_for_speech(ANSWER_SECONDS, after=call.answered_at)
@@ -85,7 +85,6 @@ async def converse(call: DemoCall, resources: Resources, voice: Voice) -> Heard:
             silenced = max(0.0, last - onset) if last else None
         began = await line.wait_for_speech(ANSWER_SECONDS, after=ended)
         reactions.append(began - ended)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await asyncio.wait({call.ended})
+    await asyncio.wait({call.ended}, timeout=PATIENCE_SECONDS)
     gaps = line.heard.gaps(since=call.answered_at)
     return Heard(greeting, tuple(reactions), silenced, gaps.longest - 0.02, gaps.lost)

@@ -1,4 +1,4 @@
-"""Where the demonstration's call takes place: a private Asterisk 22, else a simulated one."""
+"""Where a call of demonstration or bench takes place: a private Asterisk 22, else a simulator."""
 
 import asyncio
 import contextlib
@@ -15,21 +15,23 @@ from pydantic import SecretStr
 from asterisk.config.render import render
 from asterisk.params import AriParams, PhoneParams, RenderParams
 from asterisk.process import AsteriskProcess
-from asterisk.runtime import Installation
+from asterisk.runtime import AsteriskUnavailable, Installation, ensure_asterisk
 from asterisk.simulation import ExternalMedia, SimulatedCall
 from asterisk.simulator import AsteriskSimulator
 from transports.audio.g711 import Codec
 from voiceai.bench.rtp_line import RtpLine
 from voiceai.bench.sip_caller import SipCaller
 from voiceai.bench.sip_digest import Credentials
+from voiceai.errors import VoiceaiError
+from voiceai.settings import Settings
 
 HOST = "127.0.0.1"
 CALLER = "491701234567"
 ANSWER_SECONDS = 10.0
 
 
-class CallFailed(Exception):
-    """The demonstration's call was not answered."""
+class CallFailed(VoiceaiError):
+    """A call was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,47 @@ class Stage:
     password: SecretStr
     dial: Dial
     softphone: str
+
+
+@contextlib.asynccontextmanager
+async def best_stage(cache: Path) -> AsyncIterator[tuple[Stage, str]]:
+    """Enter a real Asterisk 22 when one can be had, else the simulator.
+
+    Args:
+        cache: Folder for Debian's packages of Asterisk, should they be needed.
+
+    Yields:
+        The stage, and why it is no real Asterisk; empty when it is one.
+    """
+    installation, missing = None, ""
+    try:
+        installation = await asyncio.to_thread(ensure_asterisk, cache)
+    except AsteriskUnavailable as error:
+        missing = str(error)
+    stage = asterisk_stage(installation) if installation else simulator_stage()
+    async with stage as entered:
+        yield entered, missing
+
+
+def private_settings(
+    settings: Settings, *, ari_url: str, username: str, password: SecretStr, folder: Path
+) -> Settings:
+    """Return settings for a stage and the embedded database, whatever the user's own are."""
+    return settings.model_copy(
+        update={
+            "ari_url": ari_url,
+            "ari_username": username,
+            "ari_password": password,
+            "ari_app": "voice-ai",
+            "rtp_host": "127.0.0.1",
+            "rtp_bind": None,
+            "http_port": 0,
+            "database_url": None,
+            "db_host": None,
+            "voiceai_data_dir": folder,
+            "voiceai_db_map": None,
+        }
+    )
 
 
 @contextlib.asynccontextmanager
