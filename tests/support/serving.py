@@ -26,6 +26,7 @@ class Serving:
     """The process.
 
     Attributes:
+        data: Its data folder.
         log_path: Its standard error, a JSON document per line.
         url: Of its HTTP server.
     """
@@ -40,6 +41,7 @@ class Serving:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self.data = folder / "data"
         self.log_path = folder / "log.jsonl"
         port = free_port("127.0.0.1", socket.SOCK_STREAM)
         self.url = f"http://127.0.0.1:{port}"
@@ -52,7 +54,7 @@ class Serving:
             "ARI_PASSWORD": ari.password.get_secret_value(),
             "ARI_APP": ari.app,
             "HTTP_PORT": str(port),
-            "VOICEAI_DATA_DIR": str(folder / "data"),
+            "VOICEAI_DATA_DIR": str(self.data),
             "VOICEAI_LOG_FORMAT": "json",
             **settings,
         }
@@ -111,6 +113,20 @@ class Serving:
                     return response.status, (await response.json()).get("reasons", [])
         except aiohttp.ClientError:
             return 0, []
+
+    async def get(self, path: str) -> Any:
+        """Return what its HTTP server answers, such as `/calls`, decoded.
+
+        Raises:
+            aiohttp.ClientError: Nobody listens, or it refuses.
+        """
+        token = (self.data / "api-token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        async with aiohttp.request(
+            "GET", self.url + path, headers=headers, raise_for_status=True
+        ) as response:
+            is_json = response.content_type == "application/json"
+            return await response.json() if is_json else await response.text()
 
     async def wait_ready(self, within: float = READY_SECONDS) -> float:
         """Return how many seconds it took until calls can be taken.

@@ -3,13 +3,16 @@
 Where no Asterisk 22 can be had the tests of this folder skip and say why; with CI=true that fails.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from asterisk.runtime import Installation, ensure_asterisk
 from tests.support.availability import have_or_skip
+from tests.support.brief import make_data, serving_briefly
 from tests.support.cache import cache_folder
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
@@ -60,3 +63,17 @@ async def caller() -> AsyncIterator[SipCaller]:
     """A telephone somewhere in the world; what it left open is hung up."""
     async with SipCaller(CALLER_HOST) as caller:
         yield caller
+
+
+@pytest.fixture(scope="session")
+def brief_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the brief assistant alone."""
+    folder = tmp_path_factory.mktemp("brief") / "data"
+    asyncio.run(make_data(folder))
+    return folder
+
+
+@pytest.fixture
+def serve_briefly(brief_data: Path, tmp_path: Path) -> Callable[..., Serving]:
+    """Makes a `voiceai serve`, not started, of an Asterisk and settings; once in a test."""
+    return partial(serving_briefly, folder=tmp_path / "serving", data=brief_data)

@@ -1,0 +1,97 @@
+"""An assistant of few words, its data folder that is made once, and how one talks with it."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from asterisk.params import AriParams
+from tests.support.database import connect, settings_for
+from tests.support.serving import Serving
+from tests.support.speech import Prompt
+from voiceai.bench.sip_call import Call
+from voiceai.store.embedded import EmbeddedPostgres
+from voiceai.store.repository import Store
+
+NUMBER: Final = "4920189098720"
+
+GREETING: Final = "Hello."
+
+ANSWER: Final = "All right."
+"""What it says to the words of `PROMPT`; to all others it says `No.`"""
+
+PROMPT: Final = "conf-full"
+"""Name of the prompt `That conference is full.`"""
+
+YAML: Final = f"""\
+name: brief
+extends: local-en
+greeting: {GREETING}
+llm:
+  service: scripted
+  rules:
+    - {{when: ["conference"], say: {ANSWER}}}
+  otherwise: ["No."]
+idle: {{after_ms: 120000}}
+"""
+
+
+async def make_data(folder: Path) -> None:
+    """Make a data folder in which the brief assistant is the only one, and answers `NUMBER`."""
+    store = Store(settings_for(folder), owner=True)
+    await store.open()
+    await store.import_assistant(YAML, source="brief")
+    await store.assign(NUMBER, "brief")
+    guest = EmbeddedPostgres(folder)
+    connection = await connect(await guest.open(owner=False))
+    await connection.execute("""DELETE FROM "Assistant" WHERE name <> 'brief'""")
+    await connection.close()
+    await store.close()
+
+
+def serving_briefly(ari: AriParams, folder: Path, data: Path, **settings: str) -> Serving:
+    """Return a `voiceai serve`, not started, whose assistant is the brief one.
+
+    Args:
+        ari: The Asterisk to connect to.
+        folder: Of the process; made here.
+        data: A folder of `make_data`; stays as it is.
+        settings: Environment variables.
+    """
+    folder.mkdir(parents=True)
+    copy = shutil.which("cp")
+    assert copy
+    subprocess.run([copy, "-a", str(data), str(folder / "data")], check=True)
+    return Serving(ari, folder, **settings)
+
+
+async def greeted(call: Call, within: float = 10.0) -> None:
+    """Wait until the assistant has begun and ended to speak."""
+    assert call.answered_at is not None
+    await call.wait_for_speech(within, after=call.answered_at)
+    await call.wait_for_silence(0.4, 10)
+
+
+async def answer_to(call: Call, words: Prompt) -> float:
+    """Say something and wait for the end of the answer; return when that began."""
+    played = await call.play(words.pcm)
+    began = await call.wait_for_speech(8, after=played.ended_at)
+    await call.wait_for_silence(0.4, 10)
+    return began
+
+
+async def newest_record(serving: Serving, within: float = 5.0) -> dict[str, Any]:
+    """Return the newest call with its turns, once it has ended."""
+    async with asyncio.timeout(within):
+        while True:
+            calls = await serving.get("/calls?limit=1")
+            if calls and calls[0]["ended_at"]:
+                record: dict[str, Any] = await serving.get(f"/calls/{calls[0]['id']}")
+                return record
+            await asyncio.sleep(0.05)
+
+
+def said(record: dict[str, Any]) -> list[str]:
+    """Return what the assistant said; of the caller's turns only that there was one."""
+    return [turn["text"] if turn["role"] == "assistant" else "?" for turn in record["turns"]]
