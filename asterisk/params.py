@@ -76,7 +76,8 @@ class AriParams(Params):
         join_timeout: Seconds an external channel may take to enter Stasis.
         close_timeout: Seconds that calls get to end when the gateway closes.
         backoff_first: Seconds before the first attempt to connect again.
-        backoff_limit: Seconds between attempts at most.
+        backoff_limit: Seconds between attempts at most: as long as callers go on to reach the
+            fallback after Asterisk has come back. One more client is nothing to Asterisk.
         replaced_retry: Seconds until we take the application back from another client that
             took it; doubles each time.
         reconcile_interval: Seconds between comparisons of our calls with Asterisk's channels,
@@ -96,7 +97,7 @@ class AriParams(Params):
     join_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     close_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
     backoff_first: Annotated[float, Field(gt=0, le=60)] = 0.25
-    backoff_limit: Annotated[float, Field(gt=0, le=600)] = 10.0
+    backoff_limit: Annotated[float, Field(gt=0, le=600)] = 3.0
     replaced_retry: Annotated[float, Field(gt=0, le=3600)] = 30.0
     reconcile_interval: Annotated[float, Field(gt=0, le=600)] = 30.0
 
