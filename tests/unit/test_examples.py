@@ -1,0 +1,37 @@
+"""The examples and the README's pipeline are what the loader takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.loader import load_pipeline
+from pipelines.validate import validate
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted(ROOT.glob("examples/*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_loads_and_names_only_what_exists(path: Path) -> None:
+    spec = load_pipeline(path.read_text(encoding="utf-8"), source=str(path))
+
+    assert validate(spec) == []
+
+
+def test_there_are_examples_and_each_has_a_readme() -> None:
+    assert EXAMPLES
+    assert [path for path in EXAMPLES if not (path.parent / "README.md").is_file()] == []
+
+
+def test_the_pipeline_of_the_readme_loads() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+
+    assert found
+    text = "\n".join(line.removeprefix("   ") for line in found[1].splitlines())
+    spec = load_pipeline(text, source="README.md")
+
+    assert yaml.safe_load(text)["greeting"] == spec.greeting
+    assert validate(spec) == []
