@@ -1,12 +1,15 @@
-"""What the bench telephone can meet, by whose fault it is.
+"""What the bench and its telephone can meet, by whose fault it is.
 
 ::
 
-    SipError    peer: a datagram, header or body is not what SIP or SDP says; counted and dropped
-    CallOver    peer: the call ended while something in it was waited for
+    SipError          peer: a datagram, header or body is not what SIP or SDP says; dropped
+    CallOver          peer: the call ended while something in it was waited for
+    BenchUnavailable  environment: this machine cannot run the bench; says what is missing
 """
 
-__all__ = ["CallOver", "SipError"]
+from voiceai.errors import VoiceaiError
+
+__all__ = ["BenchUnavailable", "CallOver", "SipError"]
 
 
 class SipError(Exception):
@@ -15,3 +18,7 @@ class SipError(Exception):
 
 class CallOver(Exception):
     """The call ended before what was waited for happened."""
+
+
+class BenchUnavailable(VoiceaiError):
+    """A bench cannot run here; the message says why and what mends it."""

@@ -1,0 +1,77 @@
+"""``voiceai bench``: figures of this machine, each with its distribution."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from voiceai.bench.report import Report
+from voiceai.bench.setup import run_setup
+from voiceai.cli.output import Json, warn, write_json
+from voiceai.settings import Settings, load_settings
+from voiceai.telemetry.logging import configure_logging
+
+app = typer.Typer(no_args_is_help=True)
+
+Realtime = Annotated[
+    bool,
+    typer.Option("--fifo", help="Run what is measured under SCHED_FIFO: as if nothing else ran."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 when a budget is missed.")]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure this machine. Each bench stops by itself within two minutes."""
+
+
+@app.command()
+def setup(
+    *,
+    calls: Annotated[int, typer.Option(min=1, max=200, help="Calls after the first one.")] = 20,
+    realtime: Realtime = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Call set-up: from a call's entry to the first packet of its greeting."""
+    report = asyncio.run(run_setup(_settings(), calls=calls, realtime=realtime))
+    _finish(report, strict=strict, as_json=as_json)
+
+
+def _settings() -> Settings:
+    loaded = load_settings()
+    warn(loaded.warnings)
+    configure_logging("text", "ERROR", secrets=loaded.settings.secret_values())
+    return loaded.settings
+
+
+def _finish(report: Report, *, strict: bool, as_json: bool) -> None:
+    if as_json:
+        write_json(report.as_dict())
+    else:
+        _print(report)
+    if strict and report.over_budget:
+        raise typer.Exit(1)
+
+
+def _print(report: Report) -> None:
+    width = None if sys.stdout.isatty() else 160
+    console = Console(width=width, highlight=False, markup=False, soft_wrap=True)
+    for line in report.header():
+        console.print(line)
+    console.print()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("measure", overflow="fold")
+    table.add_column("unit")
+    for column in ("n", "p50", "p95", "p99", "max"):
+        table.add_column(column, justify="right")
+    table.add_column("budget")
+    for row in report.rows():
+        table.add_row(*row)
+    console.print(table)
+    console.print()
+    for note in report.notes:
+        console.print(f"- {note}")
