@@ -1,7 +1,7 @@
 """ITU-T G.711: A-law and mu-law by table."""
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ MU_LAW_CLIP = 8158
 """Both on the 14-bit scale of G.711 table 2."""
 
 
-class Codec(StrEnum):
+class Codec(Enum):
     """A law of G.711; its value is Asterisk's name of the format."""
 
     ALAW = "alaw"
@@ -29,17 +29,12 @@ class Codec(StrEnum):
         """Expand ``payload`` (a byte per sample) to 16-bit little-endian samples."""
         return _DECODED[self][np.frombuffer(payload, np.uint8)].tobytes()
 
-    def encode(self, pcm: bytes | str = "utf-8", errors: str = "strict") -> bytes:
+    def encode(self, pcm: bytes) -> bytes:
         """Compress 16-bit little-endian samples to a byte each.
-
-        Given the name of an encoding, or nothing, this is ``str.encode``: a member is a ``str``,
-        and whoever takes it for one must get its characters.
 
         Raises:
             ValueError: ``pcm`` has an odd number of bytes.
         """
-        if isinstance(pcm, str):
-            return str.encode(self, pcm, errors)
         compressed: bytes = _ENCODED[self][np.frombuffer(pcm, "<u2")].tobytes()
         return compressed
 
