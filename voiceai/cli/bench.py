@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -39,6 +40,25 @@ def setup(
     """Call set-up: from a call's entry to the first packet of its greeting."""
     report = asyncio.run(run_setup(_settings(), calls=calls, realtime=realtime))
     _finish(report, strict=strict, as_json=as_json)
+
+
+@app.command()
+def jitter(
+    *,
+    streams: Annotated[
+        list[int] | None, typer.Option(min=1, max=1000, help="At once; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Each run, each way.")] = 10.0,
+    realtime: Realtime = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """How evenly packets leave, beside a sleep per call, as Pipecat's own transports do it."""
+    from voiceai.bench.jitter import run_jitter  # noqa: PLC0415 - Pipecat takes half a second
+
+    _settings()
+    work = run_jitter(streams=streams or (1, 10, 50), seconds=seconds, realtime=realtime)
+    _finish(uvloop.run(work), strict=strict, as_json=as_json)
 
 
 def _settings() -> Settings:
