@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
+from asterisk.config.check import Finding, check_rtp_ranges
+from asterisk.config.seen_ports import SeenPorts
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams
 from pipelines.params import ModelParams, Secrets
@@ -25,6 +27,8 @@ from voiceai.store.repository import Store
 from voiceai.telemetry.metrics import CallMetrics
 
 PORTS_PER_CALL = 2
+SHARED_PORTS_PER_CALL = 6
+"""Where Asterisk takes the two pairs that it needs for each call from our range."""
 DEFAULT_CALLS = 100
 """Calls at once when VOICEAI_MAX_CALLS is unset."""
 CALL_MARGIN_SECONDS = 60
@@ -93,7 +97,7 @@ class App:
         self.engine = MediaEngine(rtp_params(settings))
         self.resources = make_resources(settings)
         self.supervisor = CallSupervisor(
-            CallServices(self.engine, self.resources, SileroModel()),
+            CallServices(self.engine, self.resources, SileroModel(), self._on_media_address),
             self.store.assistant_for,
             self.store,
             limit=settings.voiceai_max_calls or self._call_limit(),
@@ -112,9 +116,11 @@ class App:
             access_for(settings),
             settings.http_port,
             readiness=self.problems,
+            warnings=self.warnings,
             registry=self.metrics,
             history=self.store,
         )
+        self._asterisk_ports = SeenPorts(settings.rtp_port, settings.rtp_port_max)
         self.ready = asyncio.Event()
         self._warm = False
 
@@ -127,6 +133,10 @@ class App:
             status = self.gateway.status
             problems.append(status.reason or f"Asterisk: {status.state}")
         return problems
+
+    def warnings(self) -> list[str]:
+        """What may fail later, though calls are taken now."""
+        return [f"{found.message}. {found.fix}" for found in self._port_overlap()]
 
     async def run(self) -> None:
         """Serve until cancelled; then hang up, write the records and close everything."""
@@ -168,6 +178,20 @@ class App:
         self.ready.set()
         logger.info("voiceai.ready")
 
-    def _call_limit(self) -> int:
+    def _call_limit(self, ports_per_call: int = PORTS_PER_CALL) -> int:
         ports = self._settings.rtp_port_max - self._settings.rtp_port
-        return min(DEFAULT_CALLS, ports // PORTS_PER_CALL)
+        return min(DEFAULT_CALLS, max(1, ports // ports_per_call))
+
+    def _on_media_address(self, address: tuple[str, int]) -> None:
+        """Say it when Asterisk takes its ports from our range, and leave it enough of them."""
+        if self._asterisk_ports.note(address):
+            self.supervisor.lower_limit(self._call_limit(SHARED_PORTS_PER_CALL))
+            for found in self._port_overlap():
+                logger.bind(check=found.check).warning(
+                    "check.warn: {}. {}", found.message, found.fix
+                )
+
+    def _port_overlap(self) -> list[Finding]:
+        seen = self._asterisk_ports.of_ours
+        ours = (self._settings.rtp_port, self._settings.rtp_port_max)
+        return [check_rtp_ranges(ours, seen, known=False)] if seen else []

@@ -10,6 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
+import aiohttp
 from loguru import logger
 
 from asterisk.ari.client import AriClient
@@ -22,6 +23,8 @@ from voiceai.settings import Settings
 from voiceai.store.repository import AssistantEntry, open_store
 
 PACKAGES = ("voiceai", "pipelines", "transports", "asterisk")
+SERVE_SECONDS = 2.0
+"""How long a `serve` beside us may take to answer."""
 PYTHONS = ((3, 11), (3, 13))
 """First and last version of Python that is supported."""
 
@@ -31,6 +34,7 @@ async def all_findings(settings: Settings) -> list[Finding]:
     findings = [python_finding(), packages_finding(), data_finding(settings.voiceai_data_dir)]
     findings.append(rtp_finding(settings))
     findings += await asterisk_findings(settings)
+    findings += await serve_findings(settings)
     findings += await store_findings(settings)
     return findings
 
@@ -116,6 +120,24 @@ async def asterisk_findings(settings: Settings) -> list[Finding]:
         return await startup_checks(
             client, params, rtp_ports=(settings.rtp_port, settings.rtp_port_max)
         )
+
+
+async def serve_findings(settings: Settings) -> list[Finding]:
+    """Ask the `serve` that runs beside us what it lacks; nothing where none runs."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - to be replaced
+    host = anywhere.get(settings.http_host, settings.http_host)
+    url = f"http://{host}:{settings.http_port}/health/ready"
+    try:
+        timeout = aiohttp.ClientTimeout(total=SERVE_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as client, client.get(url) as response:
+            body = await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return []
+    if not isinstance(body, dict) or "reasons" not in body:
+        return []
+    wrong = [Finding("serve", "fail", str(reason)) for reason in body["reasons"]]
+    wrong += [Finding("serve", "warn", str(warning)) for warning in body.get("warnings", ())]
+    return wrong or [Finding("serve", "ok", f"ready at {url}")]
 
 
 async def store_findings(settings: Settings) -> list[Finding]:

@@ -18,6 +18,7 @@ from asterisk.ari.client import AriClient
 from asterisk.ari.events import parse_channel
 from asterisk.ari.naming import EXTERNAL_MEDIA_TECHNOLOGY
 from asterisk.config import modules
+from asterisk.config.seen_ports import is_of_this_machine
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError
 from asterisk.params import AriParams
 
@@ -119,10 +120,11 @@ def check_rtp_ranges(ours: PortRange, theirs: PortRange | None, *, known: bool) 
         )
     seen = f"{theirs[0]}..{theirs[1]}"
     if ours[0] <= theirs[1] and theirs[0] <= ours[1]:
+        whose = f"Asterisk's {seen}" if known else f"Asterisk's, which was seen using {seen}"
         return Finding(
             "rtp",
             "warn",
-            f"our audio ports {mine} overlap Asterisk's {seen}",
+            f"our audio ports {mine} overlap {whose}",
             "Set rtpstart=20002 and rtpend=30001 in rtp.conf, or move RTP_PORT and RTP_PORT_MAX: "
             "an Asterisk that finds no free port crashes.",
         )
@@ -237,20 +239,27 @@ async def _application(client: AriClient, app: str) -> Finding:
 
 
 async def _observed(client: AriClient) -> PortRange | None:
-    """Return the lowest and highest audio port of external channels that exist just now."""
+    """Return the lowest and highest audio port of external channels that exist just now.
+
+    An Asterisk on another machine has ports of its own, so they do not count.
+    """
     ports = []
     try:
         listed = await client.send(requests.list_channels())
         for channel in map(parse_channel, listed if isinstance(listed, list) else []):
             if channel.name.startswith(EXTERNAL_MEDIA_TECHNOLOGY):
-                request = requests.get_variable(channel.id, "UNICASTRTP_LOCAL_PORT")
-                answer = await client.send(request)
-                value = answer.get("value") if isinstance(answer, dict) else None
-                if isinstance(value, str) and value.isdigit():
-                    ports.append(int(value))
+                host = await _variable(client, channel.id, "UNICASTRTP_LOCAL_ADDRESS")
+                port = await _variable(client, channel.id, "UNICASTRTP_LOCAL_PORT")
+                if port.isdigit() and is_of_this_machine(host):
+                    ports.append(int(port))
     except AsteriskError:
         return None
     return (min(ports), max(ports)) if ports else None
+
+
+async def _variable(client: AriClient, channel_id: str, name: str) -> str:
+    answer = await client.send(requests.get_variable(channel_id, name))
+    return str(answer.get("value")) if isinstance(answer, dict) else ""
 
 
 def _read(path: Path) -> str | None:

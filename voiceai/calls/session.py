@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -67,11 +67,16 @@ def _refused(talk: "asyncio.Future[EndReason]") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """What all calls of the process share."""
+    """What all calls of the process share.
+
+    Attributes:
+        on_media_address: Told where Asterisk's end of a call's audio is: host and port.
+    """
 
     engine: MediaEngine
     resources: Resources
     vad_model: SileroModel
+    on_media_address: Callable[[tuple[str, int]], None] = lambda _: None
 
 
 class CallSession:
@@ -133,7 +138,9 @@ class CallSession:
             _beside(preparing) as address,
             self._conversation(stream) as (conversation, running),
         ):
-            stream.connect(await address)
+            far_end = await address
+            stream.connect(far_end)
+            self._services.on_media_address(far_end)
             await self._leg.answer()
             await self._leg.join()
             self._journal.answered(self._assistant)

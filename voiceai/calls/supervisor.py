@@ -48,6 +48,10 @@ class CallSupervisor:
         self._ready: dict[str, PipelineSpec] = {}
         self.calls: dict[str, Leg] = {}
 
+    def lower_limit(self, limit: int) -> None:
+        """Take no more than so many calls at once from now on; a lower limit stays."""
+        self._limit = min(self._limit, limit)
+
     def watch(self, watcher: Watcher) -> None:
         """Tell ``watcher`` of everything that happens in calls from now on."""
         self._watchers.append(watcher)

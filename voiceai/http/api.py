@@ -40,6 +40,7 @@ class HttpServer:
         access: Where to listen and the token that protects ``/calls``.
         port: 0 for any free one.
         readiness: Why we are not ready; empty when we are.
+        warnings: What may fail later, though calls are taken now.
         registry: Metrics.
         history: Calls.
     """
@@ -52,10 +53,12 @@ class HttpServer:
         readiness: Callable[[], list[str]],
         registry: CollectorRegistry,
         history: History,
+        warnings: Callable[[], list[str]] = list,
     ) -> None:
         self._access = access
         self._port = port
         self._readiness = readiness
+        self._warnings = warnings
         self._registry = registry
         self._history = history
         self._application = web.Application(middlewares=[self._guard])
@@ -120,7 +123,8 @@ class HttpServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         reasons = self._readiness()
-        body = {"status": "unavailable" if reasons else "ok", "reasons": reasons}
+        status = "unavailable" if reasons else "ok"
+        body = {"status": status, "reasons": reasons, "warnings": self._warnings()}
         return web.json_response(body, status=503 if reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """The HTTP server over loopback."""
 
+import json
 import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
+        self.warnings: list[str] = []
         self.calls = Calls()
         registry = CollectorRegistry()
         Counter("voiceai_calls", "Calls.", registry=registry).inc()
@@ -44,6 +46,7 @@ class Rig:
             Access("secret", "127.0.0.1"),
             0,
             readiness=lambda: self.reasons,
+            warnings=lambda: self.warnings,
             registry=registry,
             history=self.calls,
         )
@@ -77,6 +80,15 @@ async def test_is_ready_or_says_why_not(rig: Rig) -> None:
 
     assert status == 503
     assert "Asterisk refuses us" in body
+
+
+async def test_a_warning_is_told_and_keeps_nobody_from_calling(rig: Rig) -> None:
+    rig.warnings = ["our audio ports overlap Asterisk's"]
+
+    status, body = await rig.get("/health/ready", token=None)
+
+    assert status == 200
+    assert json.loads(body)["warnings"] == rig.warnings
 
 
 async def test_metrics_are_served(rig: Rig) -> None:

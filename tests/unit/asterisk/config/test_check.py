@@ -48,6 +48,14 @@ def test_ports_that_were_only_seen_are_not_taken_for_the_range():
     assert "seen using 24000..24100" in finding.message
 
 
+def test_a_port_of_ours_that_asterisk_was_seen_using_is_an_overlap():
+    finding = check_rtp_ranges((10_000, 20_000), (12_004, 12_004), known=False)
+
+    assert finding.level == "warn"
+    assert "which was seen using 12004..12004" in finding.message
+    assert "rtpstart=20002" in finding.fix
+
+
 def test_installed_files_are_compared_without_comments_and_spaces():
     rendered = {"a.conf": "; one\n[general]\nx = 1\n"}
 
