@@ -7,7 +7,6 @@ import importlib
 from typing import Any
 
 import typer
-from loguru import logger
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
@@ -51,6 +50,7 @@ class LazyGroup(TyperGroup):
         """Return the command, or its line in the table while that is shown."""
         if self._listing or cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
+        _silence_imports()
         module = importlib.import_module(COMMANDS[cmd_name][0])
         command = typer.main.get_command(module.app)
         command.name = cmd_name
@@ -68,6 +68,13 @@ class LazyGroup(TyperGroup):
                 f"error: {cause}", markup=False, highlight=False, soft_wrap=True
             )
             raise typer.Exit(cause.exit_code) from exc
+
+
+def _silence_imports() -> None:
+    """Keep libraries from greeting when they are imported; a command says where its log goes."""
+    from loguru import logger  # noqa: PLC0415 - the listing of commands needs none
+
+    logger.remove()
 
 
 def _only_cause(error: BaseException) -> BaseException:
@@ -96,5 +103,4 @@ def voiceai() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
-    logger.remove()  # libraries greet when they are imported; a command says where its log goes
     app(prog_name="voiceai")
