@@ -5,6 +5,7 @@ ends the child. Standard error is the parent's.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -100,6 +101,16 @@ class Companion:
         except TimeoutError as error:
             raise TimeoutError(f"{self._module} said no {kind!r} in {within:g} s") from error
         return message
+
+    async def gather(self, kind: str, seconds: float) -> list[Message]:
+        """Return every message of a kind that was kept or comes within so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self._kept.append(await self._read())
+        found = [message for message in self._kept if message["kind"] == kind]
+        self.forget(kind)
+        return found
 
     def forget(self, kind: str) -> None:
         """Drop messages of a kind that were kept for later."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,11 +55,33 @@ def jitter(
     as_json: Json = False,
 ) -> None:
     """How evenly packets leave, beside a sleep per call, as Pipecat's own transports do it."""
+    _settings()
     from voiceai.bench.jitter import run_jitter  # noqa: PLC0415 - Pipecat takes half a second
 
-    _settings()
     work = run_jitter(streams=streams or (1, 10, 50), seconds=seconds, realtime=realtime)
     _finish(uvloop.run(work), strict=strict, as_json=as_json)
+
+
+@app.command()
+def turns(
+    *,
+    count: Annotated[int, typer.Option("--turns", min=1, max=1000, help="Sentences.")] = 20,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            "--speech", file_okay=False, exists=True, help="Folder of WAV files to say instead."
+        ),
+    ] = None,
+    realtime: Realtime = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """How long a caller waits for an answer of the embedded default, with the parts."""
+    settings = _settings()
+    from voiceai.bench.turns import run_turns  # noqa: PLC0415 - Pipecat takes half a second
+
+    work = run_turns(settings, turns=count, recordings=recordings, realtime=realtime)
+    _finish(asyncio.run(work), strict=strict, as_json=as_json)
 
 
 def _settings() -> Settings:
