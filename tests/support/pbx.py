@@ -45,16 +45,21 @@ class Pbx:
         )
         self._folder = folder
 
-    def start(self, *, further_pjsip: str = "") -> None:
+    def start(self, *, further_pjsip: str = "", rtp_ports: tuple[int, int] | None = None) -> None:
         """Boot with what `render` writes.
 
         Args:
             further_pjsip: Sections that a test adds to pjsip.conf.
+            rtp_ports: First and last audio port; None for what `render` recommends.
 
         Raises:
             AsteriskUnavailable: It did not boot.
         """
-        files = render(self.params)
+        params = self.params
+        if rtp_ports:
+            first, last = rtp_ports
+            params = params.model_copy(update={"rtp_start": first, "rtp_end": last})
+        files = render(params)
         files["pjsip.conf"] += further_pjsip
         self.process.start(files, self._folder)
 
