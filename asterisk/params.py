@@ -20,6 +20,9 @@ INBOUND_CONTEXT: Final = "from-trunk"
 FALLBACK_CONTEXT: Final = "voiceai-fallback"
 """Dialplan context that takes the callers whom the application cannot take."""
 
+TRANSFER_CONTEXT: Final = "voiceai-transfer"
+"""Dialplan context to which an assistant transfers a caller; the extension says where."""
+
 HANDOVER_VARIABLE: Final = "VOICEAI_HANDOVER"
 """Channel variable; not empty when the application gives a caller back to the dialplan."""
 

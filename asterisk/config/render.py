@@ -16,6 +16,7 @@ from asterisk.params import (
     FALLBACK_CONTEXT,
     HANDOVER_VARIABLE,
     INBOUND_CONTEXT,
+    TRANSFER_CONTEXT,
     PhoneParams,
     RenderParams,
     TrunkParams,
@@ -35,6 +36,9 @@ DEFAULT_FALLBACK: Final = (
 
 A channel that is answered already hears the announcement, then the congestion tone, then hangs up.
 """
+
+RING_SECONDS: Final = 60
+"""How long a transfer rings before the caller goes to the fallback."""
 
 _PLACEHOLDER: Final = re.compile(r"@\{([a-z_]+)\}")
 
@@ -174,6 +178,8 @@ def _extensions(params: RenderParams) -> str:
         accounts="\n".join(
             f' same => n,GotoIf($["${{USER}}" = "{name}"]?done)' for name in accounts
         ),
+        transfer=TRANSFER_CONTEXT,
+        transfers="\n".join(_transfers(params)),
         fallback=FALLBACK_CONTEXT,
         fallback_steps="\n".join(_steps(params.fallback or DEFAULT_FALLBACK)),
     )
@@ -188,6 +194,19 @@ def _accounts(trunk: TrunkParams) -> tuple[str, ...]:
         if name
     )
     return tuple(dict.fromkeys(name.lstrip("_") for name in safe if name.lstrip("_")))
+
+
+def _transfers(params: RenderParams) -> Iterable[str]:
+    """Numbers go out through the trunk, the phone's name to the phone, the rest to the fallback."""
+    targets: dict[str, str] = {}
+    if params.trunk:
+        targets |= dict.fromkeys(("_X", "_X.", "_+X."), "PJSIP/${EXTEN}@trunk")
+    if params.phone:
+        targets[params.phone.username] = f"PJSIP/{params.phone.username}"
+    for pattern, target in targets.items():
+        yield f"exten => {pattern},1,Dial({target},{RING_SECONDS})"
+        yield f" same => n,Goto({FALLBACK_CONTEXT},s,1)"
+    yield f"exten => i,1,Goto({FALLBACK_CONTEXT},s,1)"
 
 
 def _steps(steps: Iterable[str]) -> Iterable[str]:

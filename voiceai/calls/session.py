@@ -12,6 +12,7 @@ from pipecat.workers.runner import WorkerRunner
 from asterisk.ari.call import LegEnd
 from asterisk.ari.requests import HangupCause
 from asterisk.leg import Leg
+from asterisk.params import TRANSFER_CONTEXT
 from pipelines.builder import Conversation, build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.resources import Resources
@@ -212,7 +213,7 @@ class CallSession:
                 await stream.drained()
         await asyncio.sleep(FAR_BUFFER_SECONDS)
         if self._control.handed_to is not None:
-            await self._leg.continue_in_dialplan(extension=self._control.handed_to)
+            await self._leg.continue_in_dialplan(TRANSFER_CONTEXT, self._control.handed_to, 1)
         else:
             await self._leg.hangup()
         if self._control.ending:
