@@ -32,12 +32,12 @@ class Reporter:
         self._lag = lag
 
     def __call__(self, event: CallEvent) -> None:
-        """Tell one event."""
+        """Tell one event, and when it happened by the clock that all processes share."""
         if isinstance(event, CallStarted):
             self._lag.take()
         if isinstance(event, GreetingStarted):
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._tell_lag)
-        tell(type(event).__name__, **asdict(event))
+        tell(type(event).__name__, at=time.monotonic(), **asdict(event))
 
     def _tell_lag(self) -> None:
         tell("SetupLag", seconds=self._lag.take())

@@ -46,11 +46,16 @@ class _Turn:
 
     Attributes:
         latency: On the wire.
-        heard: At the caller, milliseconds.
+        noticed: From the last speech packet said to the arrival of the last one in which voice
+            activity detection heard speech, milliseconds.
+        delivered: From the answer's first packet to the first speech packet heard, likewise.
+        heard: From the last speech packet said to the first one heard, likewise.
         answers: How many answers began: more than one when the sentence was taken for two.
     """
 
     latency: TurnLatency
+    noticed: float
+    delivered: float
     heard: float
     answers: int
 
@@ -98,7 +103,12 @@ def _measures(turns: Sequence[_Turn]) -> Iterator[Measure]:
         is_total = field.name == "total"
         name = "wire: total" if is_total else f"wire:   {field.name}"
         yield Measure(name, "ms", samples, AIM if is_total else None)
-    yield Measure("caller: last speech said -> first heard", "ms", tuple(t.heard for t in turns))
+    for name, field_name in (
+        ("caller: last speech said -> first heard", "heard"),
+        ("caller:   said -> speech last noticed", "noticed"),
+        ("caller:   answer's first packet -> heard", "delivered"),
+    ):
+        yield Measure(name, "ms", tuple(getattr(turn, field_name) for turn in turns))
 
 
 async def _speech(settings: Settings, recordings: Path | None) -> list[bytes]:
@@ -140,5 +150,11 @@ async def _turn(place: Place, call: DemoCall, pcm: bytes) -> _Turn | None:
     answers = await place.voiceai.gather("TurnAnswered", GATHER_SECONDS)
     if not answers:
         return None
-    latency = TurnLatency(**answers[-1]["latency"])
-    return _Turn(latency, 1000 * (heard - played.speech_ended_at), len(answers))
+    latency, sent = TurnLatency(**answers[-1]["latency"]), answers[-1]["at"]
+    return _Turn(
+        latency=latency,
+        noticed=1000 * (sent - played.speech_ended_at) - latency.total,
+        delivered=1000 * (heard - sent),
+        heard=1000 * (heard - played.speech_ended_at),
+        answers=len(answers),
+    )
