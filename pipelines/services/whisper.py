@@ -1,6 +1,6 @@
 """Whisper base, multilingual, by CTranslate2 on this machine.
 
-Whisper hears 30 s whatever it is given, and so faster-whisper pads every segment to that:
+Whisper hears 30 s whatever it is given, and so every segment is usually padded to that:
 0.8 s for two words. CTranslate2 takes shorter features: with 15 s the words are as good at a
 quarter of the time; below 10 s the model makes things up. What comes out of the short
 window is checked, and the whole window is used when it looks made up.
@@ -8,7 +8,9 @@ window is checked, and the whole window is used when it looks made up.
 
 import importlib
 import importlib.util
+import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ServiceUnavailable
 from pipelines.findings import Finding
+from pipelines.mel import FRAMES_PER_SECOND, log_mel
 from pipelines.models import WHISPER_BASE_PART_1, WHISPER_BASE_PART_2, join_parts
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
@@ -26,7 +29,6 @@ from pipelines.spec import PipelineSpec, Spec
 MODEL_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 WINDOW_SECONDS = 15
 MARGIN_SECONDS = 2
-FRAMES_PER_SECOND = 100
 MAX_FRAMES = 3000
 MAX_TOKENS = 96
 """Ten seconds of fast speech have 60. CTranslate2 takes half of its ``max_length``."""
@@ -37,6 +39,13 @@ MAX_COMPRESSION = 2.4
 NO_SPEECH = 0.6
 LOW_SCORE = -1.0
 """OpenAI's own thresholds: silence if both are passed."""
+CODES = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he "
+    "hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne "
+    "nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk "
+    "ur uz vi yi yo zh"
+)
+LANGUAGES = frozenset(CODES.split())
 
 
 class WhisperParams(Spec):
@@ -59,76 +68,86 @@ class Whisper:
     def __init__(self, cache: Path) -> None:
         folder = assemble(cache)
         try:
-            library = importlib.import_module("faster_whisper")
-            tokenizer = importlib.import_module("faster_whisper.tokenizer")
+            self._library: Any = importlib.import_module("ctranslate2")
         except ImportError as error:
             raise ServiceUnavailable(_missing_library()) from error
-        self._model: Any = library.WhisperModel(
-            str(folder),
-            device="cpu",
-            compute_type="int8",
-            cpu_threads=1,
-            num_workers=1,
-            local_files_only=True,
+        self._model: Any = self._library.models.Whisper(
+            str(folder), device="cpu", compute_type="int8", inter_threads=1, intra_threads=1
         )
-        self._tokenizer: Any = tokenizer.Tokenizer
-        self._tokenizers: dict[str, Any] = {}
 
     def recognise(self, samples: NDArray[np.float32], language: str, *, short: bool) -> str:
-        """Return the text of mono samples at 16 kHz.
+        """Return the text of mono samples at 16 kHz; empty if nothing credible was heard.
 
         Args:
-            samples: Of -1..1, at most 28 seconds for the short window.
-            language: Code such as ``de``.
+            samples: Of -1..1, at most 30 seconds.
+            language: One of ``LANGUAGES``.
             short: Whether to try the short window first.
         """
-        if short:
-            text = self._short(samples, language)
-            if text is not None:
-                return text
-        segments, _ = self._model.transcribe(
-            samples,
-            language=language,
-            beam_size=1,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-            max_new_tokens=MAX_TOKENS * 2,
+        return first_credible(
+            lambda frames: self._listen(log_mel(samples, frames), language),
+            len(samples) / MODEL_RATE,
+            short=short,
         )
-        text = " ".join(segment.text.strip() for segment in segments)
-        return "" if looks_made_up(text, len(samples) / MODEL_RATE) else text
 
-    def _short(self, samples: NDArray[np.float32], language: str) -> str | None:
-        """Return the text by the short window; None if it looks made up."""
-        duration = len(samples) / MODEL_RATE
-        window = int(max(WINDOW_SECONDS, duration + MARGIN_SECONDS) * MODEL_RATE)
-        padded = np.pad(samples, (0, max(0, window - len(samples))))
-        features = self._model.feature_extractor(padded, padding=0)
-        frames = min(features.shape[-1] // 2 * 2, MAX_FRAMES)
-        encoded = self._model.encode(np.ascontiguousarray(features[:, :frames]))
-        tokenizer = self._tokenizer_for(language)
-        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        result = self._model.model.generate(
-            encoded,
+    def _listen(self, features: NDArray[np.float32], language: str) -> list[str]:
+        """Return the most probable tokens, none if there is no speech. Takes one thread."""
+        prompt = ["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]
+        result = self._model.generate(
+            self._library.StorageView.from_array(features[np.newaxis]),
             [prompt],
             beam_size=1,
             max_length=2 * MAX_TOKENS,
-            suppress_blank=True,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         if result.no_speech_prob > NO_SPEECH and result.scores[0] < LOW_SCORE:
-            return ""
-        text: str = tokenizer.decode(result.sequences_ids[0]).strip()
-        full = len(result.sequences_ids[0]) >= MAX_TOKENS
-        return None if full or looks_made_up(text, duration) else text
+            return []
+        tokens: list[str] = result.sequences[0]
+        return tokens
 
-    def _tokenizer_for(self, language: str) -> Any:
-        if language not in self._tokenizers:
-            self._tokenizers[language] = self._tokenizer(
-                self._model.hf_tokenizer, multilingual=True, task="transcribe", language=language
-            )
-        return self._tokenizers[language]
+
+def first_credible(listen: Callable[[int], list[str]], duration: float, *, short: bool) -> str:
+    """Return the text of the first window that is credible, the whole one last; else nothing.
+
+    Args:
+        listen: Returns the tokens that are heard in a window of so many feature frames.
+        duration: Of the speech, in seconds.
+        short: Whether to try the short window first.
+    """
+    windows = [short_window(duration), MAX_FRAMES] if short else [MAX_FRAMES]
+    for frames in dict.fromkeys(windows):
+        tokens = listen(frames)
+        text = text_of(tokens)
+        if len(tokens) < MAX_TOKENS and not looks_made_up(text, duration):
+            return text
+    return ""
+
+
+def short_window(duration: float) -> int:
+    """Return how many feature frames ``duration`` seconds need: an even number."""
+    seconds = max(WINDOW_SECONDS, duration + MARGIN_SECONDS)
+    return min(int(seconds * FRAMES_PER_SECOND) // 2 * 2, MAX_FRAMES)
+
+
+def text_of(tokens: list[str]) -> str:
+    """Return the text of byte-pair tokens; special ones such as ``<|de|>`` are left out."""
+    characters = "".join(token for token in tokens if not SPECIAL.fullmatch(token))
+    return bytes(BYTE_OF[character] for character in characters).decode("utf-8", "replace").strip()
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """Return which byte each character of a token stands for, as in GPT-2's ``encoder.py``.
+
+    Bytes that print in Latin-1 stand for themselves, the others are numbered from 256 on.
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = (byte for byte in range(0x100) if byte not in printable)
+    alphabet = {chr(0x100 + index): byte for index, byte in enumerate(others)}
+    return alphabet | {chr(byte): byte for byte in printable}
+
+
+BYTE_OF = _byte_alphabet()
+SPECIAL = re.compile(r"<\|.*\|>")
 
 
 def looks_made_up(text: str, duration: float) -> bool:
@@ -149,7 +168,7 @@ def assemble(cache: Path) -> Path:
     folder = cache / "models" / f"whisper-base-{MODEL_SHA256[:12]}"
     parts = [first / "model.bin.part1", second / "model.bin.part2"]
     join_parts(parts, folder / "model.bin", MODEL_SHA256)
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+    for name in ("config.json", "vocabulary.txt"):
         join_parts([first / name], folder / name, WHISPER_BASE_PART_1.files[name])
     return folder
 
@@ -171,12 +190,14 @@ def _engine(resources: Resources) -> Whisper:
 
 
 def _missing_library() -> Finding:
-    fix = "install it: pip install faster-whisper==1.2.1"
-    return Finding("faster-whisper is not installed", fix=fix)
+    return Finding("ctranslate2 is not installed", fix="install it: pip install ctranslate2")
 
 
-def _check(_resources: Resources, _params: WhisperParams, _spec: PipelineSpec) -> Finding | None:
-    if importlib.util.find_spec("faster_whisper") is None:
+def _check(_resources: Resources, _params: WhisperParams, spec: PipelineSpec) -> Finding | None:
+    if spec.language_code not in LANGUAGES:
+        message = f"Whisper does not know the language {spec.language_code}"
+        return Finding(message, fix="it has " + ", ".join(sorted(LANGUAGES)))
+    if importlib.util.find_spec("ctranslate2") is None:
         return _missing_library()
     return WHISPER_BASE_PART_1.check() or WHISPER_BASE_PART_2.check()
 

