@@ -63,6 +63,26 @@ def jitter(
 
 
 @app.command()
+def cpu(
+    *,
+    calls: Annotated[int, typer.Option(min=1, max=1000, help="At once.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Each phase.")] = 15.0,
+    smart_turn: Annotated[
+        bool, typer.Option(help="A model decides when a turn ends, or silence alone.")
+    ] = True,
+    realtime: Realtime = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Processor time and memory per call, listening and talking, without models of speech."""
+    settings = _settings()
+    from voiceai.bench.cpu import run_cpu  # noqa: PLC0415 - Pipecat takes half a second
+
+    work = run_cpu(settings, calls=calls, seconds=seconds, smart_turn=smart_turn, realtime=realtime)
+    _finish(uvloop.run(work), strict=strict, as_json=as_json)
+
+
+@app.command()
 def turns(
     *,
     count: Annotated[int, typer.Option("--turns", min=1, max=1000, help="Sentences.")] = 20,

@@ -1,0 +1,274 @@
+"""``bench cpu``: what calls cost in processor time and memory, listening and talking."""
+
+import asyncio
+import contextlib
+import gc
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+from pipelines.builder import Conversation
+from pipelines.resources import Resources
+from pipelines.turn import load_session
+from transports.engine import MediaEngine, MediaStream
+from transports.params import RtpParams
+from voiceai.app import make_resources
+from voiceai.bench.companion import Companion
+from voiceai.bench.loop_lag import LoopLag
+from voiceai.bench.machine import describe_machine, take_realtime_class
+from voiceai.bench.report import Budget, Measure, Report
+from voiceai.bench.speech import SENTENCES, spoken_sentences
+from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
+from voiceai.settings import Settings
+
+__all__ = ["run_cpu"]
+
+Phase = Literal["listening", "conversing", "talking"]
+PHASES: Final[tuple[Phase, ...]] = ("listening", "conversing", "talking")
+TURN_SECONDS: Final = 10.0
+"""Six turns a minute and call."""
+ANSWER: Final = "One. Two."
+"""Two of the stub's sentences: six seconds."""
+SETTLE_SECONDS: Final = 2.0
+WINDOW_SECONDS: Final = 1.0
+"""A sample of processor time."""
+HEAR_SECONDS: Final = 20.0
+BUDGETS: Final = {"listening": Budget("p50", 2), "talking": Budget("p50", 8)}
+MEMORY_BUDGET: Final = Budget("max", 1.5)
+NOTES: Final = (
+    (
+        "processor time of the whole process per call and second of call, a sample each second: "
+        "sockets, jitter buffer, concealment, voice activity and turn detection, Pipecat; "
+        "recognition, answers and voice are stubs, callers are another process"
+    ),
+    (
+        "listening: each caller says a sentence every 10 s and gets no answer; conversing: an "
+        "answer of 6 s; talking: the assistant talks all the time, the caller's noise is heard"
+    ),
+    "stock Pipecat is not measured beside it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What a phase cost; samples per second of it.
+
+    Attributes:
+        total: Milliseconds of processor time per call.
+        turn_model: Likewise, of the turn model's thread.
+        lag: Worst lag of the loop, milliseconds.
+        turns: Turns per call and minute.
+        talk: Share of the packets that held the assistant's speech.
+    """
+
+    total: tuple[float, ...]
+    turn_model: tuple[float, ...]
+    lag: tuple[float, ...]
+    turns: float
+    talk: float
+
+
+async def run_cpu(
+    settings: Settings,
+    *,
+    calls: int = 20,
+    seconds: float = 15.0,
+    smart_turn: bool = True,
+    realtime: bool = False,
+) -> Report:
+    """Open calls, and measure them listening, conversing and talking.
+
+    Args:
+        settings: Their data folder is used.
+        calls: At once.
+        seconds: Each phase.
+        smart_turn: Whether the turn model decides, or silence alone.
+        realtime: Whether to run under SCHED_FIFO.
+
+    Raises:
+        BenchUnavailable: There is no voice for the callers, or SCHED_FIFO is not allowed.
+    """
+    if realtime:
+        take_realtime_class()
+    machine = describe_machine()
+    async with contextlib.AsyncExitStack() as stack:
+        resources = make_resources(settings)
+        stack.push_async_callback(resources.aclose)
+        talkers = await _talkers(stack, settings, calls)
+        bench = await _Bench.open(stack, resources, talkers, smart_turn=smart_turn)
+        memory = await bench.fill(calls)
+        costs = {phase: await bench.measure(phase, seconds) for phase in PHASES}
+        grown = bench.memory_per_call()
+    return Report(
+        bench="cpu",
+        machine=machine,
+        parameters={
+            "calls": calls,
+            "seconds": seconds,
+            "turns": "smart-turn" if smart_turn else "silence",
+        },
+        measures=(
+            *(measure for phase in PHASES for measure in _measures(phase, costs[phase])),
+            Measure("memory per call, just opened", "MB", (memory,), MEMORY_BUDGET),
+            Measure("memory per call, after all phases", "MB", (grown,), MEMORY_BUDGET),
+        ),
+        notes=(*NOTES, *(_happened(phase, costs[phase]) for phase in PHASES)),
+    )
+
+
+def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
+    return [
+        Measure(f"{phase}: cpu per call", "ms/s", cost.total, BUDGETS.get(phase)),
+        Measure(f"{phase}:   of it the turn model", "ms/s", cost.turn_model),
+        Measure(f"{phase}: worst loop lag in a second", "ms", cost.lag),
+    ]
+
+
+def _happened(phase: Phase, cost: _Cost) -> str:
+    return (
+        f"{phase}: {cost.turns:.1f} turns per call and minute, "
+        f"{100 * cost.talk:.0f} % of the packets sent were speech"
+    )
+
+
+async def _talkers(
+    stack: contextlib.AsyncExitStack, settings: Settings, calls: int
+) -> tuple[Companion, list[int]]:
+    """Start the callers with something to say; return them and their ports."""
+    voices = make_resources(settings)
+    try:
+        spoken = await spoken_sentences(voices, SENTENCES[:8])
+    finally:
+        await voices.aclose()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voiceai-bench-")))
+    files = [folder / f"{number}.pcm" for number in range(len(spoken))]
+    for file, pcm in zip(files, spoken, strict=True):
+        file.write_bytes(pcm)
+    greeting = {"speech": [str(file) for file in files], "calls": calls + 1}
+    talkers = await stack.enter_async_context(Companion("voiceai.bench.talkers", greeting))
+    return talkers, (await talkers.hear("ports", HEAR_SECONDS))["ports"]
+
+
+class _Bench:
+    """The measured half: engine, pipelines, and what they cost."""
+
+    def __init__(
+        self,
+        stack: contextlib.AsyncExitStack,
+        resources: Resources,
+        talkers: tuple[Companion, list[int]],
+        *,
+        smart_turn: bool,
+    ) -> None:
+        self._stack = stack
+        self._talkers, self._ports = talkers
+        self._engine = MediaEngine(RtpParams())
+        self._services = StubServices(resources)
+        self._smart_turn = smart_turn
+        self._lag = LoopLag()
+        self._streams: list[MediaStream] = []
+        self._conversations: list[Conversation] = []
+        self._memory_before = 0
+
+    @classmethod
+    async def open(
+        cls,
+        stack: contextlib.AsyncExitStack,
+        resources: Resources,
+        talkers: tuple[Companion, list[int]],
+        *,
+        smart_turn: bool,
+    ) -> "_Bench":
+        """Load the models, start the clock, and have one call that is not counted."""
+        bench = cls(stack, resources, talkers, smart_turn=smart_turn)
+        await asyncio.to_thread(load_session, resources)
+        await bench._engine.start()
+        stack.push_async_callback(bench._engine.close)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        ticking = tasks.create_task(bench._lag.run())
+        stack.callback(ticking.cancel)
+        async with contextlib.AsyncExitStack() as first:
+            await bench._open_call(first)
+            await bench._let_talk(TURN_SECONDS)
+            await asyncio.sleep(SETTLE_SECONDS)
+        bench._streams.clear()
+        bench._conversations.clear()
+        return bench
+
+    async def fill(self, calls: int) -> float:
+        """Open so many calls; return the memory that each took, in megabytes."""
+        gc.collect()
+        self._memory_before = psutil.Process().memory_info().rss
+        for _ in range(calls):
+            await self._open_call(self._stack)
+        await self._let_talk(TURN_SECONDS)
+        await asyncio.sleep(SETTLE_SECONDS)
+        return self.memory_per_call()
+
+    def memory_per_call(self) -> float:
+        """Return what a call holds now, in megabytes."""
+        grown = psutil.Process().memory_info().rss - self._memory_before
+        return grown / len(self._streams) / 1e6
+
+    async def measure(self, phase: Phase, seconds: float) -> _Cost:
+        """Let the calls go on in one way for so long."""
+        self._services.answer = ANSWER if phase == "conversing" else ""
+        await self._let_talk(0.0 if phase == "talking" else TURN_SECONDS)
+        if phase == "talking":
+            sentences = math.ceil((seconds + 2 * SETTLE_SECONDS) / SENTENCE_SECONDS) + 1
+            for conversation in self._conversations:
+                await conversation.say("One. " * sentences)
+        await asyncio.sleep(SETTLE_SECONDS)
+        return await self._cost(round(seconds / WINDOW_SECONDS))
+
+    async def _cost(self, windows: int) -> _Cost:
+        calls = len(self._streams)
+        turns, played, begun = self._services.turns, self._played(), time.monotonic()
+        totals, models, lags = [], [], []
+        cpu, model, at = time.process_time(), await self._turn_thread_time(), begun
+        self._lag.take()
+        for _ in range(windows):
+            await asyncio.sleep(WINDOW_SECONDS)
+            last_cpu, last_model, last_at = cpu, model, at
+            cpu, model = time.process_time(), await self._turn_thread_time()
+            at = time.monotonic()
+            per_call = 1000 / calls / (at - last_at)
+            totals.append(per_call * (cpu - last_cpu))
+            models.append(per_call * (model - last_model))
+            lags.append(1000 * self._lag.take())
+        lasted = at - begun
+        return _Cost(
+            total=tuple(totals),
+            turn_model=tuple(models),
+            lag=tuple(lags),
+            turns=60 * (self._services.turns - turns) / calls / lasted,
+            talk=(self._played() - played) / 8000 / calls / lasted,
+        )
+
+    def _played(self) -> int:
+        return sum(stream.played_samples for stream in self._streams)
+
+    async def _turn_thread_time(self) -> float:
+        loop = asyncio.get_running_loop()
+        thread = self._services.resources.threads["turn"]
+        return await loop.run_in_executor(thread, time.thread_time)
+
+    async def _open_call(self, stack: contextlib.AsyncExitStack) -> None:
+        number = len(self._streams)
+        stream = await self._engine.open_stream()
+        stack.callback(stream.close)
+        stream.connect(("127.0.0.1", self._ports[number]))
+        conversation = await stack.enter_async_context(
+            open_conversation(self._services, stream, number, smart_turn=self._smart_turn)
+        )
+        self._streams.append(stream)
+        self._conversations.append(conversation)
+
+    async def _let_talk(self, turn_seconds: float) -> None:
+        ports = [stream.port for stream in self._streams]
+        await self._talkers.tell({"ports": ports, "turn_seconds": turn_seconds})
