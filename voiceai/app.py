@@ -68,6 +68,12 @@ def ari_params(settings: Settings) -> AriParams:
     )
 
 
+def model_params(settings: Settings) -> ModelParams:
+    """Return where local models are: ``models`` and ``pico`` below the data folder."""
+    folder = settings.voiceai_data_dir
+    return ModelParams(cache_dir=folder, pico_dir=folder / "pico")
+
+
 def make_resources(settings: Settings) -> Resources:
     """Return what all conversations share."""
     secrets = Secrets(
@@ -77,8 +83,7 @@ def make_resources(settings: Settings) -> Resources:
         mistral_api_key=settings.mistral_api_key,
         mistral_base_url=settings.mistral_base_url,
     )
-    models = ModelParams(cache_dir=settings.voiceai_data_dir / "models")
-    return Resources(secrets, models)
+    return Resources(secrets, model_params(settings))
 
 
 class App:

@@ -169,14 +169,13 @@ def _assistant_findings(entry: AssistantEntry, resources: Resources) -> list[Fin
     name = f"assistant {entry.name}"
     if entry.spec is None:
         return [Finding(name, "fail", entry.problem)]
-    wrong = validate(entry.spec, resources=resources)
-    if not wrong:
-        numbers = ", ".join(entry.numbers) or "no number"
-        return [Finding(name, "ok", f"ready, answers {numbers}")]
-    return [
-        Finding(name, "fail" if one.severity == "error" else "warn", one.message, one.fix)
-        for one in wrong
-    ]
+    found = validate(entry.spec, resources=resources)
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        return [Finding(name, "fail", one.message, one.fix) for one in errors]
+    numbers = ", ".join(entry.numbers) or "no number"
+    hints = [Finding(name, "ok", one.message, one.fix) for one in found]
+    return [Finding(name, "ok", f"ready, answers {numbers}"), *hints]
 
 
 def log_finding(finding: Finding) -> None:

@@ -54,7 +54,19 @@ def _make_recogniser(request: Request) -> FrameProcessor:
 
 def _check_voice(resources: Resources, _params: LocalParams, spec: PipelineSpec) -> Finding | None:
     entry = voice(resources, spec)
-    return entry.check(resources, entry.params(), spec)
+    missing = entry.check(resources, entry.params(), spec)
+    if (
+        missing is None
+        and entry is ESPEAK
+        and spec.language_code != "en"
+        and closest(spec.language)
+    ):
+        return Finding(
+            f"{spec.language} is spoken by espeak-ng, which sounds like a robot",
+            fix="for a better voice: make pico (SVOX Pico, from Debian's non-free)",
+            severity="hint",
+        )
+    return missing
 
 
 def _load_voice(resources: Resources, _params: LocalParams, spec: PipelineSpec) -> Voice | None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,8 @@ from pipelines.spec import PipelineSpec, Spec
 SYSTEM_LIBRARIES = (Path("/usr/lib"), Path("/usr/local/lib"))
 SYSTEM_LINGWARE = Path("/usr/share/pico/lang")
 LIBRARY = "libttspico.so.0"
+TEXT_ANALYSIS = LINGWARE["de-DE"][0]
+"""A file that is where the languages are."""
 SHUTDOWN_SECONDS = 2.0
 
 PicoLanguage = Literal["de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT"]
@@ -57,23 +60,19 @@ def installed(resources: Resources) -> Installation | None:
 
 
 def find(private: Path | None) -> Installation | None:
-    """Return where Pico is, in the system's own place or below a private folder."""
-    roots: list[tuple[tuple[Path, ...], Path]] = [(SYSTEM_LIBRARIES, SYSTEM_LINGWARE)]
-    if private is not None:
-        roots.append(((private,), private))
-    for libraries, lingware in roots:
-        library = next(_files(libraries, LIBRARY), None)
-        language = next(_files((lingware,), LINGWARE["de-DE"][0]), None)
-        if library and language:
-            return Installation(library, language.parent)
-    return None
+    """Return where Pico is, in the system's own place or anywhere below a private folder."""
+    system = chain.from_iterable(
+        folder.glob(pattern) for folder in SYSTEM_LIBRARIES for pattern in (LIBRARY, f"*/{LIBRARY}")
+    )
+    found = _installation(system, SYSTEM_LINGWARE.glob(TEXT_ANALYSIS))
+    if found is None and private is not None:
+        found = _installation(private.rglob(LIBRARY), private.rglob(TEXT_ANALYSIS))
+    return found
 
 
-def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
-    for folder in folders:
-        for pattern in (name, f"*/{name}", f"usr/lib/*/{name}", f"usr/share/pico/lang/{name}"):
-            yield from folder.glob(pattern)
-            yield from folder.glob(f"*/{pattern}")
+def _installation(libraries: Iterator[Path], languages: Iterator[Path]) -> Installation | None:
+    library, language = next(libraries, None), next(languages, None)
+    return Installation(library, language.parent) if library and language else None
 
 
 class Pico:
@@ -153,9 +152,7 @@ class Pico:
 
 
 def _missing() -> Finding:
-    fix = (
-        "install it: apt-get install libttspico0 libttspico-data (Debian's non-free), or use espeak"
-    )
+    fix = "fetch it: make pico (from Debian's non-free), or use espeak"
     return Finding("Pico is not installed", fix=fix)
 
 
