@@ -28,7 +28,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines import turn
 from pipelines.actions import ActionGate, ActionRunner
-from pipelines.ports import CallControl, ConversationListener, PhoneTransport
+from pipelines.ports import Anticipating, CallControl, ConversationListener, PhoneTransport
 from pipelines.registry import REGISTRY, Kind, Registry
 from pipelines.resources import Resources
 from pipelines.services.entry import Request
@@ -107,6 +107,8 @@ def build(
         return entry_of(spec, kind, registry).make(request)
 
     stt, llm, tts = make("stt"), make("llm"), make("tts")
+    if isinstance(stt, Anticipating):
+        transport.add_pause_tap(stt.caller_paused)
     if entry_of(spec, "llm", registry).calls_tools and spec.tools:
         context = LLMContext(tools=tools_schema(spec.tools))
     else:

@@ -1,12 +1,15 @@
 """What a conversation needs from outside; ``voiceai`` plugs it in."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pipecat.processors.frame_processor import FrameProcessor
 
 AudioTap = Callable[[bytes, bool], None]
 """Called with 20 ms (16-bit little-endian mono at 8 kHz) and whether it is speech, by the VAD."""
+
+PauseTap = Callable[[], None]
+"""Called when the caller pauses within speech: perhaps that was all."""
 
 
 class PhoneTransport(Protocol):
@@ -26,6 +29,19 @@ class PhoneTransport(Protocol):
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap`` for each 20 ms of the caller's audio, after the VAD has judged it."""
+        ...
+
+    def add_pause_tap(self, tap: PauseTap) -> None:
+        """Call ``tap`` at each pause within speech, well before its end would be certain."""
+        ...
+
+
+@runtime_checkable
+class Anticipating(Protocol):
+    """A service that uses a pause to work ahead, should nothing follow it."""
+
+    def caller_paused(self) -> None:
+        """Take note of a pause. Must not block."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
@@ -48,6 +48,7 @@ class Resources:
             stage: ThreadPoolExecutor(max_workers=1, thread_name_prefix=stage)
             for stage in ("stt", "tts", "turn")
         }
+        self._at_work: Counter[Stage] = Counter()
         self._engines: dict[str, Any] = {}
         self._loading = threading.Lock()
         self._closers: list[Callable[[], None]] = []
@@ -65,6 +66,19 @@ class Resources:
                 self._engines[name] = load()
             engine: T = self._engines[name]
             return engine
+
+    def is_idle(self, stage: Stage) -> bool:
+        """Whether nobody waits for that thread, so that it may do what is perhaps of no use."""
+        return not self._at_work[stage]
+
+    async def run(self, stage: Stage, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a function in the thread of a stage, after what was asked for before."""
+        loop = asyncio.get_running_loop()
+        self._at_work[stage] += 1
+        try:
+            return await loop.run_in_executor(self.threads[stage], function, *arguments)
+        finally:
+            self._at_work[stage] -= 1
 
     def on_close(self, closer: Callable[[], None]) -> None:
         """Call this when the resources are closed, the last one first."""

@@ -16,6 +16,7 @@ PRE_ROLL_SECONDS = 1.0
 """Kept before the verdict: with 0.4 s a first word was cut, and models want leading silence."""
 TRAILING_SECONDS = 0.5
 """Of silence after the last piece, so that the model hears the end of the last word."""
+TRAILING_SILENCE = bytes(int(TRAILING_SECONDS * BYTES_PER_SECOND))
 SOFT_LIMIT_SECONDS = 8.0
 """From here on the first pause is taken for a cut."""
 HARD_LIMIT_SECONDS = 10.0
@@ -58,6 +59,12 @@ class Segmenter:
             return None
         return self._cut_if_due()
 
+    def so_far(self) -> bytes:
+        """Return what :meth:`stop` would, and go on; nothing outside a segment."""
+        if not self._speaking:
+            return b""
+        return bytes(self._audio) + TRAILING_SILENCE
+
     def stop(self) -> bytes:
         """End the segment.
 
@@ -65,7 +72,7 @@ class Segmenter:
             What is left of it, with trailing silence.
         """
         self._speaking = False
-        piece = bytes(self._audio) + bytes(int(TRAILING_SECONDS * BYTES_PER_SECOND))
+        piece = bytes(self._audio) + TRAILING_SILENCE
         self._clear()
         return piece
 
@@ -95,7 +102,7 @@ class Segmenter:
         return self._levels
 
     def _take(self, length: int) -> bytes:
-        piece = bytes(self._audio[:length]) + bytes(int(TRAILING_SECONDS * BYTES_PER_SECOND))
+        piece = bytes(self._audio[:length]) + TRAILING_SILENCE
         del self._audio[:length]
         self._levels.clear()
         return piece

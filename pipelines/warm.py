@@ -11,7 +11,7 @@ from pipelines import turn
 from pipelines.builder import build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.findings import Finding
-from pipelines.ports import AudioTap
+from pipelines.ports import AudioTap, PauseTap
 from pipelines.registry import KINDS, Kind
 from pipelines.resources import Resources, Stage, Voice
 from pipelines.spec import PipelineSpec
@@ -85,6 +85,9 @@ class _Nobody:
         return FrameProcessor()
 
     def add_audio_tap(self, tap: AudioTap) -> None:
+        del tap
+
+    def add_pause_tap(self, tap: PauseTap) -> None:
         del tap
 
     async def hangup(self) -> None:

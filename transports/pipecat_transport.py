@@ -14,10 +14,15 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterruptionFrame,
+    LLMAssistantPushAggregationFrame,
+    LLMFullResponseEndFrame,
     OutputAudioRawFrame,
     OutputDTMFFrame,
     OutputDTMFUrgentFrame,
     StartFrame,
+    TTSAudioRawFrame,
+    TTSStoppedFrame,
+    TTSTextFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -26,11 +31,14 @@ from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
+from transports.audio.captions import Captions
 from transports.audio.endpointing import Verdict
 from transports.engine import MediaStream, PlayedFrame
 from transports.vad import Hearing, VoiceDetector
 
 SAMPLE_RATE = 8000
+WRITE_SAMPLES = 160
+"""What Pipecat writes at once: 20 ms."""
 FRAMES_TOGETHER = 2
 """20 ms frames handed to the pipeline at once: half the hops, unless a verdict is due."""
 QUEUE_LIMIT = 250
@@ -38,6 +46,8 @@ QUEUE_LIMIT = 250
 
 AudioTap = Callable[[bytes, bool], None]
 """Told of every 20 ms frame (16-bit mono at 8 kHz) and whether the caller is speaking."""
+PauseTap = Callable[[], None]
+"""Told when the caller pauses within speech: perhaps that was all."""
 
 
 class DigitSender(Protocol):
@@ -100,6 +110,10 @@ class RtpTransport(BaseTransport):
         """Tell ``tap`` of every 20 ms of the caller's audio, after voice activity detection."""
         self._input.taps.append(tap)
 
+    def add_pause_tap(self, tap: PauseTap) -> None:
+        """Tell ``tap`` of every pause within speech, a third of the way to its end."""
+        self._input.pause_taps.append(tap)
+
 
 class RtpInput(BaseInputTransport):
     """Push the caller's audio and, right behind the frame that decided them, VAD verdicts."""
@@ -113,6 +127,7 @@ class RtpInput(BaseInputTransport):
     ) -> None:
         super().__init__(params)
         self.taps: list[AudioTap] = []
+        self.pause_taps: list[PauseTap] = []
         self.dropped_frames = 0
         self._stream = stream
         self._detector = detector
@@ -153,11 +168,15 @@ class RtpInput(BaseInputTransport):
             frames += 1
             for tap in self.taps:
                 tap(pcm, hearing.speaking)
-            if frames < FRAMES_TOGETHER and hearing.verdict is Verdict.NOTHING:
+            is_due = hearing.paused or hearing.verdict is not Verdict.NOTHING
+            if frames < FRAMES_TOGETHER and not is_due:
                 continue
             await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
             together.clear()
             frames = 0
+            if hearing.paused:
+                for pause_tap in self.pause_taps:
+                    pause_tap()
             params = self._detector.params
             if hearing.verdict is Verdict.STARTED:
                 await self.push_frame(VADUserStartedSpeakingFrame(start_secs=params.start_seconds))
@@ -166,12 +185,17 @@ class RtpInput(BaseInputTransport):
 
 
 class RtpOutput(BaseOutputTransport):
-    """Write the assistant's audio to the media stream, which paces it by its ring."""
+    """Write the assistant's audio to the media stream, which paces it by its ring.
+
+    Words go on to the context when they are played. The base lets them go by the clock instead,
+    which runs ahead of the audio where an answer pauses for its language model.
+    """
 
     def __init__(self, params: TransportParams, stream: MediaStream, digits: DigitSender) -> None:
         super().__init__(params)
         self._stream = stream
         self._digits = digits
+        self._captions: Captions[Frame] = Captions(rate=SAMPLE_RATE, piece=WRITE_SAMPLES)
 
     async def start(self, frame: StartFrame) -> None:
         """Open the default media sender."""
@@ -185,11 +209,32 @@ class RtpOutput(BaseOutputTransport):
         """
         if isinstance(frame, InterruptionFrame):
             self._stream.flush()
+            self._captions.flush()
         await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            self._captions.flush()  # audio that the base had not dropped yet was counted
+
+    async def _handle_frame(self, frame: Frame) -> None:
+        """Bind what has a time to the audio; the base would deliver it at that time."""
+        if isinstance(frame, TTSAudioRawFrame):
+            samples = frame.num_frames * SAMPLE_RATE // frame.sample_rate
+            self._captions.add_audio(frame.context_id, samples, self.get_clock().get_time())
+        elif isinstance(frame, TTSStoppedFrame):
+            self._captions.pad()
+        elif isinstance(frame, LLMFullResponseEndFrame | LLMAssistantPushAggregationFrame):
+            self._captions.close()
+            frame.pts = None  # then it comes behind the audio
+        elif frame.pts:
+            answer = frame.context_id if isinstance(frame, TTSTextFrame) else None
+            self._captions.add(answer, frame.pts, frame)
+            return
+        await super()._handle_frame(frame)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Queue audio; returns when fewer than three packets wait, so at most 60 ms do."""
-        await self._stream.write(frame.audio)
+        if await self._stream.write(frame.audio):
+            for word in self._captions.play(frame.num_frames):
+                await self.push_frame(word)
         return True
 
     def _supports_native_dtmf(self) -> bool:

@@ -70,11 +70,13 @@ class Hearing:
         verdict: Whether speech began or ended with this frame.
         speaking: Whether the caller speaks, the verdict included.
         voiced: Whether the newest whole window held speech; None if no window was filled.
+        paused: Whether a pause within speech began with this frame; its end may follow.
     """
 
     verdict: Verdict
     speaking: bool
     voiced: bool | None
+    paused: bool = False
 
 
 class VoiceDetector:
@@ -109,7 +111,7 @@ class VoiceDetector:
         """
         samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
         self._pending = np.concatenate((self._pending, samples))
-        verdict, voiced = Verdict.NOTHING, None
+        verdict, voiced, paused = Verdict.NOTHING, None, False
         while len(self._pending) >= WINDOW:
             window, self._pending = self._pending[:WINDOW], self._pending[WINDOW:]
             probability = self._score(window)
@@ -117,7 +119,8 @@ class VoiceDetector:
             decided = self._endpointer.put(probability, _level(window))
             if decided is not Verdict.NOTHING:
                 verdict = decided
-        return Hearing(verdict, self.speaking, voiced)
+            paused = self._endpointer.paused
+        return Hearing(verdict, self.speaking, voiced, paused)
 
     def _score(self, window: Samples) -> float:
         noise = self._model.noise[self._noise_at : self._noise_at + WINDOW]

@@ -88,6 +88,7 @@ def _make(request: Request) -> LocalRecognition:
         language=request.spec.language,
         model="moonshine-tiny-en",
         latency=0.5,
+        ahead=True,
     )
 
 

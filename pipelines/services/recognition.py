@@ -4,11 +4,15 @@ Pipecat's ``SegmentedSTTService`` keeps a segment however long it gets and final
 transcript it pushes, which would end a turn in the middle of a long one. This one recognises
 long speech in pieces while it goes on, and pushes one transcript at its end, an empty one if
 nothing was understood: the turn is over all the same.
+
+It may work ahead: at a pause within speech the piece so far is recognised, and if nothing but
+quiet follows, the text is there when the end of speech is certain.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,6 +53,39 @@ class Recogniser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """What is recognised ahead: everything said up to a pause.
+
+    Attributes:
+        length: Bytes of the piece.
+        text: To be the piece's.
+    """
+
+    length: int
+    text: asyncio.Task[str]
+
+    def covers(self, piece: bytes, quiet_seconds: float) -> bool:
+        """Whether a whole piece adds nothing to it but the quiet at its end."""
+        more = (len(piece) - self.length) / segmenter.BYTES_PER_SECOND
+        return 0 <= more <= quiet_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is to be recognised next.
+
+    Attributes:
+        audio: Of it.
+        last: Whether speech ended with it.
+        guess: Its text, if it was recognised ahead.
+    """
+
+    audio: bytes
+    last: bool
+    guess: asyncio.Task[str] | None = None
+
+
 class LocalRecognition(STTService):
     """Recognises what lies between the VAD's frames.
 
@@ -58,6 +95,8 @@ class LocalRecognition(STTService):
         language: BCP 47 tag.
         model: Its name, for metrics.
         latency: Seconds from the end of speech to the transcript, 99 of 100 times.
+        ahead: Whether to recognise at pauses, for a model that is faster than the rest of the
+            wait for the end of speech.
     """
 
     def __init__(
@@ -68,6 +107,7 @@ class LocalRecognition(STTService):
         language: str,
         model: str,
         latency: float,
+        ahead: bool = False,
     ) -> None:
         super().__init__(
             audio_passthrough=False,
@@ -77,7 +117,9 @@ class LocalRecognition(STTService):
         self._recogniser = recogniser
         self._resources = resources
         self._segmenter = Segmenter()
-        self._pieces: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(MAX_WAITING)
+        self._ahead = ahead
+        self._guess: _Guess | None = None
+        self._pieces: asyncio.Queue[_Piece] = asyncio.Queue(MAX_WAITING)
         self._texts: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -101,9 +143,9 @@ class LocalRecognition(STTService):
     ) -> None:
         """Keep the caller's audio; queue a piece when speech outgrows the model's window."""
         del direction
-        piece = self._segmenter.feed(frame.audio)
-        if piece is not None:
-            self._queue(piece, last=False)
+        audio = self._segmenter.feed(frame.audio)
+        if audio is not None:
+            self._queue(_Piece(audio, last=False))
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Begin and end segments where the VAD says so."""
@@ -111,7 +153,19 @@ class LocalRecognition(STTService):
         if isinstance(frame, VADUserStartedSpeakingFrame):
             self._segmenter.start()
         elif isinstance(frame, VADUserStoppedSpeakingFrame):
-            self._queue(self._segmenter.stop(), last=True)
+            audio, guess = self._segmenter.stop(), self._guess
+            if guess and guess.covers(audio, frame.stop_secs):
+                self._guess = None
+                self._queue(_Piece(audio, last=True, guess=guess.text))
+            else:
+                await self._forget_guess()
+                self._queue(_Piece(audio, last=True))
+
+    def caller_paused(self) -> None:
+        """Recognise what was said so far, in case that it was all."""
+        audio = self._segmenter.so_far()
+        if self._ahead and audio and self._resources.is_idle("stt"):
+            self._guess = _Guess(len(audio), self.create_task(self._text_of(audio)))
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Recognise audio (16-bit mono at 8 kHz) outside a segment, for Pipecat's own use."""
@@ -119,25 +173,26 @@ class LocalRecognition(STTService):
         if text:
             yield TranscriptionFrame(text, "", time_now_iso8601(), finalized=True)
 
-    def _queue(self, piece: bytes, *, last: bool) -> None:
+    def _queue(self, piece: _Piece) -> None:
         try:
-            self._pieces.put_nowait((piece, last))
+            self._pieces.put_nowait(piece)
         except asyncio.QueueFull:
-            logger.bind(seconds=len(piece) / segmenter.BYTES_PER_SECOND).warning("stt.dropped")
+            seconds = len(piece.audio) / segmenter.BYTES_PER_SECOND
+            logger.bind(seconds=seconds).warning("stt.dropped")
 
     async def _recognise_pieces(self) -> None:
         while True:
-            piece, last = await self._pieces.get()
-            text = await self._text_of(piece)
+            piece = await self._pieces.get()
+            text = await (piece.guess or self._text_of(piece.audio))
             if text:
                 self._texts.append(text)
             whole = segmenter.join(self._texts)
-            if last:
+            if piece.last:
                 self._texts.clear()
-            if not whole and not last:
+            if not whole and not piece.last:
                 continue
             arguments: dict[str, Any] = {"language": self._settings.language}
-            if last:
+            if piece.last:
                 frame: Frame = TranscriptionFrame(
                     whole, "", time_now_iso8601(), finalized=True, **arguments
                 )
@@ -146,11 +201,9 @@ class LocalRecognition(STTService):
             await self.push_frame(frame)
 
     async def _text_of(self, piece: bytes) -> str:
-        loop = asyncio.get_running_loop()
         await self.start_processing_metrics()
         started = time.perf_counter()
-        pool = self._resources.threads["stt"]
-        text = await loop.run_in_executor(pool, recognise, self._recogniser, piece)
+        text = await self._resources.run("stt", recognise, self._recogniser, piece)
         await self.stop_processing_metrics()
         logger.bind(
             seconds=round(len(piece) / segmenter.BYTES_PER_SECOND, 2),
@@ -158,7 +211,16 @@ class LocalRecognition(STTService):
         ).debug("stt.recognised")
         return text
 
+    async def _forget_guess(self) -> None:
+        guess, self._guess = self._guess, None
+        if guess is not None:
+            await self.cancel_task(guess.text)
+
     async def _end(self) -> None:
+        await self._forget_guess()
+        while not self._pieces.empty():
+            if guess := self._pieces.get_nowait().guess:
+                await self.cancel_task(guess)
         if self._task is not None:
             await self.cancel_task(self._task)
             self._task = None

@@ -45,6 +45,11 @@ class EndpointingParams:
         """Windows of quiet before STOPPED."""
         return max(1, round(self.stop_seconds / WINDOW_SECONDS))
 
+    @property
+    def pause_windows(self) -> int:
+        """Windows of quiet that may be the beginning of the end: a third of those before it."""
+        return max(1, self.stop_windows // 3)
+
 
 class Endpointer:
     """Turn probabilities into STARTED and STOPPED, which always alternate.
@@ -59,6 +64,11 @@ class Endpointer:
         self._params = params
         self._run = 0  # windows in a row that contradict the present state
         self.speaking = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether the last window was the one that makes quiet within speech a pause."""
+        return self.speaking and self._run == self._params.pause_windows
 
     def put(self, probability: float, level: float) -> Verdict:
         """Offer the next window: its speech probability (0..1) and level (dBFS)."""

@@ -21,7 +21,7 @@ from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
-from pipelines.ports import AudioTap
+from pipelines.ports import AudioTap, PauseTap
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 
@@ -30,6 +30,7 @@ FRAME_BYTES = 320
 FRAME_SECONDS = 0.02
 START_SECONDS = 0.1
 STOP_SECONDS = 0.2
+PAUSE_SECONDS = 0.06
 
 
 class Passing(FrameProcessor):
@@ -78,6 +79,7 @@ class Telephone:
         self.ended = False
         self._microphone = Passing()
         self._taps: list[AudioTap] = []
+        self._pause_taps: list[PauseTap] = []
         self.caller: list[str] = []
         self.assistant: list[tuple[str, bool]] = []
         self.tools: list[tuple[str, dict[str, Any]]] = []
@@ -92,6 +94,9 @@ class Telephone:
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         self._taps.append(tap)
+
+    def add_pause_tap(self, tap: PauseTap) -> None:
+        self._pause_taps.append(tap)
 
     async def hangup(self) -> None:
         self.control.append(("hangup",))
@@ -132,7 +137,7 @@ class Telephone:
         length = len(speech) / (2 * RATE)
         pcm = speech + bytes(int(after * RATE) * 2)
         begun = loop.time()
-        started = stopped = False
+        started = paused = stopped = False
         for index in range(len(pcm) // FRAME_BYTES):
             at = index * FRAME_SECONDS
             await asyncio.sleep(max(0.0, begun + at - loop.time()))
@@ -144,6 +149,10 @@ class Telephone:
                 await conversation.worker.queue_frame(frame)
             for tap in self._taps:
                 tap(piece, started and not stopped)
+            if not paused and at >= length + PAUSE_SECONDS:
+                paused = True
+                for pause_tap in self._pause_taps:
+                    pause_tap()
             if not stopped and at >= length + STOP_SECONDS:
                 stopped = True
                 stop = VADUserStoppedSpeakingFrame(stop_secs=STOP_SECONDS)

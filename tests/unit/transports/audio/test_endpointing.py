@@ -78,3 +78,23 @@ def test_verdicts_alternate_and_agree_with_the_state(
             assert verdict is expected
             expected = Verdict.STOPPED if verdict is Verdict.STARTED else Verdict.STARTED
         assert endpointer.speaking == (expected is Verdict.STOPPED)
+
+
+def test_a_pause_is_told_once_a_third_of_the_way_to_the_end_of_speech() -> None:
+    endpointer = Endpointer(PARAMS)
+    feed(endpointer, [QUIET] * 5 + [SPEECH] * 3)
+
+    paused = []
+    for probability in [QUIET] * 4 + [SPEECH] + [QUIET] * 8:
+        endpointer.put(probability, LOUD)
+        paused.append(endpointer.paused)
+
+    assert [n for n, is_pause in enumerate(paused) if is_pause] == [1, 6]
+
+
+def test_where_a_window_of_quiet_ends_speech_there_is_no_pause() -> None:
+    endpointer = Endpointer(EndpointingParams(start_seconds=0.032, stop_seconds=0.032))
+    feed(endpointer, [SPEECH])
+
+    assert endpointer.put(QUIET, LOUD) is Verdict.STOPPED
+    assert not endpointer.paused
