@@ -1,12 +1,16 @@
 """A simulated Asterisk and a gateway that is connected to it."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from asterisk.gateway import Gateway
+from asterisk.leg import Leg
 from asterisk.simulator import AsteriskSimulator
+from tests.support.gateways import Eventually, ServeCalls
 
 QUICK = {
     "backoff_first": 0.01,
@@ -20,14 +24,16 @@ QUICK = {
 
 
 @pytest.fixture(params=["before", "after"])
-async def simulator(request):
+async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[AsteriskSimulator]:
     """An Asterisk whose external channels come up before, and one where they do so after."""
     async with AsteriskSimulator(external_start=request.param) as running:
         yield running
 
 
 @asynccontextmanager
-async def running_gateway(simulator, on_call, **changes):
+async def running_gateway(
+    simulator: AsteriskSimulator, on_call: Callable[[Leg], Awaitable[None]], **changes: Any
+) -> AsyncIterator[Gateway]:
     """A gateway that is ready for calls; closed, and its task ended, afterwards."""
     gateway = Gateway(simulator.params(**QUICK | changes), on_call=on_call)
     task = asyncio.create_task(gateway.run())
@@ -42,12 +48,12 @@ async def running_gateway(simulator, on_call, **changes):
 
 
 @pytest.fixture
-def serving():
+def serving() -> ServeCalls:
     """Return :func:`running_gateway`, to be entered with a simulator and a handler of calls."""
     return running_gateway
 
 
-async def eventually(condition):
+async def eventually(condition: Callable[[], object]) -> None:
     """Wait until a condition holds, at most five seconds."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - conditions of the simulator have no event
@@ -55,5 +61,5 @@ async def eventually(condition):
 
 
 @pytest.fixture(name="eventually")
-def eventually_fixture():
+def eventually_fixture() -> Eventually:
     return eventually

@@ -2,33 +2,37 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from asterisk.ari import requests
 from asterisk.ari.client import AriClient
-from asterisk.config.check import startup_checks
+from asterisk.config.check import Finding, startup_checks
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams
 from asterisk.simulator import AsteriskSimulator
+from tests.support.gateways import Connect, Eventually
 
 WRONG = "wrong"
 QUICK = {"backoff_first": 0.01, "backoff_limit": 0.05, "request_timeout": 0.3}
 
 
 @pytest.fixture
-async def asterisk():
+async def asterisk() -> AsyncIterator[AsteriskSimulator]:
     async with AsteriskSimulator() as running:
         yield running
 
 
 @pytest.fixture
-async def connecting(eventually):
+async def connecting(eventually: Eventually) -> AsyncIterator[Connect]:
     """Return a function that starts a gateway and waits until it is in a state."""
     started = []
 
-    async def start(params, state):
+    async def start(params: AriParams, state: str) -> Gateway:
         gateway = Gateway(params, on_call=lambda leg: leg.hangup())
         started.append((gateway, asyncio.create_task(gateway.run())))
         await eventually(lambda: gateway.status.state == state)
@@ -40,7 +44,7 @@ async def connecting(eventually):
         await task
 
 
-async def test_nobody_listening_is_told(connecting):
+async def test_nobody_listening_is_told(connecting: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
@@ -50,7 +54,7 @@ async def test_nobody_listening_is_told(connecting):
     assert "http.conf" in gateway.status.reason
 
 
-async def test_a_silent_peer_is_told(connecting):
+async def test_a_silent_peer_is_told(connecting: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         gateway = await connecting(
@@ -60,14 +64,16 @@ async def test_a_silent_peer_is_told(connecting):
         assert "no answer within 0.3 s" in gateway.status.reason
 
 
-async def test_a_wrong_password_is_told(asterisk, connecting):
+async def test_a_wrong_password_is_told(asterisk: AsteriskSimulator, connecting: Connect) -> None:
     gateway = await connecting(asterisk.params(password=WRONG, **QUICK), "refused")
 
     assert "(401)" in gateway.status.reason
     assert "ARI_PASSWORD" in gateway.status.reason
 
 
-async def test_a_read_only_account_takes_no_calls(asterisk, connecting):
+async def test_a_read_only_account_takes_no_calls(
+    asterisk: AsteriskSimulator, connecting: Connect
+) -> None:
     asterisk.read_only = True
 
     gateway = await connecting(asterisk.params(**QUICK), "refused")
@@ -76,7 +82,9 @@ async def test_a_read_only_account_takes_no_calls(asterisk, connecting):
     assert (await asterisk.new_call("1").ended).who == "fallback"
 
 
-async def test_a_web_server_without_ari_is_told(asterisk, connecting):
+async def test_a_web_server_without_ari_is_told(
+    asterisk: AsteriskSimulator, connecting: Connect
+) -> None:
     asterisk.ari_enabled = False
 
     gateway = await connecting(asterisk.params(**QUICK), "refused")
@@ -84,7 +92,9 @@ async def test_a_web_server_without_ari_is_told(asterisk, connecting):
     assert "ari.conf" in gateway.status.reason
 
 
-async def test_a_connection_is_made_once_the_reason_is_gone(asterisk, connecting, eventually):
+async def test_a_connection_is_made_once_the_reason_is_gone(
+    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+) -> None:
     asterisk.read_only = True
     gateway = await connecting(asterisk.params(**QUICK), "refused")
 
@@ -94,7 +104,9 @@ async def test_a_connection_is_made_once_the_reason_is_gone(asterisk, connecting
     assert gateway.status.reason == ""
 
 
-async def test_an_asterisk_that_starts_late_is_found(asterisk, connecting, eventually):
+async def test_an_asterisk_that_starts_late_is_found(
+    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+) -> None:
     await asterisk.stop()
     gateway = await connecting(asterisk.params(**QUICK), "unreachable")
 
@@ -105,20 +117,24 @@ async def test_an_asterisk_that_starts_late_is_found(asterisk, connecting, event
     assert gateway.status.state == "connected"
 
 
-async def test_a_hung_asterisk_is_noticed_by_its_missing_pong(asterisk, connecting, eventually):
+async def test_a_hung_asterisk_is_noticed_by_its_missing_pong(
+    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+) -> None:
     """A relay that swallows everything looks like an Asterisk which was stopped."""
     port = int(asterisk.url.rsplit(":", 1)[1])
     silent = asyncio.Event()
-    relays = set()
+    relays: set[asyncio.Task[Any]] = set()
 
-    async def copy(source, sink):
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):
             if not silent.is_set():
                 sink.write(data)
         sink.close()
 
-    async def relay(reader, writer):
-        relays.add(asyncio.current_task())
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        relays.add(task)
         upstream, downstream = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(copy(reader, downstream), copy(upstream, writer))
 
@@ -134,8 +150,8 @@ async def test_a_hung_asterisk_is_noticed_by_its_missing_pong(asterisk, connecti
         await asyncio.gather(*relays)
 
 
-async def test_an_address_that_is_no_asterisk_raises_only_its_error():
-    async def answer(reader, writer):
+async def test_an_address_that_is_no_asterisk_raises_only_its_error() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
         await writer.drain()
@@ -148,13 +164,13 @@ async def test_an_address_that_is_no_asterisk_raises_only_its_error():
             await client.send(requests.list_channels())
 
 
-async def test_a_host_that_does_not_resolve_is_told():
+async def test_a_host_that_does_not_resolve_is_told() -> None:
     async with AriClient(AriParams(url="http://nowhere.invalid:8088")) as client:
         with pytest.raises(AriDisconnected, match="no connection to"):
             await client.send(requests.list_channels())
 
 
-async def test_an_error_of_asterisk_carries_its_message(asterisk):
+async def test_an_error_of_asterisk_carries_its_message(asterisk: AsteriskSimulator) -> None:
     async with AriClient(asterisk.params()) as client:
         with pytest.raises(AriRefused, match="Channel not found") as refused:
             await client.send(requests.answer("nobody"))
@@ -162,12 +178,12 @@ async def test_an_error_of_asterisk_carries_its_message(asterisk):
     assert refused.value.status == 404
 
 
-async def test_a_closed_client_is_disconnected(asterisk):
+async def test_a_closed_client_is_disconnected(asterisk: AsteriskSimulator) -> None:
     with pytest.raises(AriDisconnected):
         await AriClient(asterisk.params()).send(requests.list_channels())
 
 
-async def findings(asterisk, **changes):
+async def findings(asterisk: AsteriskSimulator, **changes: Any) -> dict[str, Finding]:
     params = asterisk.params(**changes)
     async with AriClient(params) as client:
         return {
@@ -176,7 +192,7 @@ async def findings(asterisk, **changes):
         }
 
 
-async def test_a_sound_asterisk_has_no_failure(asterisk):
+async def test_a_sound_asterisk_has_no_failure(asterisk: AsteriskSimulator) -> None:
     found = await findings(asterisk)
 
     assert {check: finding.level for check, finding in found.items()} == {
@@ -189,7 +205,7 @@ async def test_a_sound_asterisk_has_no_failure(asterisk):
     }
 
 
-async def test_a_missing_module_is_named_with_its_fix(asterisk):
+async def test_a_missing_module_is_named_with_its_fix(asterisk: AsteriskSimulator) -> None:
     asterisk.missing_modules = {"chan_rtp"}
 
     finding = (await findings(asterisk))["modules"]
@@ -199,32 +215,34 @@ async def test_a_missing_module_is_named_with_its_fix(asterisk):
     assert "module load chan_rtp.so" in finding.fix
 
 
-async def test_a_module_that_another_can_replace_is_a_warning(asterisk):
+async def test_a_module_that_another_can_replace_is_a_warning(asterisk: AsteriskSimulator) -> None:
     asterisk.missing_modules = {"bridge_simple"}
 
     assert (await findings(asterisk))["modules"].level == "warn"
 
 
-async def test_another_release_is_a_warning(asterisk):
+async def test_another_release_is_a_warning(asterisk: AsteriskSimulator) -> None:
     asterisk.version = "20.9.0"
 
     assert (await findings(asterisk))["version"].level == "warn"
 
 
-async def test_a_read_only_account_is_a_failure(asterisk):
+async def test_a_read_only_account_is_a_failure(asterisk: AsteriskSimulator) -> None:
     asterisk.read_only = True
 
     assert (await findings(asterisk))["write"].level == "fail"
 
 
-async def test_a_wrong_password_ends_the_checks(asterisk):
+async def test_a_wrong_password_ends_the_checks(asterisk: AsteriskSimulator) -> None:
     found = await findings(asterisk, password=WRONG)
 
     assert list(found) == ["ari"]
     assert found["ari"].level == "fail"
 
 
-async def test_audio_ports_in_asterisks_range_are_reported(asterisk, tmp_path):
+async def test_audio_ports_in_asterisks_range_are_reported(
+    asterisk: AsteriskSimulator, tmp_path: Path
+) -> None:
     rtp_conf = tmp_path / "rtp.conf"
     rtp_conf.write_text("[general]\nrtpstart=19000\nrtpend=29000\n", encoding="utf-8")
     async with AriClient(asterisk.params()) as client:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -11,25 +12,31 @@ from asterisk.ari.client import AriClient
 from asterisk.ari.naming import Naming
 from asterisk.ari.requests import HangupCause
 from asterisk.errors import AriRefused, CallEnded
+from asterisk.leg import Leg
+from asterisk.simulation import SimulatedCall
+from asterisk.simulator import AsteriskSimulator
+from tests.support.gateways import Eventually, ServeCalls
 
 NUMBER = "4920189098723"
 
 
-def nothing_left(simulator):
+def nothing_left(simulator: AsteriskSimulator) -> bool:
     return not simulator.simulation.channels and not simulator.simulation.bridges
 
 
-async def talk(leg):
+async def talk(leg: Leg) -> None:
     """Answer, open the media, talk until the call ends."""
     await asyncio.gather(leg.prepare_media("127.0.0.1", 14000, "alaw"), leg.answer())
     await leg.join()
     await leg.ended
 
 
-async def test_a_call_is_answered_bridged_and_given_back(simulator, serving, eventually):
-    legs = []
+async def test_a_call_is_answered_bridged_and_given_back(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         legs.append(leg)
         await talk(leg)
 
@@ -47,11 +54,13 @@ async def test_a_call_is_answered_bridged_and_given_back(simulator, serving, eve
     assert leg.state is State.ENDED
 
 
-async def test_the_audio_address_is_the_one_that_asterisk_names(simulator, serving):
-    addresses = asyncio.Queue()
+async def test_the_audio_address_is_the_one_that_asterisk_names(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    addresses: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
     simulator.simulation.channels.clear()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         addresses.put_nowait(await leg.open_media("127.0.0.1", 14000, "ulaw"))
 
@@ -60,8 +69,10 @@ async def test_the_audio_address_is_the_one_that_asterisk_names(simulator, servi
         assert await addresses.get() == ("127.0.0.1", 9)
 
 
-async def test_a_number_that_nobody_serves_is_refused_before_the_answer(simulator, serving):
-    async def on_call(leg):
+async def test_a_number_that_nobody_serves_is_refused_before_the_answer(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.hangup(HangupCause.NOT_FOUND)
 
     async with serving(simulator, on_call):
@@ -81,13 +92,17 @@ async def test_a_number_that_nobody_serves_is_refused_before_the_answer(simulato
         (HangupCause.FORBIDDEN, 403),
     ],
 )
-async def test_a_refusal_becomes_a_sip_status(simulator, serving, cause, status):
+async def test_a_refusal_becomes_a_sip_status(
+    simulator: AsteriskSimulator, serving: ServeCalls, cause: HangupCause, status: int
+) -> None:
     async with serving(simulator, lambda leg: leg.hangup(cause)):
         assert (await simulator.new_call(NUMBER).ended).sip_status == status
 
 
-async def test_the_end_of_the_task_ends_the_call(simulator, serving, eventually):
-    async def on_call(leg):
+async def test_the_end_of_the_task_ends_the_call(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.open_media("127.0.0.1", 14000, "alaw")
 
@@ -97,8 +112,10 @@ async def test_the_end_of_the_task_ends_the_call(simulator, serving, eventually)
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_an_exception_ends_its_own_call_and_no_other(simulator, serving, eventually):
-    async def on_call(leg):
+async def test_an_exception_ends_its_own_call_and_no_other(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    async def on_call(leg: Leg) -> None:
         if leg.number == "13":
             raise ZeroDivisionError
         await talk(leg)
@@ -113,10 +130,10 @@ async def test_an_exception_ends_its_own_call_and_no_other(simulator, serving, e
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_keys_of_the_caller_arrive(simulator, serving):
-    digits = asyncio.Queue()
+async def test_keys_of_the_caller_arrive(simulator: AsteriskSimulator, serving: ServeCalls) -> None:
+    digits: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         leg.on_dtmf = lambda digit, duration_ms: digits.put_nowait((digit, duration_ms))
         await talk(leg)
 
@@ -127,11 +144,16 @@ async def test_keys_of_the_caller_arrive(simulator, serving):
         assert await digits.get() == ("5", 160)
 
 
-async def test_a_key_handler_that_raises_does_not_stop_the_events(simulator, serving, eventually):
+async def test_a_key_handler_that_raises_does_not_stop_the_events(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
 
-    async def on_call(leg):
-        leg.on_dtmf = lambda *_: 1 / 0
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def on_call(leg: Leg) -> None:
+        leg.on_dtmf = fail
         await talk(leg)
 
     async with serving(simulator, on_call):
@@ -142,8 +164,10 @@ async def test_a_key_handler_that_raises_does_not_stop_the_events(simulator, ser
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_digits_are_played_to_the_caller(simulator, serving):
-    async def on_call(leg):
+async def test_digits_are_played_to_the_caller(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.send_dtmf("12#")
 
@@ -154,10 +178,12 @@ async def test_digits_are_played_to_the_caller(simulator, serving):
     assert call.digits_heard == "12#"
 
 
-async def test_statistics_of_the_callers_audio_are_read(simulator, serving):
-    found = asyncio.Queue()
+async def test_statistics_of_the_callers_audio_are_read(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    found: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         found.put_nowait(await leg.rtp_statistics())
 
@@ -166,11 +192,13 @@ async def test_statistics_of_the_callers_audio_are_read(simulator, serving):
         assert (await found.get())["rxploss"] == 0
 
 
-async def test_a_caller_who_leaves_while_ringing_ends_the_answer(simulator, serving):
-    errors = asyncio.Queue()
+async def test_a_caller_who_leaves_while_ringing_ends_the_answer(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    errors: asyncio.Queue[LegEnd] = asyncio.Queue()
     left = asyncio.Event()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await left.wait()
         try:
             await leg.answer()
@@ -185,9 +213,9 @@ async def test_a_caller_who_leaves_while_ringing_ends_the_answer(simulator, serv
 
 
 async def test_a_caller_who_leaves_while_the_media_opens_leaves_nothing_behind(
-    simulator, serving, eventually
-):
-    async def on_call(leg):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         call.hang_up()
         await leg.open_media("127.0.0.1", 14000, "alaw")
@@ -199,10 +227,12 @@ async def test_a_caller_who_leaves_while_the_media_opens_leaves_nothing_behind(
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_the_death_of_the_external_channel_ends_the_call(simulator, serving, eventually):
-    ends = asyncio.Queue()
+async def test_the_death_of_the_external_channel_ends_the_call(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await asyncio.gather(leg.answer(), leg.prepare_media("127.0.0.1", 14000, "alaw"))
         await leg.join()
         ends.put_nowait(await leg.ended)
@@ -216,10 +246,12 @@ async def test_the_death_of_the_external_channel_ends_the_call(simulator, servin
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_the_limit_of_a_call_is_kept_by_asterisk_and_told_as_such(simulator, serving):
-    ends = asyncio.Queue()
+async def test_the_limit_of_a_call_is_kept_by_asterisk_and_told_as_such(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await asyncio.gather(leg.answer(), leg.prepare_media("127.0.0.1", 14000, "alaw"))
         await leg.join()
         ends.put_nowait(await leg.ended)
@@ -229,10 +261,12 @@ async def test_the_limit_of_a_call_is_kept_by_asterisk_and_told_as_such(simulato
         assert (await ends.get()).who == "timeout"
 
 
-async def test_a_caller_can_be_given_back_to_the_dialplan(simulator, serving, eventually):
-    legs = []
+async def test_a_caller_can_be_given_back_to_the_dialplan(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         legs.append(leg)
         await leg.answer()
         await leg.open_media("127.0.0.1", 14000, "alaw")
@@ -250,11 +284,11 @@ async def test_a_caller_can_be_given_back_to_the_dialplan(simulator, serving, ev
 
 
 async def test_an_address_that_asterisk_refuses_is_an_error_and_leaves_nothing(
-    simulator, serving, eventually
-):
-    errors = asyncio.Queue()
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    errors: asyncio.Queue[AriRefused] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         try:
             await leg.open_media("localhost", 14000, "alaw")
@@ -269,7 +303,9 @@ async def test_an_address_that_asterisk_refuses_is_an_error_and_leaves_nothing(
         await eventually(lambda: not gateway.legs and nothing_left(simulator))
 
 
-async def test_a_call_goes_on_while_the_event_connection_is_cut(simulator, serving, eventually):
+async def test_a_call_goes_on_while_the_event_connection_is_cut(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk) as gateway:
         call = simulator.new_call(NUMBER)
         await call.joined
@@ -285,11 +321,11 @@ async def test_a_call_goes_on_while_the_event_connection_is_cut(simulator, servi
 
 
 async def test_a_caller_who_left_while_events_were_lost_is_missed_afterwards(
-    simulator, serving, eventually
-):
-    ends = asyncio.Queue()
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await asyncio.gather(leg.answer(), leg.prepare_media("127.0.0.1", 14000, "alaw"))
         await leg.join()
         ends.put_nowait(await leg.ended)
@@ -303,10 +339,12 @@ async def test_a_caller_who_left_while_events_were_lost_is_missed_afterwards(
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_a_restart_of_asterisk_ends_all_calls_and_new_ones_arrive(simulator, serving):
-    ends = asyncio.Queue()
+async def test_a_restart_of_asterisk_ends_all_calls_and_new_ones_arrive(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await asyncio.gather(leg.answer(), leg.prepare_media("127.0.0.1", 14000, "alaw"))
         await leg.join()
         ends.put_nowait(await leg.ended)
@@ -324,12 +362,12 @@ async def test_a_restart_of_asterisk_ends_all_calls_and_new_ones_arrive(simulato
 
 
 async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_new_call(
-    simulator, serving, eventually
-):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     first = asyncio.Event()
-    adopted = asyncio.Queue()
+    adopted: asyncio.Queue[Leg] = asyncio.Queue()
 
-    async def die(leg):
+    async def die(leg: Leg) -> None:
         await asyncio.gather(leg.answer(), leg.prepare_media("127.0.0.1", 14000, "alaw"))
         await leg.join()
         first.set()
@@ -340,7 +378,7 @@ async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_ne
         await first.wait()
         left_behind = set(simulator.simulation.media)
 
-        async def take_over(leg):
+        async def take_over(leg: Leg) -> None:
             adopted.put_nowait(leg)
             await talk(leg)
 
@@ -355,8 +393,8 @@ async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_ne
 
 
 async def test_another_client_on_the_application_is_reported_and_not_fought_for_ever(
-    simulator, serving, eventually
-):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk, replaced_retry=30.0) as first, serving(simulator, talk):
         await eventually(lambda: first.status.state == "replaced")
         assert "another client took over" in first.status.reason
@@ -364,8 +402,8 @@ async def test_another_client_on_the_application_is_reported_and_not_fought_for_
 
 
 async def test_a_call_of_the_client_that_was_replaced_goes_on_and_its_end_is_noticed(
-    simulator, serving, eventually
-):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk, replaced_retry=30.0) as first:
         call = simulator.new_call(NUMBER)
         await call.joined
@@ -377,7 +415,9 @@ async def test_a_call_of_the_client_that_was_replaced_goes_on_and_its_end_is_not
         assert nothing_left(simulator)
 
 
-async def test_calls_are_ended_when_the_gateway_closes(simulator, serving):
+async def test_calls_are_ended_when_the_gateway_closes(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
     async with serving(simulator, talk) as gateway:
         call = simulator.new_call(NUMBER)
         await call.joined
@@ -388,10 +428,12 @@ async def test_calls_are_ended_when_the_gateway_closes(simulator, serving):
         assert gateway.status.state == "closed"
 
 
-async def test_a_call_that_will_not_end_is_cancelled_when_the_gateway_closes(simulator, serving):
+async def test_a_call_that_will_not_end_is_cancelled_when_the_gateway_closes(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
     cancelled = asyncio.Event()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.open_media("127.0.0.1", 14000, "alaw")
         try:
@@ -407,14 +449,18 @@ async def test_a_call_that_will_not_end_is_cancelled_when_the_gateway_closes(sim
     assert nothing_left(simulator)
 
 
-async def test_a_message_that_is_no_event_is_counted_and_dropped(simulator, serving, eventually):
+async def test_a_message_that_is_no_event_is_counted_and_dropped(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk) as gateway:
         simulator.send_raw('{"type": "StasisStart"}')
         await eventually(lambda: gateway.malformed_events == 1)
         await simulator.new_call(NUMBER).joined
 
 
-async def test_many_calls_at_once_leave_nothing_behind(simulator, serving, eventually):
+async def test_many_calls_at_once_leave_nothing_behind(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk) as gateway:
         calls = [simulator.new_call(NUMBER) for _ in range(50)]
         await asyncio.gather(*(call.joined for call in calls))
@@ -425,10 +471,12 @@ async def test_many_calls_at_once_leave_nothing_behind(simulator, serving, event
         assert nothing_left(simulator)
 
 
-async def test_the_media_may_be_opened_once(simulator, serving):
-    errors = asyncio.Queue()
+async def test_the_media_may_be_opened_once(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    errors: asyncio.Queue[RuntimeError] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.prepare_media("127.0.0.1", 14000, "alaw")
         try:
             await leg.prepare_media("127.0.0.1", 14000, "alaw")
@@ -440,10 +488,12 @@ async def test_the_media_may_be_opened_once(simulator, serving):
         assert "once" in str(await errors.get())
 
 
-async def test_joining_a_caller_who_was_not_answered_is_a_bug(simulator, serving):
-    errors = asyncio.Queue()
+async def test_joining_a_caller_who_was_not_answered_is_a_bug(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    errors: asyncio.Queue[RuntimeError] = asyncio.Queue()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         try:
             await leg.open_media("127.0.0.1", 14000, "alaw")
         except RuntimeError as error:
@@ -454,8 +504,10 @@ async def test_joining_a_caller_who_was_not_answered_is_a_bug(simulator, serving
         assert "answer" in str(await errors.get())
 
 
-async def test_releasing_twice_gives_back_once(simulator, serving):
-    async def on_call(leg):
+async def test_releasing_twice_gives_back_once(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.open_media("127.0.0.1", 14000, "alaw")
         await asyncio.gather(leg.release(), leg.release())
@@ -468,11 +520,15 @@ async def test_releasing_twice_gives_back_once(simulator, serving):
     assert len(deletes) == 2
 
 
-async def test_a_cancelled_task_still_gives_everything_back(simulator, serving, eventually):
-    async def on_call(leg):
+async def test_a_cancelled_task_still_gives_everything_back(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.open_media("127.0.0.1", 14000, "alaw")
-        asyncio.current_task().cancel()
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
         await asyncio.sleep(0)
 
     async with serving(simulator, on_call):
@@ -480,17 +536,19 @@ async def test_a_cancelled_task_still_gives_everything_back(simulator, serving, 
         await eventually(lambda: nothing_left(simulator))
 
 
-async def test_a_caller_in_the_moment_of_closing_reaches_the_fallback(simulator, serving):
+async def test_a_caller_in_the_moment_of_closing_reaches_the_fallback(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
     talking = asyncio.Event()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         await leg.answer()
         await leg.ended
         talking.set()
         late.append(simulator.new_call(NUMBER))
         await asyncio.sleep(0.1)
 
-    late = []
+    late: list[SimulatedCall] = []
     async with serving(simulator, on_call) as gateway:
         call = simulator.new_call(NUMBER)
         await call.answered
@@ -502,21 +560,21 @@ async def test_a_caller_in_the_moment_of_closing_reaches_the_fallback(simulator,
 class Pause:
     """Holds one kind of request back until it is let go."""
 
-    def __init__(self, simulator, name):
+    def __init__(self, simulator: AsteriskSimulator, name: str) -> None:
         self.reached = asyncio.Event()
         self.released = asyncio.Event()
         self._name = name
         simulator.before_request = self
 
-    async def __call__(self, name):
+    async def __call__(self, name: str) -> None:
         if name == self._name and not self.released.is_set():
             self.reached.set()
             await self.released.wait()
 
 
 async def test_an_external_channel_that_comes_up_after_its_call_is_deleted_at_once(
-    simulator, serving, eventually
-):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     naming = Naming(simulator.app, "1")
     late = requests.external_media(
         naming.external("e" * 32),
@@ -533,12 +591,12 @@ async def test_an_external_channel_that_comes_up_after_its_call_is_deleted_at_on
 
 
 async def test_a_call_that_ends_while_channels_are_compared_does_not_begin_anew(
-    simulator, serving, eventually
-):
-    legs = []
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
     finish = asyncio.Event()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         legs.append(leg)
         await finish.wait()
 
@@ -561,8 +619,8 @@ async def test_a_call_that_ends_while_channels_are_compared_does_not_begin_anew(
 
 
 async def test_a_call_that_begins_while_channels_are_compared_keeps_its_media(
-    simulator, serving, eventually
-):
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
     async with serving(simulator, talk, reconcile_interval=0.02):
         pause = Pause(simulator, "GET /channels")
         await pause.reached.wait()
@@ -577,11 +635,11 @@ async def test_a_call_that_begins_while_channels_are_compared_keeps_its_media(
 
 
 async def test_callers_of_another_client_are_not_taken_after_a_replacement(
-    simulator, serving, eventually
-):
-    legs = []
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         legs.append(leg)
         await leg.ended
 
@@ -601,12 +659,12 @@ async def test_callers_of_another_client_are_not_taken_after_a_replacement(
 
 
 async def test_a_caller_who_comes_back_from_the_dialplan_is_a_new_call(
-    simulator, serving, eventually
-):
-    legs = []
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
     linger = asyncio.Event()
 
-    async def on_call(leg):
+    async def on_call(leg: Leg) -> None:
         legs.append(leg)
         if len(legs) == 1:
             await leg.continue_in_dialplan()

@@ -1,37 +1,41 @@
 """The connection and another client that takes the application again and again."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from asterisk.ari.events import ApplicationReplaced, UnknownEvent
-from asterisk.connection import REPLACED_ATTEMPTS, Connection
+from asterisk.ari.client import AriClient
+from asterisk.ari.events import ApplicationReplaced, AriEvent, UnknownEvent
+from asterisk.connection import REPLACED_ATTEMPTS, Connection, GatewayStatus
 from asterisk.params import AriParams
 
 
-class Contested:
+class Contested(AriClient):
     """A client whose application another one takes as soon as it is registered."""
 
-    def __init__(self):
+    def __init__(self) -> None:
+        super().__init__(AriParams())
         self.registrations = 0
 
-    async def check_write(self):
+    async def check_write(self) -> None:
         pass
 
     @asynccontextmanager
-    async def listen(self):
+    async def listen(self) -> AsyncIterator[AsyncIterator[AriEvent]]:
         self.registrations += 1
 
-        async def events():
+        async def events() -> AsyncIterator[AriEvent]:
             yield UnknownEvent("Something", {})
             yield ApplicationReplaced("voice-ai")
 
         yield events()
 
 
-async def test_an_application_that_others_want_is_left_to_them_in_the_end():
-    client, events, given_up = Contested(), [], asyncio.Event()
+async def test_an_application_that_others_want_is_left_to_them_in_the_end() -> None:
+    client, given_up = Contested(), asyncio.Event()
+    events: list[AriEvent] = []
 
-    def changed(status):
+    def changed(status: GatewayStatus) -> None:
         if "Given up" in status.reason:
             given_up.set()
 

@@ -3,9 +3,10 @@
 import pytest
 
 from asterisk.ari import diagnosis
+from asterisk.ari.diagnosis import Diagnosis
 
 
-def refused(status, path="/bridges", *, is_json=True):
+def refused(status: int, path: str = "/bridges", *, is_json: bool = True) -> Diagnosis:
     return diagnosis.refused(status, path, is_json=is_json, message="message", username="voiceai")
 
 
@@ -25,11 +26,11 @@ def refused(status, path="/bridges", *, is_json=True):
         (diagnosis.replaced("voice-ai", 30.0), "another client took over", "ARI_APP"),
     ],
 )
-def test_a_failure_names_its_reason_and_its_fix(found, reason, fix):
+def test_a_failure_names_its_reason_and_its_fix(found: Diagnosis, reason: str, fix: str) -> None:
     assert reason in found.reason
     assert fix in found.fix
 
 
-def test_an_asterisk_that_says_no_is_not_called_unreachable():
+def test_an_asterisk_that_says_no_is_not_called_unreachable() -> None:
     assert {refused(status).state for status in (401, 403, 404, 500)} == {"refused"}
     assert diagnosis.nobody_listens("http://x").state == "unreachable"

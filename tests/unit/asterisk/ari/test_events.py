@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from asterisk.ari.events import (
     ApplicationReplaced,
+    AriEvent,
     Bridge,
     BridgeDestroyed,
     Channel,
@@ -62,7 +63,7 @@ CALLER = Channel(
 BRIDGE_JSON = {"id": "b", "technology": "simple_bridge", "channels": ["1795379504.8"]}
 BRIDGE = Bridge("b", ("1795379504.8",))
 
-KINDS = [
+KINDS: list[tuple[dict[str, object], AriEvent]] = [
     (
         {"type": "StasisStart", "application": "voice-ai", "args": ["inbound", "4920"]},
         StasisStart("voice-ai", CALLER, ("inbound", "4920")),
@@ -99,28 +100,28 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "event"), KINDS, ids=[body["type"] for body, _ in KINDS])
-def test_an_event_of_asterisk_becomes_a_value(body, event):
+@pytest.mark.parametrize(("body", "event"), KINDS, ids=[str(body["type"]) for body, _ in KINDS])
+def test_an_event_of_asterisk_becomes_a_value(body: dict[str, object], event: AriEvent) -> None:
     assert parse_event(json.dumps({"channel": CALLER_JSON, **body})) == event
 
 
-def test_a_kind_that_we_do_not_read_is_kept():
+def test_a_kind_that_we_do_not_read_is_kept() -> None:
     event = parse_event('{"type": "ChannelTalkingStarted", "x": 1}')
 
     assert event == UnknownEvent("ChannelTalkingStarted", {"type": "ChannelTalkingStarted", "x": 1})
 
 
-def test_channel_variables_that_are_text_come_along():
+def test_channel_variables_that_are_text_come_along() -> None:
     channel = parse_channel({"id": "x", "channelvars": {"UNICASTRTP_LOCAL_PORT": "24794", "n": 1}})
 
     assert channel.variables == {"UNICASTRTP_LOCAL_PORT": "24794"}
 
 
-def test_a_channel_needs_only_an_id():
+def test_a_channel_needs_only_an_id() -> None:
     assert parse_channel({"id": "x"}) == Channel("x")
 
 
-def test_a_bridge_needs_only_an_id():
+def test_a_bridge_needs_only_an_id() -> None:
     assert parse_bridge({"id": "b"}) == Bridge("b")
 
 
@@ -144,7 +145,7 @@ def test_a_bridge_needs_only_an_id():
         '{"type": "BridgeDestroyed", "bridge": {"id": "b", "channels": "x"}}',
     ],
 )
-def test_what_is_not_an_event_is_a_protocol_error(text):
+def test_what_is_not_an_event_is_a_protocol_error(text: str | bytes) -> None:
     with pytest.raises(AriProtocolError):
         parse_event(text)
 
@@ -177,6 +178,6 @@ FIELDS = st.fixed_dictionaries(
 @given(st.text() | st.binary() | JSON.map(json.dumps) | FIELDS.map(json.dumps))
 @example("[" * 100_000)
 @example('{"type": ' + "9" * 5000 + "}")
-def test_nothing_but_a_protocol_error_escapes_whatever_the_text(text):
+def test_nothing_but_a_protocol_error_escapes_whatever_the_text(text: str | bytes) -> None:
     with suppress(AriProtocolError):
         parse_event(text)

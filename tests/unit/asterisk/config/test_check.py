@@ -10,13 +10,13 @@ from asterisk.config.check import (
 )
 
 
-def test_the_range_is_read_from_rtp_conf():
+def test_the_range_is_read_from_rtp_conf() -> None:
     text = "[general]\n; rtpstart=1\nrtpstart = 20002 ; comment\n  rtpend=>30001\n"
 
     assert parse_rtp_range(text) == (20002, 30001)
 
 
-def test_what_rtp_conf_does_not_say_is_asterisks_default():
+def test_what_rtp_conf_does_not_say_is_asterisks_default() -> None:
     assert parse_rtp_range("") == DEFAULT_RTP_RANGE
 
 
@@ -32,23 +32,23 @@ def test_what_rtp_conf_does_not_say_is_asterisks_default():
         (None, "ok"),
     ],
 )
-def test_ranges_that_share_a_port_are_reported(theirs, level):
+def test_ranges_that_share_a_port_are_reported(theirs: tuple[int, int] | None, level: str) -> None:
     assert check_rtp_ranges((10_000, 20_000), theirs, known=True).level == level
 
 
-def test_the_room_for_calls_is_told():
+def test_the_room_for_calls_is_told() -> None:
     finding = check_rtp_ranges((10_000, 20_000), (20_002, 30_001), known=True)
 
     assert "room for 2500 calls" in finding.message
 
 
-def test_ports_that_were_only_seen_are_not_taken_for_the_range():
+def test_ports_that_were_only_seen_are_not_taken_for_the_range() -> None:
     finding = check_rtp_ranges((10_000, 20_000), (24_000, 24_100), known=False)
 
     assert "seen using 24000..24100" in finding.message
 
 
-def test_a_port_of_ours_that_asterisk_was_seen_using_is_an_overlap():
+def test_a_port_of_ours_that_asterisk_was_seen_using_is_an_overlap() -> None:
     finding = check_rtp_ranges((10_000, 20_000), (12_004, 12_004), known=False)
 
     assert finding.level == "warn"
@@ -56,13 +56,13 @@ def test_a_port_of_ours_that_asterisk_was_seen_using_is_an_overlap():
     assert "rtpstart=20002" in finding.fix
 
 
-def test_installed_files_are_compared_without_comments_and_spaces():
+def test_installed_files_are_compared_without_comments_and_spaces() -> None:
     rendered = {"a.conf": "; one\n[general]\nx = 1\n"}
 
     assert check_installed(rendered, {"a.conf": "[general]\n\n  x = 1\n; two"})[0].level == "ok"
 
 
-def test_a_difference_is_placed_without_showing_a_password():
+def test_a_difference_is_placed_without_showing_a_password() -> None:
     rendered = {"a.conf": "[general]\npassword = right\n"}
 
     finding = check_installed(rendered, {"a.conf": "; mine\n[general]\npassword = hush\n"})[0]
@@ -72,9 +72,9 @@ def test_a_difference_is_placed_without_showing_a_password():
     assert "hush" not in finding.message + finding.fix
 
 
-def test_a_file_that_goes_on_is_different():
+def test_a_file_that_goes_on_is_different() -> None:
     assert check_installed({"a": "x\n"}, {"a": "x\ny\n"})[0].level == "warn"
 
 
-def test_a_file_that_is_not_there_is_a_failure():
+def test_a_file_that_is_not_there_is_a_failure() -> None:
     assert check_installed({"a": "x\n"}, {})[0].level == "fail"
