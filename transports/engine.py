@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from transports.audio.g711 import Codec
 from transports.params import RtpParams
 from transports.rtp.events import FRAME_SECONDS, PlayedFrame
-from transports.rtp.stats import Deviations, StreamStats
+from transports.rtp.stats import Deviations, StreamStats, Totals
 from transports.stream import MediaStream
 from transports.udp.clock import MediaClock
 from transports.udp.ports import PortPair, PortPairs
@@ -33,6 +33,7 @@ class MediaEngine:
     def __init__(self, params: RtpParams) -> None:
         self._params = params
         self._streams: list[MediaStream] = []
+        self._ended = Totals()
         pairs = (params.port_max - params.port_min) // 2 + 1
         self._ports = PortPairs(
             params.bind_host,
@@ -46,6 +47,11 @@ class MediaEngine:
     def streams(self) -> Sequence[MediaStream]:
         """The open streams, oldest first."""
         return tuple(self._streams)
+
+    @property
+    def totals(self) -> Totals:
+        """Counters of all streams so far, those that were closed included."""
+        return self._ended.plus(stream.stats for stream in self._streams)
 
     @property
     def lateness(self) -> Deviations:
@@ -84,6 +90,7 @@ class MediaEngine:
 
     def _release(self, stream: MediaStream, pair: PortPair) -> None:
         self._streams.remove(stream)
+        self._ended = self._ended.plus([stream.stats])
         self._ports.close(pair)
 
     def _on_tick(self, deadline: float, due: int) -> None:

@@ -24,7 +24,7 @@ from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
 from voiceai.settings import Settings
 from voiceai.store.repository import Store
-from voiceai.telemetry.metrics import CallMetrics
+from voiceai.telemetry.metrics import CallMetrics, MediaMetrics
 
 PORTS_PER_CALL = 2
 SHARED_PORTS_PER_CALL = 6
@@ -117,6 +117,7 @@ class App:
             "records_dropped", "Records that are lost", lambda: self.store.dropped_records
         )
         self.supervisor.watch(metrics)
+        MediaMetrics(self.metrics, lambda: self.engine.totals)
         self.http = HttpServer(
             access_for(settings),
             settings.http_port,

@@ -1,13 +1,14 @@
 """Counters of a session, and their frozen form for the outside."""
 
 from array import array
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from transports.rtp.events import SAMPLE_RATE
 from transports.rtp.sequence import timestamp_difference
 
-__all__ = ["Deviations", "InterarrivalJitter", "StreamStats"]
+__all__ = ["Deviations", "InterarrivalJitter", "StreamStats", "Totals"]
 
 TIMESTAMP_JUMP = 0.25
 """Seconds; a transit time that changes by more is a new timeline, not jitter."""
@@ -62,6 +63,45 @@ class StreamStats:
     send_deviation_p99_s: float = 0.0
     send_deviation_max_s: float = 0.0
     send_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counters of many streams, added up.
+
+    Attributes:
+        counts: By the name of an attribute of :class:`StreamStats`.
+        rejected: Datagrams dropped, by reason.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    def plus(self, streams: Iterable[StreamStats]) -> "Totals":
+        """Add those of further streams."""
+        counts, rejected = Counter(self.counts), Counter(self.rejected)
+        for stream in streams:
+            rejected.update(stream.rejected)
+            counts.update({name: getattr(stream, name) for name in SUMMED})
+        return Totals(counts, rejected)
+
+
+SUMMED = (
+    "received",
+    "lost",
+    "late",
+    "duplicate",
+    "reordered",
+    "evicted",
+    "concealed",
+    "hastened",
+    "delayed",
+    "sources",
+    "sent",
+    "skipped",
+    "send_errors",
+)
+"""The counters of a stream whose sum means something."""
 
 
 class InterarrivalJitter:

@@ -259,6 +259,18 @@ async def test_strangers_are_counted_and_not_heard(stream: MediaStream, phone: P
     assert stream.stats.received == 0
 
 
+async def test_what_was_counted_outlives_the_stream(
+    engine: MediaEngine, stream: MediaStream, phone: Phone
+) -> None:
+    phone.send(stream, loud(FRAME))
+    await until(lambda: stream.stats.received == 1)
+    while_open = engine.totals.counts["received"]
+
+    stream.close()
+
+    assert (while_open, engine.totals.counts["received"]) == (1, 1)
+
+
 async def test_a_subscriber_that_raises_breaks_its_own_stream_only(
     engine: MediaEngine, stream: MediaStream
 ) -> None:

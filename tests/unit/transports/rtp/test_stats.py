@@ -1,8 +1,12 @@
 """Counters and measures of a session."""
 
+import random
+
 import pytest
 
-from transports.rtp.stats import Deviations, InterarrivalJitter
+from transports.audio.g711 import Codec
+from transports.rtp.session import RtpSession
+from transports.rtp.stats import Deviations, InterarrivalJitter, Totals
 
 
 def test_regular_packets_have_no_jitter() -> None:
@@ -70,3 +74,22 @@ def test_the_oldest_are_forgotten_but_the_worst_is_not() -> None:
 
     assert deviations.percentile(100) == 4.0
     assert (deviations.count, deviations.worst) == (5, 9.0)
+
+
+def test_counters_of_streams_are_added_up() -> None:
+    sessions = [
+        RtpSession(codec=Codec.ALAW, playout_delay=0.04, random=random.Random(seed))
+        for seed in range(2)
+    ]
+    for count, session in enumerate(sessions, start=1):
+        session.connect(("192.0.2.1", 4000))
+        for _ in range(count):
+            session.receive(b"", ("192.0.2.1", 4000), 0.0)
+            session.receive(b"", ("192.0.2.2", 4000), 0.0)
+            session.next_packet()
+
+    totals = Totals().plus(session.stats() for session in sessions)
+
+    assert totals.rejected == {"malformed": 3, "address": 3}
+    assert (totals.counts["sent"], totals.counts["received"]) == (3, 0)
+    assert totals.plus([]) == totals
