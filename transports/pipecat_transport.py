@@ -224,9 +224,10 @@ class RtpOutput(BaseOutputTransport):
         elif isinstance(frame, LLMFullResponseEndFrame | LLMAssistantPushAggregationFrame):
             self._captions.close()
             frame.pts = None  # then it comes behind the audio
-        elif frame.pts:
-            answer = frame.context_id if isinstance(frame, TTSTextFrame) else None
-            self._captions.add(answer, frame.pts, frame)
+        elif frame.pts and isinstance(frame, TTSTextFrame):
+            self._captions.add(frame.context_id, frame.pts, frame)
+            return
+        elif frame.pts and self._captions.follow(frame):
             return
         await super()._handle_frame(frame)
 

@@ -1,0 +1,108 @@
+"""Pipecat's output on a media stream: what goes on to the context, and when."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pipecat.frames.frames import (
+    AggregatedTextFrame,
+    EndFrame,
+    Frame,
+    LLMFullResponseEndFrame,
+    TTSAudioRawFrame,
+    TTSStoppedFrame,
+    TTSTextFrame,
+)
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.workers.runner import WorkerRunner
+
+from transports.audio.endpointing import EndpointingParams
+from transports.engine import MediaEngine, MediaStream
+from transports.params import RtpParams
+from transports.pipecat_transport import RtpTransport
+from transports.vad import SileroModel, VoiceDetector
+
+RATE = 8000
+PORT = 18_400
+ANSWER = "answer"
+
+
+class NoDigits:
+    async def send_digits(self, digits: str) -> None:
+        del digits
+
+
+class Context(FrameProcessor):
+    """Stands behind the output and remembers what was played by then."""
+
+    def __init__(self, stream: MediaStream) -> None:
+        super().__init__()
+        self.came: list[tuple[str, float]] = []
+        self.begun = asyncio.Event()
+        self._stream = stream
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        seconds = self._stream.played_samples / RATE
+        if isinstance(frame, TTSTextFrame):
+            self.came.append((frame.text, seconds))
+            self.begun.set()
+        elif isinstance(frame, LLMFullResponseEndFrame):
+            self.came.append(("end", seconds))
+        await self.push_frame(frame, direction)
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[MediaStream]:
+    engine = MediaEngine(RtpParams(port_min=PORT, port_max=PORT + 99))
+    await engine.start()
+    stream = await engine.open_stream()
+    stream.connect(("127.0.0.1", 9))
+    yield stream
+    await engine.close()
+
+
+def word(text: str, seconds: float) -> TTSTextFrame:
+    frame = TTSTextFrame(text, text_type="word")
+    frame.context_id, frame.pts = ANSWER, round(1e9 * (5 + seconds))
+    return frame
+
+
+def audio(seconds: float) -> TTSAudioRawFrame:
+    return TTSAudioRawFrame(bytes(2 * round(seconds * RATE)), RATE, 1, context_id=ANSWER)
+
+
+async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
+    stream: MediaStream,
+) -> None:
+    detector = VoiceDetector(SileroModel(), EndpointingParams())
+    transport = RtpTransport(stream, detector, NoDigits(), call_id="test")
+    context = Context(stream)
+    worker = PipelineWorker(
+        Pipeline([transport.input(), transport.output(), context]),
+        params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
+        enable_rtvi=False,
+        enable_turn_tracking=False,
+        idle_timeout_secs=None,
+    )
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(worker)
+    running = asyncio.create_task(runner.run())
+
+    await worker.queue_frames([word("one", 0.0), audio(0.3)])
+    await asyncio.wait_for(context.begun.wait(), 5)
+    await stream.drained()
+    announcement = AggregatedTextFrame("two three", "sentence")
+    announcement.pts = round(6e9)
+    end = LLMFullResponseEndFrame()
+    end.pts = round(5.6e9)
+    last = [announcement, word("two", 0.3), word("three", 0.6), audio(0.5)]
+    await worker.queue_frames([*last, TTSStoppedFrame(context_id=ANSWER), end, EndFrame()])
+    await asyncio.wait_for(running, 10)
+
+    assert [text for text, _ in context.came] == ["one", "two", "three", "end"]
+    expected = (0.0, 0.3, 0.6, 0.8)
+    for (text, seconds), due in zip(context.came, expected, strict=True):
+        assert due - 0.1 <= seconds <= due + 0.06, (text, seconds)
