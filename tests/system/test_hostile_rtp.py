@@ -1,0 +1,143 @@
+"""Strangers send datagrams to the audio port of a call, and the call does not mind."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+
+from tests.support import hostile
+from tests.support.availability import have_or_skip
+from tests.support.brief import (
+    ANSWER,
+    GREETING,
+    NUMBER,
+    PROMPT,
+    answer_to,
+    greeted,
+    newest_record,
+    said,
+)
+from tests.support.leftovers import udp_ports
+from tests.support.pbx import Pbx
+from tests.support.provider import Provider
+from tests.support.serving import Serving
+from tests.support.speech import Prompt, prompt
+from voiceai.bench.sip_call import Call
+from voiceai.bench.sip_caller import SipCaller
+
+ENGINE: Final = "127.0.0.1"
+STRANGER: Final = "127.0.0.66"
+
+LONGEST_GAP_SECONDS: Final = 0.04
+"""Between two packets that the caller hears: 20 ms are due."""
+
+FLOOD_PER_SECOND: Final = 10_000
+FLOOD_SECONDS: Final = 3.0
+
+MakeServing = Callable[..., Serving]
+
+
+@pytest.fixture(scope="module")
+def words() -> Prompt:
+    """What the caller says."""
+    return have_or_skip(lambda: prompt("en", PROMPT))
+
+
+async def rejected(serving: Serving) -> int:
+    """Return how many datagrams were not of the peer so far."""
+    text = await serving.get("/metrics")
+    found = re.search(r'^voiceai_rtp_rejected_total\{reason="address"\} (\S+)$', text, re.MULTILINE)
+    return int(float(found[1])) if found else 0
+
+
+@asynccontextmanager
+async def call_under(
+    pbx: Pbx, provider: Provider, caller: SipCaller, serve_briefly: MakeServing
+) -> AsyncIterator[tuple[Call, Serving, int]]:
+    """A call that was greeted, who serves it, and its audio port there; hung up afterwards."""
+    async with serve_briefly(pbx.params.ari) as serving:
+        call = await caller.dial(NUMBER, via=provider.address)
+        await greeted(call)
+        port, _ = udp_ports(serving.process)
+        yield call, serving, port
+        await call.hang_up()
+        record = await newest_record(serving)
+        assert (said(record), record["end_reason"]) == ([GREETING, "?", ANSWER], "caller_hung_up")
+
+
+def longest_gap(call: Call, since: float) -> float:
+    """Return the longest time without a packet, less what we ourselves were late."""
+    return call.heard.gaps(since=since).longest - call.line.late_seconds
+
+
+class Strangers:
+    """Sockets that send nonsense and tempting RTP to a pair of ports.
+
+    Attributes:
+        sent: Datagrams to the audio port so far.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.sent = 0
+        self._ports = (port, port + 1)
+
+    async def send_for_ever(self, source: str) -> None:
+        """Send 500 datagrams a second from one address, every other one valid RTP."""
+        nonsense = hostile.malformed(seed=1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((source, 0))
+            for number in range(1 << 30):
+                for datagram in (hostile.rtp(number, 7, b"\x80\x00" * 80), next(nonsense)):
+                    for port in self._ports:
+                        sock.sendto(datagram, (ENGINE, port))
+                    self.sent += 1
+                await asyncio.sleep(0.004)
+
+
+async def test_strangers_change_nothing_for_a_call(
+    pbx: Pbx, provider: Provider, caller: SipCaller, words: Prompt, serve_briefly: MakeServing
+) -> None:
+    async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+        began = asyncio.get_running_loop().time()
+        strangers = Strangers(port)
+        sending = [
+            asyncio.ensure_future(strangers.send_for_ever(source)) for source in (STRANGER, ENGINE)
+        ]
+
+        await answer_to(call, words)
+
+        for task in sending:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        assert strangers.sent > 500
+        assert await rejected(serving) == strangers.sent
+        assert call.heard.gaps(since=began).lost == 0
+        assert longest_gap(call, began) <= LONGEST_GAP_SECONDS
+
+
+async def test_a_flood_changes_nothing_for_a_call(
+    pbx: Pbx, provider: Provider, caller: SipCaller, words: Prompt, serve_briefly: MakeServing
+) -> None:
+    async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+        began = asyncio.get_running_loop().time()
+        flood = await asyncio.create_subprocess_exec(
+            *(sys.executable, hostile.__file__, STRANGER, ENGINE, str(port)),
+            *(str(FLOOD_PER_SECOND), str(FLOOD_SECONDS)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await asyncio.sleep(0.2)
+
+        await answer_to(call, words)
+
+        output, _ = await flood.communicate()
+        assert int(output) > 0.9 * FLOOD_PER_SECOND * FLOOD_SECONDS
+        assert await rejected(serving) > 0.9 * int(output)
+        assert call.heard.gaps(since=began).lost == 0
+        assert longest_gap(call, began) <= 2 * LONGEST_GAP_SECONDS
