@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -49,6 +49,7 @@ class Resources:
             for stage in ("stt", "tts", "turn")
         }
         self._at_work: Counter[Stage] = Counter()
+        self._counting = threading.Lock()
         self._engines: dict[str, Any] = {}
         self._loading = threading.Lock()
         self._closers: list[Callable[[], None]] = []
@@ -71,14 +72,17 @@ class Resources:
         """Whether nobody waits for that thread, so that it may do what is perhaps of no use."""
         return not self._at_work[stage]
 
+    def submit(self, stage: Stage, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Let the thread of a stage run a function, after what was asked for before."""
+        with self._counting:
+            self._at_work[stage] += 1
+        future = self.threads[stage].submit(function, *arguments)
+        future.add_done_callback(lambda _: self._done(stage))
+        return future
+
     async def run(self, stage: Stage, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a function in the thread of a stage, after what was asked for before."""
-        loop = asyncio.get_running_loop()
-        self._at_work[stage] += 1
-        try:
-            return await loop.run_in_executor(self.threads[stage], function, *arguments)
-        finally:
-            self._at_work[stage] -= 1
+        """Do :meth:`submit`, and return what the function returns."""
+        return await asyncio.wrap_future(self.submit(stage, function, *arguments))
 
     def on_close(self, closer: Callable[[], None]) -> None:
         """Call this when the resources are closed, the last one first."""
@@ -128,6 +132,10 @@ class Resources:
         for pool in self.threads.values():
             pool.shutdown(wait=True, cancel_futures=True)
         self._engines.clear()
+
+    def _done(self, stage: Stage) -> None:
+        with self._counting:
+            self._at_work[stage] -= 1
 
     def _remember(self, key: tuple[str, str], pcm: bytes) -> None:
         if key in self._spoken:

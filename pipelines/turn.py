@@ -3,8 +3,9 @@
 The model that Pipecat ships costs 79 ms and 24 MB to load; per call that is a blocked loop.
 """
 
+import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from importlib import resources as package_files
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.metrics.metrics import MetricsData
 from pipecat.turns.types import ProcessFrameResult
 from pipecat.turns.user_mute import AlwaysUserMuteStrategy, BaseUserMuteStrategy
 from pipecat.turns.user_start import (
@@ -39,6 +41,7 @@ from pipelines.spec import TurnSpec
 
 MODEL_PACKAGE = "pipecat.audio.turn.smart_turn.data"
 MODEL_FILE = "smart-turn-v3.2-cpu.onnx"
+Judgement = tuple[EndOfTurnState, MetricsData | None]
 UNFINISHED_SECONDS = 1.0
 """A turn that the model judges unfinished ends after so much silence; Pipecat's own is 3."""
 
@@ -48,23 +51,22 @@ class SmartTurn(LocalSmartTurnAnalyzerV3):
 
     Audio stops at the recogniser, so what Pipecat appends never comes; :meth:`feed` does.
 
+    It judges ahead, at each pause within speech: a turn that is complete then is complete when
+    only quiet has followed. One that is not is judged again.
+
     Args:
         session: The shared model.
-        pool: The one thread it runs in.
+        resources: Whose thread for turns it runs in.
     """
 
-    def __init__(self, session: ort.InferenceSession, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, session: ort.InferenceSession, resources: Resources) -> None:
         params = SmartTurnParams(stop_secs=UNFINISHED_SECONDS)
         BaseSmartTurn.__init__(self, params=params)  # past the base that loads a model
         self._session = session
         self._log_data = False
-        self._pool = pool
+        self._resources = resources
+        self._guess: Future[Judgement] | None = None
         self.on_silence: Callable[[], None] = lambda: None
-
-    @property
-    def _model_executor(self) -> ThreadPoolExecutor:
-        """The shared thread; the base would shut down one that it held itself."""
-        return self._pool
 
     def append_audio(self, buffer: bytes, is_speech: bool) -> EndOfTurnState:  # noqa: FBT001
         """Ignore what comes through the pipeline."""
@@ -75,6 +77,30 @@ class SmartTurn(LocalSmartTurnAnalyzerV3):
         """Take 20 ms of the caller's audio."""
         if super().append_audio(pcm, speaking) == EndOfTurnState.COMPLETE:
             self.on_silence()
+
+    def caller_paused(self) -> None:
+        """Judge what was said so far; a pause always comes before the end of speech."""
+        self._guess = None
+        if self._speech_triggered and self._resources.is_idle("turn"):
+            audio = list(self._audio_buffer)
+            self._guess = self._resources.submit("turn", self._process_speech_segment, audio)
+
+    async def analyze_end_of_turn(self) -> Judgement:
+        """Judge what was said, now that speech has ended.
+
+        Replaces the base's, which would make and shut down a thread of its own.
+        """
+        guess, self._guess = self._guess, None
+        if guess is not None:
+            state, metrics = await asyncio.wrap_future(guess)
+            if state == EndOfTurnState.COMPLETE:
+                self._clear(state)
+                return state, metrics
+        audio = self._audio_buffer
+        state, metrics = await self._resources.run("turn", self._process_speech_segment, audio)
+        if state == EndOfTurnState.COMPLETE:
+            self._clear(state)
+        return state, metrics
 
 
 class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):  # type: ignore[no-untyped-call]
@@ -135,8 +161,9 @@ def strategies(
         start = [VADUserTurnStartStrategy(), TranscriptionUserTurnStartStrategy()]
     stop: BaseUserTurnStopStrategy
     if spec.stop == "smart-turn":
-        analyzer = SmartTurn(load_session(resources), resources.threads["turn"])
+        analyzer = SmartTurn(load_session(resources), resources)
         transport.add_audio_tap(analyzer.feed)
+        transport.add_pause_tap(analyzer.caller_paused)
         stop = SmartTurnStop(analyzer)
     else:
         stop = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)

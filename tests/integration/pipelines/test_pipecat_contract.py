@@ -145,8 +145,8 @@ def test_the_rules_need_no_client_of_any_provider() -> None:
 
 
 async def test_turn_detection_outlives_the_conversations_that_use_it(resources: Resources) -> None:
-    session, pool = turn.load_session(resources), resources.threads["turn"]
-    first, second = turn.SmartTurn(session, pool), turn.SmartTurn(session, pool)
+    session = turn.load_session(resources)
+    first, second = turn.SmartTurn(session, resources), turn.SmartTurn(session, resources)
     first.set_sample_rate(8000)
     second.set_sample_rate(8000)
     await first.cleanup()  # type: ignore[no-untyped-call]
@@ -159,7 +159,7 @@ async def test_turn_detection_outlives_the_conversations_that_use_it(resources: 
 
 
 async def test_silence_after_unfinished_speech_is_told_after_a_second(resources: Resources) -> None:
-    analyzer = turn.SmartTurn(turn.load_session(resources), resources.threads["turn"])
+    analyzer = turn.SmartTurn(turn.load_session(resources), resources)
     analyzer.set_sample_rate(8000)
     told: list[Any] = []
     analyzer.on_silence = lambda: told.append(1)
