@@ -59,6 +59,7 @@ class Gateway:
         self._legs: dict[str, Leg] = {}  # by call id
         self._leg_of: dict[str, Leg] = {}  # by id of channel and bridge
         self._departed: deque[str] = deque(maxlen=DEPARTED_REMEMBERED)
+        self._unwanted: deque[str] = deque(maxlen=DEPARTED_REMEMBERED)  # yet to be hung up
         self._started_at = ""  # Asterisk, as it says
         self._ready = asyncio.Event()
         self._compare_now = asyncio.Event()
@@ -191,7 +192,10 @@ class Gateway:
         for name in (leg.channel_id, leg.external_id, leg.bridge_id):
             if self._leg_of.get(name) is leg:
                 del self._leg_of[name]
-        self._departed.append(leg.channel_id)
+        if not leg.left_behind:
+            self._departed.append(leg.channel_id)
+        elif leg.ended.result().who == "us":
+            self._unwanted.append(leg.channel_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         if self._releases is None:
@@ -283,10 +287,14 @@ class Gateway:
     async def _adopt(self, found: Differences) -> None:
         """Take callers who wait in our application with nobody as new calls.
 
-        Hanging up on them would punish the caller for our crash; the pipeline greets anew.
+        Hanging up on them would punish the caller for our crash; the pipeline greets anew. But
+        one on whom we wanted to hang up when Asterisk did not listen is hung up on now.
         """
         for channel in found.waiting:
             if channel.id in self._leg_of or channel.id in self._departed:
+                continue
+            if channel.id in self._unwanted:
+                await self._quietly(requests.hang_up(channel.id))
                 continue
             await self._quietly(requests.subscribe(self._params.app, channel.id))
             self._begin(channel, stasis_arguments(channel)[1:], adopted=True)

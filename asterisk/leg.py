@@ -48,6 +48,8 @@ class Leg:
         ended: Resolves when the call is over, with who ended it and why; never raises.
         state: Where the call is.
         unlisted_events: Events that changed nothing; Asterisk's race, so a few are normal.
+        left_behind: Whether the caller is still in our application after :meth:`release`, because
+            Asterisk could not be told to hang up.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Leg:
         self.ended: asyncio.Future[LegEnd] = loop.create_future()
         self.state = State.ANSWERED if channel.state == "Up" else State.RINGING
         self.unlisted_events = 0
+        self.left_behind = False
         naming = Naming(params.app, params.instance)
         self.external_id = naming.external(self.call_id)
         self.bridge_id = naming.bridge(self.call_id)
@@ -80,6 +83,7 @@ class Leg:
         self._media_entered: asyncio.Future[None] = loop.create_future()
         self._media_opened_at: float | None = None
         self._caller_dropped = False
+        self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
 
     @property
@@ -210,6 +214,7 @@ class Leg:
         """
         if Action.CONTINUE_CALLER not in self._move(Event.HAND_OVER, LegEnd("handover")):
             self._still_on()
+        settled = self._handing_over = asyncio.get_running_loop().create_future()
         try:
             if context is None:
                 await self._ask(
@@ -223,6 +228,8 @@ class Leg:
         except BaseException:
             self._move(Event.HANDOVER_FAILED)
             raise
+        finally:
+            settled.set_result(None)
 
     async def rtp_statistics(self) -> dict[str, Any]:
         """Read Asterisk's view of the caller's audio: loss, jitter, round trip, MES.
@@ -247,10 +254,10 @@ class Leg:
         """Give everything back: external channel, bridge, and the caller who is still there.
 
         Idempotent. Goes on when the waiting task is cancelled; never raises because of Asterisk.
+        A hand-over that is under way comes first: if it fails, the caller is still ours.
         """
         if self._releasing is None:
-            actions = self._move(Event.RELEASE, LegEnd("us"))
-            self._releasing = self._spawn(self._give_back(actions))
+            self._releasing = self._spawn(self._give_back())
         await asyncio.shield(self._releasing)
 
     def receive(self, event: AriEvent) -> None:
@@ -365,13 +372,17 @@ class Leg:
         if not self._caller_dropped:
             self._caller_dropped = await self._discard(requests.hang_up(self.channel_id, cause))
 
-    async def _give_back(self, actions: Sequence[Action]) -> None:
+    async def _give_back(self) -> None:
+        if self._handing_over:
+            await asyncio.wait({self._handing_over})
+        actions = self._move(Event.RELEASE, LegEnd("us"))
         async with asyncio.TaskGroup() as group:
             if Action.HANG_UP_CALLER in actions:
                 group.create_task(self._drop_caller(HangupCause.NORMAL))
             if Action.DELETE_MEDIA in actions and self._media_opened_at is not None:
                 group.create_task(self._discard(requests.hang_up(self.external_id)))
                 group.create_task(self._discard(requests.delete_bridge(self.bridge_id)))
+        self.left_behind = Action.HANG_UP_CALLER in actions and not self._caller_dropped
 
     async def _discard(self, request: Request) -> bool:
         """Delete something; True when it is gone, whoever deleted it."""

@@ -688,3 +688,52 @@ async def test_a_caller_who_comes_back_from_the_dialplan_is_a_new_call(
         linger.set()
 
     assert [leg.channel_id for leg in legs] == [call.channel.id] * 2
+
+
+async def test_a_caller_on_whom_asterisk_would_not_hang_up_is_hung_up_on_later(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    """He stayed in the application, in silence: every comparison took him for departed."""
+    legs: list[Leg] = []
+
+    async def on_call(leg: Leg) -> None:
+        legs.append(leg)
+        await leg.answer()
+        simulator.read_only = True
+        await leg.hangup()
+
+    async with serving(simulator, on_call, reconcile_interval=0.02) as gateway:
+        call = simulator.new_call(NUMBER)
+        await eventually(lambda: legs and not gateway.legs)
+        compared = len(simulator.requests)
+        await eventually(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
+        assert not call.ended.done()
+
+        simulator.read_only = False
+        await asyncio.wait_for(call.ended, 5)
+
+    assert len(legs) == 1
+
+
+async def test_a_caller_of_an_asterisk_that_was_out_of_reach_becomes_a_new_call(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    legs: list[Leg] = []
+
+    async def on_call(leg: Leg) -> None:
+        legs.append(leg)
+        await leg.answer()
+        if len(legs) == 1:
+            simulator.read_only = True
+            leg.asterisk_lost("out of reach")
+        else:
+            await leg.ended
+
+    async with serving(simulator, on_call, reconcile_interval=0.02) as gateway:
+        call = simulator.new_call(NUMBER)
+        await eventually(lambda: legs and not gateway.legs)
+        simulator.read_only = False
+        await eventually(lambda: len(legs) == 2)
+
+        assert not call.ended.done()
+        assert legs[1].adopted

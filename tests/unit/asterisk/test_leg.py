@@ -387,6 +387,38 @@ async def test_a_caller_whose_handover_failed_is_hung_up(
     assert "DELETE /channels/c" in asterisk.requests
 
 
+async def test_a_release_waits_for_the_handover_and_hangs_up_when_that_fails(
+    asterisk: Asterisk,
+) -> None:
+    """The release of a call that had just begun to hand over took the caller for gone."""
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    asterisk.answers["POST /channels/c/continue"] = answer
+    handover = asyncio.ensure_future(asterisk.leg.continue_in_dialplan("reception", "s", 1))
+    await asterisk.leg.ended
+    release = asyncio.ensure_future(asterisk.leg.release())
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    answer.set_exception(BROKEN)
+    await asyncio.wait({handover, release})
+
+    assert handover.exception() is BROKEN
+    assert asterisk.requests == ["POST /channels/c/continue", "DELETE /channels/c"]
+    assert not asterisk.leg.left_behind
+
+
+@pytest.mark.parametrize(("error", "left_behind"), [(AriDisconnected("gone"), True), (GONE, False)])
+async def test_a_caller_who_could_not_be_hung_up_is_left_behind(
+    asterisk: Asterisk, error: Exception, *, left_behind: bool
+) -> None:
+    leg = await talking(asterisk.leg)
+    asterisk.answers["DELETE /channels/c"] = error
+
+    await leg.release()
+
+    assert leg.left_behind is left_behind
+
+
 async def test_a_caller_who_is_in_the_dialplan_already_is_not_hung_up(asterisk: Asterisk) -> None:
     asterisk.answers["POST /channels/c/continue"] = AriRefused(409, "not in Stasis")
 
