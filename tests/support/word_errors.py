@@ -13,7 +13,18 @@ def word_error_rate(said: str, heard: str) -> float:
 
     Source: Levenshtein's distance over words, as usual in speech recognition.
     """
-    reference, hypothesis = words(said), words(heard)
+    reference = words(said)
+    return _distances(reference, words(heard))[-1] / max(len(reference), 1)
+
+
+def nearest_beginning(said: str, heard: str) -> int:
+    """Return how many words of a text were said when this was heard: its nearest beginning."""
+    distances = _distances(words(heard), words(said))
+    return distances.index(min(distances))
+
+
+def _distances(reference: list[str], hypothesis: list[str]) -> list[int]:
+    """Return how far the reference is from each beginning of the hypothesis, shortest first."""
     row = list(range(len(hypothesis) + 1))
     for count, word in enumerate(reference, start=1):
         previous, row[0] = row[0], count
@@ -22,4 +33,4 @@ def word_error_rate(said: str, heard: str) -> float:
                 row[column],
                 min(row[column] + 1, row[column - 1] + 1, previous + (word != other)),
             )
-    return row[-1] / max(len(reference), 1)
+    return row
