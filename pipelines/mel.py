@@ -44,7 +44,9 @@ def log_mel(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::HOP_SAMPLES][:heard]
     power = np.abs(np.fft.rfft(windows * _window())) ** 2
     logarithms = np.full((BANDS, frames), FLOOR, np.float32)
-    logarithms[:, :heard] = np.log10(np.maximum(_filters() @ power.T, 10.0**FLOOR))
+    # not `@`: BLAS takes a second thread for it, which then spins for 100 ms
+    bands = np.einsum("bf,tf->bt", _filters(), power)
+    logarithms[:, :heard] = np.log10(np.maximum(bands, 10.0**FLOOR))
     features: NDArray[np.float32] = np.maximum(logarithms, logarithms.max() - RANGE)
     features += 4.0
     features /= 4.0
