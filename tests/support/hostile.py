@@ -37,6 +37,17 @@ def malformed(seed: int) -> Iterator[bytes]:
         yield chance.randbytes(9000)
 
 
+def forged(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
+    """Return a UDP datagram in an IPv4 packet that lies about its source, for a raw socket.
+
+    Source: RFC 791, RFC 768; the kernel fills in length and checksum of the header.
+    """
+    length = 8 + len(payload)
+    addresses = socket.inet_aton(source[0]) + socket.inet_aton(target[0])
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0)
+    return header + addresses + struct.pack("!HHHH", source[1], target[1], length, 0) + payload
+
+
 def flood(source: str, target: tuple[str, int], rate: int, seconds: float) -> int:
     """Send so many packets of loud noise a second, in sequence; return how many were sent."""
     chance = random.Random(rate)

@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from asterisk.ari import requests
+from asterisk.ari.client import AriClient
 from tests.support import hostile
 from tests.support.availability import have_or_skip
 from tests.support.brief import (
@@ -23,7 +25,7 @@ from tests.support.brief import (
     newest_record,
     said,
 )
-from tests.support.leftovers import udp_ports
+from tests.support.leftovers import ours_in, udp_ports
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
 from tests.support.serving import Serving
@@ -49,10 +51,10 @@ def words() -> Prompt:
     return have_or_skip(lambda: prompt("en", PROMPT))
 
 
-async def rejected(serving: Serving) -> int:
-    """Return how many datagrams were not of the peer so far."""
-    text = await serving.get("/metrics")
-    found = re.search(r'^voiceai_rtp_rejected_total\{reason="address"\} (\S+)$', text, re.MULTILINE)
+async def rejected(serving: Serving, reason: str) -> int:
+    """Return how many datagrams were dropped for a reason so far."""
+    name = f'voiceai_rtp_rejected_total{{reason="{reason}"}}'
+    found = re.search(rf"^{re.escape(name)} (\S+)$", await serving.get("/metrics"), re.MULTILINE)
     return int(float(found[1])) if found else 0
 
 
@@ -117,9 +119,51 @@ async def test_strangers_change_nothing_for_a_call(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         assert strangers.sent > 500
-        assert await rejected(serving) == strangers.sent
+        assert await rejected(serving, "address") == strangers.sent
         assert call.heard.gaps(since=began).lost == 0
         assert longest_gap(call, began) <= LONGEST_GAP_SECONDS
+
+
+async def test_a_forger_of_asterisks_address_changes_nothing_for_a_call(
+    pbx: Pbx, provider: Provider, caller: SipCaller, words: Prompt, serve_briefly: MakeServing
+) -> None:
+    """He knows both ports, not the SSRC: 1000 loud packets a second, in sequence."""
+    try:
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    except PermissionError:
+        pytest.skip("forging an address needs the capability CAP_NET_RAW")
+    with raw:
+        async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+            far_end = await asterisk_end(pbx)
+
+            async def forge_for_ever() -> None:
+                for number in range(1 << 30):
+                    datagram = hostile.rtp(number, 7, b"\x80\x00" * 80)
+                    raw.sendto(hostile.forged(far_end, (ENGINE, port), datagram), (ENGINE, 0))
+                    if number % 5 == 0:
+                        await asyncio.sleep(0.005)
+
+            forging = asyncio.ensure_future(forge_for_ever())
+            began = asyncio.get_running_loop().time()
+            await answer_to(call, words)
+            forging.cancel()
+            assert await rejected(serving, "address") == 0
+            assert await rejected(serving, "probation") > 250
+            assert await rejected(serving, "rate") > 500
+            assert call.heard.gaps(since=began).lost == 0
+            assert longest_gap(call, began) <= LONGEST_GAP_SECONDS
+
+
+async def asterisk_end(pbx: Pbx) -> tuple[str, int]:
+    """Return the address of the external channel that is up, in Asterisk."""
+    [channel] = [name for name in await ours_in(pbx.params.ari) if name.endswith("-ext")]
+    async with AriClient(pbx.params.ari) as client:
+        found = []
+        for name in ("UNICASTRTP_LOCAL_ADDRESS", "UNICASTRTP_LOCAL_PORT"):
+            answer = await client.send(requests.get_variable(channel, name))
+            assert isinstance(answer, dict)
+            found.append(answer["value"])
+    return found[0], int(found[1])
 
 
 async def test_a_flood_changes_nothing_for_a_call(
@@ -138,6 +182,6 @@ async def test_a_flood_changes_nothing_for_a_call(
 
         output, _ = await flood.communicate()
         assert int(output) > 0.9 * FLOOD_PER_SECOND * FLOOD_SECONDS
-        assert await rejected(serving) > 0.9 * int(output)
+        assert await rejected(serving, "address") > 0.9 * int(output)
         assert call.heard.gaps(since=began).lost == 0
         assert longest_gap(call, began) <= 2 * LONGEST_GAP_SECONDS

@@ -91,7 +91,7 @@ class Receiver:
 
     def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Take one datagram; return why it was dropped, if it was."""
-        rejection = self._lock.screen(address, now) or self._accept(data, address, now)
+        rejection = self._lock.screen(data, address, now) or self._accept(data, address, now)
         if rejection is not None:
             self.rejected[rejection] += 1
         return rejection
@@ -120,7 +120,7 @@ class Receiver:
             packet = RtpPacket.parse(data)
         except PacketError:
             return Rejection.MALFORMED
-        verdict = self._lock.judge(packet, address)
+        verdict = self._lock.judge(packet, address, now)
         if verdict is Verdict.PROBATION:
             return Rejection.PROBATION
         if verdict is Verdict.NEW_SOURCE:

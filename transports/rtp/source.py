@@ -21,6 +21,10 @@ PACKETS_PER_SECOND = 250.0
 PACKET_BURST = 500.0
 """What a peer may send at once after a stall, ours or its own."""
 
+SOURCE_SILENT = 0.06
+"""Seconds without a packet of the accepted SSRC until another one may take its place. A source
+that ends and another that begins are 20 ms apart; a forged one has to talk against the first."""
+
 
 class Rejection(enum.StrEnum):
     """Why a datagram was dropped."""
@@ -29,7 +33,7 @@ class Rejection(enum.StrEnum):
     """Not from the peer that we are connected to."""
 
     RATE = "rate"
-    """Too many from the peer; see :data:`PACKETS_PER_SECOND`."""
+    """Too many; see :data:`PACKETS_PER_SECOND`."""
 
     MALFORMED = "malformed"
     """Not RTP."""
@@ -53,44 +57,61 @@ class Verdict(enum.Enum):
     PROBATION = enum.auto()
 
 
+class _Allowance:
+    """So many packets a second, and so many at once (a token bucket)."""
+
+    def __init__(self) -> None:
+        self._tokens = PACKET_BURST
+        self._refilled_at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Say whether one more may pass."""
+        tokens = self._tokens + (now - self._refilled_at) * PACKETS_PER_SECOND
+        self._refilled_at = now
+        if tokens < 1:
+            self._tokens = tokens
+            return False
+        self._tokens = min(tokens, PACKET_BURST) - 1
+        return True
+
+
 class SourceLock:
     """Holds on to one address and one SSRC.
 
-    While the peer's address is known, its first SSRC is trusted at once. A later SSRC, a jump of
-    the sequence number, and anything from an unknown address must first send two packets in
-    sequence with none of the accepted source in between.
+    While the peer's address is known, its first SSRC is trusted at once. A jump of the sequence
+    number and anything from an unknown address must first send two packets in sequence with none
+    of the accepted source in between; so must another SSRC, once the accepted one is silent.
+    Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
     """
 
     def __init__(self) -> None:
         self._expected: Address | None = None
         self._latched: Address | None = None
         self._ssrc: int | None = None
+        self._ssrc_bytes: bytes | None = None
+        self._heard_at = 0.0
         self._highest = 0
         self._candidate: tuple[Address, int, int] | None = None  # address, SSRC, next number
-        self._tokens = PACKET_BURST
-        self._refilled_at = 0.0
+        self._of_source = _Allowance()
+        self._of_others = _Allowance()
 
     def expect(self, address: Address) -> None:
         """Trust ``address`` alone from now on."""
         self._expected = address
         if self._latched != address:
             self._latched = address
-            self._ssrc = self._candidate = None
+            self._ssrc = self._ssrc_bytes = self._candidate = None
 
-    def screen(self, address: Address, now: float) -> Rejection | None:
+    def screen(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Say whether to look at a datagram at all; cheap, since a flood comes here."""
         if self._latched is not None and address != self._latched:
             return Rejection.ADDRESS
-        tokens = self._tokens + (now - self._refilled_at) * PACKETS_PER_SECOND
-        self._refilled_at = now
-        if tokens < 1:
-            self._tokens = tokens
-            return Rejection.RATE
-        self._tokens = min(tokens, PACKET_BURST) - 1
-        return None
+        is_source = self._ssrc_bytes is not None and data[8:12] == self._ssrc_bytes
+        allowance = self._of_source if is_source else self._of_others
+        return None if allowance.take(now) else Rejection.RATE
 
-    def judge(self, packet: RtpPacket, address: Address) -> Verdict:
-        """Decide about a packet that passed :meth:`screen`."""
+    def judge(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
+        """Decide about a packet that passed :meth:`screen` at ``now`` (monotonic seconds)."""
         number = packet.sequence_number
         if packet.ssrc == self._ssrc:
             ahead = (number - self._highest) & 0xFFFF
@@ -98,7 +119,10 @@ class SourceLock:
                 if ahead < MAX_DROPOUT:
                     self._highest = number
                 self._candidate = None
+                self._heard_at = now
                 return Verdict.ACCEPTED
+        elif self._ssrc is not None and now - self._heard_at < SOURCE_SILENT:
+            return Verdict.PROBATION
         trusted = self._ssrc is None and self._expected is not None
         if not trusted and self._candidate != (address, packet.ssrc, number):
             self._candidate = (address, packet.ssrc, (number + 1) & 0xFFFF)
@@ -106,5 +130,7 @@ class SourceLock:
         self._candidate = None
         self._latched = address
         self._ssrc = packet.ssrc
+        self._ssrc_bytes = packet.ssrc.to_bytes(4)
+        self._heard_at = now
         self._highest = number
         return Verdict.NEW_SOURCE

@@ -337,9 +337,10 @@ def test_a_new_source_has_a_jitter_of_its_own() -> None:
     assert peer.receiver.jitter > 0.004
     peer.ssrc += 1
 
-    peer.talk(range(2))
+    peer.talk(range(6))
 
-    assert peer.receiver.jitter == 0.0
+    assert peer.receiver.sources == 2
+    assert peer.receiver.jitter == pytest.approx(0.0, abs=1e-9)
 
 
 def test_nothing_is_left_out_next_to_a_hole() -> None:
@@ -408,3 +409,38 @@ def test_nothing_that_arrives_breaks_the_line_of_frames(
 
     assert peer.tick()[0] == "noise"
     assert peer.receiver.buffered_samples == 0
+
+
+FORGED = st.one_of(
+    st.binary(max_size=400),
+    st.builds(
+        lambda number, ssrc, payload: RtpPacket(8, number, 160 * number, ssrc, payload).serialize(),
+        st.integers(0, 0xFFFF),
+        st.integers(0, 0xFFFFFFFF).filter(lambda ssrc: ssrc != 77),
+        st.binary(min_size=160, max_size=160),
+    ),
+)
+
+
+@given(
+    datagrams=st.lists(
+        st.tuples(FORGED, st.sampled_from([PEER, ("192.0.2.66", 20002)])), max_size=60
+    )
+)
+@settings(max_examples=50)
+def test_while_the_peer_talks_nobody_else_is_heard_even_with_its_address(
+    datagrams: list[tuple[bytes, tuple[str, int]]],
+) -> None:
+    quiet, attacked = Peer(), Peer()
+    for peer in (quiet, attacked):
+        peer.talk(range(5))
+
+    for number in range(5, 25):
+        attacked.send(tone(number))
+        for data, address in datagrams[3 * (number - 5) : 3 * (number - 4)]:
+            if data[8:12] != (77).to_bytes(4):
+                assert attacked.receiver.receive(data, address, attacked.now) is not None
+        quiet.send(tone(number))
+        assert attacked.tick() == quiet.tick()
+
+    assert attacked.receiver.sources == 1

@@ -3,7 +3,15 @@
 import pytest
 
 from transports.rtp.packet import RtpPacket
-from transports.rtp.source import MAX_DROPOUT, MAX_MISORDER, Rejection, SourceLock, Verdict
+from transports.rtp.source import (
+    MAX_DROPOUT,
+    MAX_MISORDER,
+    SOURCE_SILENT,
+    Address,
+    Rejection,
+    SourceLock,
+    Verdict,
+)
 
 PEER = ("192.0.2.1", 20002)
 STRANGER = ("192.0.2.66", 20002)
@@ -21,8 +29,12 @@ def connected() -> SourceLock:
     return lock
 
 
-def verdicts(lock: SourceLock, *packets: RtpPacket) -> list[Verdict]:
-    return [lock.judge(each, PEER) for each in packets]
+def verdicts(lock: SourceLock, *packets: RtpPacket, now: float = 0.0) -> list[Verdict]:
+    return [lock.judge(each, PEER, now) for each in packets]
+
+
+def screened(lock: SourceLock, address: Address, now: float, *, ssrc: int = 1) -> Rejection | None:
+    return lock.screen(packet(0, ssrc).serialize(), address, now)
 
 
 def test_the_peer_is_heard_from_its_first_packet() -> None:
@@ -31,28 +43,28 @@ def test_the_peer_is_heard_from_its_first_packet() -> None:
 
 @pytest.mark.parametrize("stranger", [STRANGER, (PEER[0], 20004), ("192.0.2.2", PEER[1])])
 def test_another_address_or_port_is_turned_away_unseen(stranger: tuple[str, int]) -> None:
-    assert connected().screen(stranger, 0.0) is Rejection.ADDRESS
-    assert connected().screen(PEER, 0.0) is None
+    assert screened(connected(), stranger, 0.0) is Rejection.ADDRESS
+    assert screened(connected(), PEER, 0.0) is None
 
 
 def test_before_the_peer_is_known_two_packets_in_sequence_are_needed() -> None:
     lock = SourceLock()
 
-    assert lock.screen(STRANGER, 0.0) is None
+    assert screened(lock, STRANGER, 0.0) is None
     assert verdicts(lock, packet(7), packet(9), packet(10), packet(11)) == [
         PROBATION,
         PROBATION,
         NEW_SOURCE,
         ACCEPTED,
     ]
-    assert lock.screen(STRANGER, 0.0) is Rejection.ADDRESS
+    assert screened(lock, STRANGER, 0.0) is Rejection.ADDRESS
 
 
 def test_two_unknown_addresses_do_not_confirm_each_other() -> None:
     lock = SourceLock()
 
-    assert lock.judge(packet(7), PEER) is PROBATION
-    assert lock.judge(packet(8), STRANGER) is PROBATION
+    assert lock.judge(packet(7), PEER, 0.0) is PROBATION
+    assert lock.judge(packet(8), STRANGER, 0.0) is PROBATION
 
 
 def test_connecting_to_the_latched_address_keeps_the_source() -> None:
@@ -66,41 +78,52 @@ def test_connecting_to_the_latched_address_keeps_the_source() -> None:
 
 def test_connecting_elsewhere_drops_the_source_latched_by_guess() -> None:
     lock = SourceLock()
-    lock.judge(packet(7), STRANGER)
-    lock.judge(packet(8), STRANGER)
+    lock.judge(packet(7), STRANGER, 0.0)
+    lock.judge(packet(8), STRANGER, 0.0)
 
     lock.expect(PEER)
 
-    assert lock.screen(STRANGER, 0.0) is Rejection.ADDRESS
+    assert screened(lock, STRANGER, 0.0) is Rejection.ADDRESS
     assert verdicts(lock, packet(500, ssrc=2)) == [NEW_SOURCE]
 
 
-def test_a_second_ssrc_is_on_probation() -> None:
+def test_a_second_ssrc_is_on_probation_once_the_first_is_silent() -> None:
     lock = connected()
+    verdicts(lock, packet(0))
+    second = (packet(90, ssrc=2), packet(91, ssrc=2), packet(92, ssrc=2))
 
-    assert verdicts(
-        lock, packet(0), packet(90, ssrc=2), packet(91, ssrc=2), packet(92, ssrc=2)
-    ) == [
-        NEW_SOURCE,
-        PROBATION,
-        NEW_SOURCE,
-        ACCEPTED,
-    ]
+    assert verdicts(lock, *second, now=SOURCE_SILENT - 0.001) == [PROBATION] * 3
+    assert verdicts(lock, *second, now=SOURCE_SILENT) == [PROBATION, NEW_SOURCE, ACCEPTED]
 
 
-def test_a_source_that_goes_on_is_not_taken_over() -> None:
+@pytest.mark.parametrize("forged_per_packet", [1, 2, 50])
+def test_a_source_that_goes_on_is_not_taken_over(forged_per_packet: int) -> None:
     lock = connected()
     verdicts(lock, packet(0))
 
+    forged = 0
     for step in range(1, 20):
-        assert verdicts(lock, packet(90 + step, ssrc=2), packet(step)) == [PROBATION, ACCEPTED]
+        for _ in range(forged_per_packet):
+            forged += 1
+            assert verdicts(lock, packet(forged, ssrc=2), now=0.02 * step) == [PROBATION]
+        assert verdicts(lock, packet(step), now=0.02 * step) == [ACCEPTED]
+
+
+def test_after_a_short_hole_of_the_source_a_forger_must_begin_anew() -> None:
+    lock = connected()
+    verdicts(lock, packet(0))
+
+    assert verdicts(lock, packet(7, ssrc=2), now=1.0) == [PROBATION]
+    assert verdicts(lock, packet(1), now=1.0) == [ACCEPTED]
+    assert verdicts(lock, packet(8, ssrc=2), packet(9, ssrc=2), now=1.0) == [PROBATION] * 2
 
 
 def test_probation_across_the_wrap() -> None:
     lock = connected()
     verdicts(lock, packet(0))
 
-    assert verdicts(lock, packet(0xFFFF, ssrc=2), packet(0, ssrc=2)) == [PROBATION, NEW_SOURCE]
+    across = (packet(0xFFFF, ssrc=2), packet(0, ssrc=2))
+    assert verdicts(lock, *across, now=1.0) == [PROBATION, NEW_SOURCE]
 
 
 @pytest.mark.parametrize("step", [1, 2, MAX_DROPOUT - 1, 0, -1, 1 - MAX_MISORDER])
@@ -143,7 +166,7 @@ def test_the_window_moves_on_with_the_source() -> None:
 def test_a_flood_from_the_peer_is_cut_to_the_allowed_rate() -> None:
     lock = connected()
 
-    passed = sum(lock.screen(PEER, 100 + step / 10_000) is None for step in range(30_000))
+    passed = sum(screened(lock, PEER, 100 + step / 10_000) is None for step in range(30_000))
 
     assert 1240 <= passed <= 1260  # a burst of 500, then 250 a second
 
@@ -151,12 +174,36 @@ def test_a_flood_from_the_peer_is_cut_to_the_allowed_rate() -> None:
 def test_ten_millisecond_packets_are_never_cut() -> None:
     lock = connected()
 
-    assert all(lock.screen(PEER, step / 100) is None for step in range(10_000))
+    assert all(screened(lock, PEER, step / 100) is None for step in range(10_000))
 
 
 def test_a_flood_of_strangers_costs_the_peer_nothing() -> None:
     lock = connected()
 
     for step in range(5000):
-        assert lock.screen(STRANGER, step / 10_000) is Rejection.ADDRESS
-    assert all(lock.screen(PEER, 0.5) is None for _ in range(400))
+        assert screened(lock, STRANGER, step / 10_000) is Rejection.ADDRESS
+    assert all(screened(lock, PEER, 0.5) is None for _ in range(400))
+
+
+def test_a_flood_with_the_forged_address_of_the_peer_costs_its_source_nothing() -> None:
+    lock = connected()
+    verdicts(lock, packet(0))
+
+    passed = []
+    for step in range(30_000):
+        if step % 200 == 0:
+            passed.append(screened(lock, PEER, step / 10_000))
+        screened(lock, PEER, step / 10_000, ssrc=2)
+
+    assert passed == [None] * 150
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_a_datagram_too_short_for_a_source_is_not_taken_for_the_peers(length: int) -> None:
+    lock = connected()
+    for _ in range(500):
+        assert lock.screen(bytes(length), PEER, 0.0) is None
+
+    assert lock.screen(bytes(length), PEER, 0.0) is Rejection.RATE
+    verdicts(lock, packet(0))
+    assert screened(lock, PEER, 0.0) is None
