@@ -20,7 +20,7 @@ from transports.params import RtpParams
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
 from voiceai.bench.loop_lag import LoopLag
-from voiceai.bench.machine import describe_machine, take_realtime_class
+from voiceai.bench.machine import MODELS_PRIORITY, describe_machine, take_realtime_class
 from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
@@ -35,6 +35,7 @@ TURN_SECONDS: Final = 10.0
 ANSWER: Final = "One. Two."
 """Two of the stub's sentences: six seconds."""
 SETTLE_SECONDS: Final = 2.0
+"""Before each phase, or as long as a phase where that is shorter."""
 WINDOW_SECONDS: Final = 1.0
 """A sample of processor time."""
 HEAR_SECONDS: Final = 20.0
@@ -94,13 +95,16 @@ async def run_cpu(
         BenchUnavailable: There is no voice for the callers, or SCHED_FIFO is not allowed.
     """
     if realtime:
-        take_realtime_class()
-    machine = describe_machine()
+        take_realtime_class(MODELS_PRIORITY)
     async with contextlib.AsyncExitStack() as stack:
         resources = make_resources(settings)
         stack.push_async_callback(resources.aclose)
         talkers = await _talkers(stack, settings, calls)
-        bench = await _Bench.open(stack, resources, talkers, smart_turn=smart_turn)
+        settle = min(SETTLE_SECONDS, seconds)
+        bench = await _Bench.open(stack, resources, talkers, smart_turn=smart_turn, settle=settle)
+        if realtime:
+            take_realtime_class()
+        machine = describe_machine()
         memory = await bench.fill(calls)
         costs = {phase: await bench.measure(phase, seconds) for phase in PHASES}
         grown = bench.memory_per_call()
@@ -117,7 +121,7 @@ async def run_cpu(
             Measure("memory per call, just opened", "MB", (memory,), MEMORY_BUDGET),
             Measure("memory per call, after all phases", "MB", (grown,), MEMORY_BUDGET),
         ),
-        notes=(*NOTES, *(_happened(phase, costs[phase]) for phase in PHASES)),
+        notes=NOTES,
     )
 
 
@@ -126,14 +130,9 @@ def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
         Measure(f"{phase}: cpu per call", "ms/s", cost.total, BUDGETS.get(phase)),
         Measure(f"{phase}:   of it the turn model", "ms/s", cost.turn_model),
         Measure(f"{phase}: worst loop lag in a second", "ms", cost.lag),
+        Measure(f"{phase}: turns per call", "1/min", (cost.turns,)),
+        Measure(f"{phase}: packets with the assistant's speech", "%", (100 * cost.talk,)),
     ]
-
-
-def _happened(phase: Phase, cost: _Cost) -> str:
-    return (
-        f"{phase}: {cost.turns:.1f} turns per call and minute, "
-        f"{100 * cost.talk:.0f} % of the packets sent were speech"
-    )
 
 
 async def _talkers(
@@ -164,12 +163,14 @@ class _Bench:
         talkers: tuple[Companion, list[int]],
         *,
         smart_turn: bool,
+        settle: float,
     ) -> None:
         self._stack = stack
         self._talkers, self._ports = talkers
         self._engine = MediaEngine(RtpParams())
         self._services = StubServices(resources)
         self._smart_turn = smart_turn
+        self._settle = settle
         self._lag = LoopLag()
         self._streams: list[MediaStream] = []
         self._conversations: list[Conversation] = []
@@ -183,9 +184,10 @@ class _Bench:
         talkers: tuple[Companion, list[int]],
         *,
         smart_turn: bool,
+        settle: float,
     ) -> "_Bench":
         """Load the models, start the clock, and have one call that is not counted."""
-        bench = cls(stack, resources, talkers, smart_turn=smart_turn)
+        bench = cls(stack, resources, talkers, smart_turn=smart_turn, settle=settle)
         await asyncio.to_thread(load_session, resources)
         await bench._engine.start()
         stack.push_async_callback(bench._engine.close)
@@ -195,7 +197,7 @@ class _Bench:
         async with contextlib.AsyncExitStack() as first:
             await bench._open_call(first)
             await bench._let_talk(TURN_SECONDS)
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(settle)
         bench._streams.clear()
         bench._conversations.clear()
         return bench
@@ -207,7 +209,7 @@ class _Bench:
         for _ in range(calls):
             await self._open_call(self._stack)
         await self._let_talk(TURN_SECONDS)
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(self._settle)
         return self.memory_per_call()
 
     def memory_per_call(self) -> float:
@@ -220,10 +222,10 @@ class _Bench:
         self._services.answer = ANSWER if phase == "conversing" else ""
         await self._let_talk(0.0 if phase == "talking" else TURN_SECONDS)
         if phase == "talking":
-            sentences = math.ceil((seconds + 2 * SETTLE_SECONDS) / SENTENCE_SECONDS) + 1
+            sentences = math.ceil((seconds + 2 * self._settle) / SENTENCE_SECONDS) + 1
             for conversation in self._conversations:
                 await conversation.say("One. " * sentences)
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(self._settle)
         return await self._cost(round(seconds / WINDOW_SECONDS))
 
     async def _cost(self, windows: int) -> _Cost:

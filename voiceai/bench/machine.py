@@ -6,14 +6,17 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from voiceai.bench.errors import BenchUnavailable
 from voiceai.bench.report import Machine
 
-__all__ = ["describe_machine", "scheduling_class", "take_realtime_class"]
+__all__ = ["MODELS_PRIORITY", "describe_machine", "scheduling_class", "take_realtime_class"]
 
-REALTIME_PRIORITY = 20
-"""Above every ordinary process, below the kernel's own threads."""
+MODELS_PRIORITY: Final = 10
+MEDIA_PRIORITY: Final = 20
+"""Above every ordinary process, below the kernel's own threads; media above models, because a
+thread of this class gives way to higher ones only."""
 
 CLASSES = {
     getattr(os, name): name
@@ -45,14 +48,17 @@ def scheduling_class() -> str:
     return f"{name} {priority}" if priority else f"{name} nice {nice}" if nice else name
 
 
-def take_realtime_class() -> None:
-    """Ask for SCHED_FIFO for this thread and those that it starts.
+def take_realtime_class(priority: int = MEDIA_PRIORITY) -> None:
+    """Ask for SCHED_FIFO for this thread and those that it starts from now on.
+
+    Args:
+        priority: `MODELS_PRIORITY` until the models' threads have begun, then the default.
 
     Raises:
         BenchUnavailable: The system does not allow it.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REALTIME_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     except (AttributeError, OSError) as error:
         raise BenchUnavailable(
             f"SCHED_FIFO is not allowed ({error}). Run as root, or with CAP_SYS_NICE: "

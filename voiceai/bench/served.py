@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from voiceai.bench.companion import read_message, tell
 from voiceai.bench.loop_lag import LoopLag
-from voiceai.bench.machine import take_realtime_class
+from voiceai.bench.machine import MODELS_PRIORITY, take_realtime_class
 from voiceai.calls.events import CallEvent, CallStarted, GreetingStarted
 from voiceai.demo.stage import private_settings
 from voiceai.settings import load_settings
@@ -60,14 +60,16 @@ async def _serve(greeting: dict[str, Any]) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(app.run())
         ticking = tasks.create_task(lag.run())
-        announcing = tasks.create_task(_announce(app.ready))
+        announcing = tasks.create_task(_announce(app.ready, realtime=greeting["realtime"]))
         await _until_told_to_stop()
         for task in (announcing, running, ticking):
             task.cancel()
 
 
-async def _announce(ready: asyncio.Event) -> None:
+async def _announce(ready: asyncio.Event, *, realtime: bool) -> None:
     await ready.wait()
+    if realtime:
+        take_realtime_class()  # the models have been used, their threads keep what they have
     tell("ready")
 
 
@@ -84,7 +86,7 @@ def main() -> None:
     if greeting is None:
         return
     if greeting["realtime"]:
-        take_realtime_class()
+        take_realtime_class(MODELS_PRIORITY)
     uvloop.run(_serve(greeting))
 
 

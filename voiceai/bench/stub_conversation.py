@@ -86,7 +86,12 @@ class StubServices:
     def _recognition(self, request: Request) -> LocalRecognition:
         language = request.spec.language
         return LocalRecognition(
-            _Recogniser(), self.resources, language=language, model="stub", latency=0.2
+            _Recogniser(),
+            self.resources,
+            language=language,
+            model="stub",
+            latency=0.5,
+            ahead=True,
         )
 
     def _responder(self, _request: Request) -> "_Responder":

@@ -1,0 +1,138 @@
+"""One tiny run of each bench: that it measures, stops by itself and says what it did."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.registry import REGISTRY
+from pipelines.resources import Resources
+from pipelines.spec import PipelineSpec
+from tests.support.availability import have_or_skip
+from voiceai.bench import place
+from voiceai.bench.cpu import run_cpu
+from voiceai.bench.errors import BenchUnavailable
+from voiceai.bench.jitter import run_jitter
+from voiceai.bench.report import Measure, Report
+from voiceai.bench.setup import run_setup
+from voiceai.bench.speech import recorded_sentences
+from voiceai.bench.turns import run_turns
+from voiceai.demo.stage import Stage, simulator_stage
+from voiceai.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def simulated(_cache: Path) -> AsyncIterator[tuple[Stage, str]]:
+    async with simulator_stage() as stage:
+        yield stage, "a test"
+
+
+@pytest.fixture
+def settings(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A data folder of the test's own; calls go through the simulator."""
+    monkeypatch.setattr(place, "best_stage", simulated)
+    return Settings(_env_file=None, voiceai_data_dir=data_dir)
+
+
+@pytest.fixture(scope="session")
+def _voice() -> None:
+    def check() -> None:
+        entry = REGISTRY["tts"]["local"]
+        spec = PipelineSpec(name="caller", language="en-US")
+        for kind in ("stt", "tts"):
+            entry = REGISTRY[kind]["local"]
+            if finding := entry.check(Resources(), entry.params(), spec):
+                raise BenchUnavailable(str(finding))
+
+    have_or_skip(check)
+
+
+def named(report: Report) -> dict[str, Measure]:
+    return {measure.name: measure for measure in report.measures}
+
+
+async def test_jitter_measures_both_ways_in_one_run() -> None:
+    report = await run_jitter(streams=(2,), seconds=0.6)
+
+    found = named(report)
+    assert set(found) == {
+        f"2 streams, {way}: {what}"
+        for way in ("engine", "sleep")
+        for what in ("|interval - 20|", "|drift|")
+    }
+    for way in ("engine", "sleep"):
+        assert len(found[f"2 streams, {way}: |drift|"].samples) == 2
+        assert 2 * 15 <= len(found[f"2 streams, {way}: |interval - 20|"].samples) <= 2 * 60
+
+
+@pytest.mark.usefixtures("_voice")
+async def test_cpu_measures_every_phase(settings: Settings) -> None:
+    report = await run_cpu(settings, calls=2, seconds=1)
+
+    found = named(report)
+    for phase in ("listening", "conversing", "talking"):
+        cost = found[f"{phase}: cpu per call"].samples
+        assert len(cost) == 1
+        assert min(cost) > 0
+    assert "memory per call, just opened" in found
+    assert found["talking: packets with the assistant's speech"].samples[0] > 50
+    assert found["talking: turns per call"].samples == (0,)
+    assert found["listening: packets with the assistant's speech"].samples == (0,)
+
+
+@pytest.mark.usefixtures("_voice")
+async def test_setup_lists_the_first_call_apart(settings: Settings) -> None:
+    report = await run_setup(settings, calls=2)
+
+    found = named(report)
+    assert len(found["entry -> first packet of greeting"].samples) == 2
+    assert len(found["first call: entry -> first packet of greeting"].samples) == 1
+    for measure in report.measures:
+        assert min(measure.samples) >= 0
+    assert report.notes[0].startswith("through the simulator")
+
+
+@pytest.mark.usefixtures("_voice")
+async def test_turns_measures_both_ends_of_the_wire(settings: Settings) -> None:
+    report = await run_turns(settings, turns=1)
+
+    found = named(report)
+    assert "1 of 1 sentences were answered, 0 of them taken for two" in report.notes
+    parts = ("endpointing", "stt", "turn", "llm", "tts", "queue")
+    for turn, total in enumerate(found["wire: total"].samples):
+        assert sum(found[f"wire:   {part}"].samples[turn] for part in parts) == pytest.approx(total)
+        heard = found["caller: last speech said -> first heard"].samples[turn]
+        between = (
+            "caller:   said -> speech last noticed",
+            "caller:   answer's first packet -> heard",
+        )
+        assert heard == pytest.approx(total + sum(found[name].samples[turn] for name in between))
+
+
+def test_a_folder_without_recordings_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BenchUnavailable, match=str(tmp_path)):
+        recorded_sentences(tmp_path)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    with pytest.raises(BenchUnavailable, match=r"broken\.wav"):
+        recorded_sentences(tmp_path)
+
+
+def test_the_command_writes_json_with_machine_and_budget() -> None:
+    command = (
+        "import sys; sys.path[:] = "
+        f"{sys.path!r}; sys.argv = 'voiceai bench jitter --streams 1 --seconds 1 --json'.split(); "
+        "from voiceai.cli.main import run; run()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, check=True, timeout=50
+    )
+
+    document = json.loads(done.stdout)
+    assert document["bench"] == "jitter"
+    assert document["machine"]["cores"] >= 1
+    assert set(document["measures"][0]["budget"]) == {"p99", "met"}
