@@ -11,6 +11,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from asterisk.ari.call import LegEnd
 from asterisk.ari.requests import HangupCause
+from asterisk.errors import AriDisconnected, AriRefused, AsteriskError
 from asterisk.leg import Leg
 from asterisk.params import TRANSFER_CONTEXT
 from pipelines.builder import Conversation, build
@@ -18,7 +19,7 @@ from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.resources import Resources
 from transports.audio.endpointing import EndpointingParams
 from transports.engine import MediaEngine, MediaStream
-from transports.errors import PortsExhausted
+from transports.errors import AddressUnavailable, PortsExhausted
 from transports.pipecat_transport import RtpTransport
 from transports.vad import SileroModel, VoiceDetector
 from voiceai.calls.control import LegControl
@@ -48,6 +49,9 @@ ENDINGS = {
 }
 """Who ended the leg, when it was not the conversation -> what the record says."""
 
+OURS = frozenset({"us", "handover"})
+"""Of these, the ends that a conversation brings about too."""
+
 
 @contextlib.asynccontextmanager
 async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
@@ -60,10 +64,6 @@ async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # whoever wanted the result has asked for it
-
-
-def _refused(talk: "asyncio.Future[EndReason]") -> bool:
-    return talk.done() and not talk.cancelled() and isinstance(talk.exception(), Refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class CallSession:
         self._journal = journal
         self._control = LegControl(leg)
         self._digits: asyncio.Queue[str] = asyncio.Queue(DIGITS_LIMIT)
+        self._decided: EndReason | None = None  # by the conversation, which then ends the leg
 
     async def run(self) -> EndReason:
         """Talk until somebody hangs up; on every path port, channels and pipeline are freed.
@@ -114,23 +115,39 @@ class CallSession:
             stream = await self._services.engine.open_stream()
         except PortsExhausted as error:
             raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, str(error)) from error
+        except AddressUnavailable as error:
+            why = f"{error}; set RTP_HOST, or RTP_BIND where Asterisk reaches us at another"
+            raise Refusal(EndReason.MEDIA_FAILED, HangupCause.FAILURE, why) from error
         with contextlib.closing(stream):
             async with _beside(self._talk(stream)) as talk:
                 try:
                     either: set[asyncio.Future[Any]] = {talk, self._leg.ended}
                     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                    end = self._leg.ended.result() if self._leg.ended.done() else None
                 finally:
-                    if not _refused(talk):  # who catches it tells the caller's network why
-                        await self._leg.release()
-        return self._end_reason(talk)
+                    await self._give_back(talk)
+        return self._end_reason(talk, end)
 
-    def _end_reason(self, talk: "asyncio.Future[EndReason]") -> EndReason:
-        end: LegEnd | None = self._leg.ended.result() if self._leg.ended.done() else None
-        if talk.cancelled():
-            return ENDINGS[end.who] if end else EndReason.SHUTDOWN
-        if end and end.who != "us" and talk.exception() and not _refused(talk):
-            return ENDINGS[end.who]  # Asterisk's refusals after a hang-up are no news
-        return talk.result()
+    async def _give_back(self, talk: "asyncio.Future[EndReason]") -> None:
+        error = talk.exception() if talk.done() and not talk.cancelled() else None
+        if isinstance(error, Refusal):
+            return  # who catches it tells the caller's network why
+        if error:
+            await self._leg.hangup(HangupCause.FAILURE)
+        await self._leg.release()
+
+    def _end_reason(self, talk: "asyncio.Future[EndReason]", end: LegEnd | None) -> EndReason:
+        """Say why the call is over.
+
+        Args:
+            talk: Done.
+            end: Of the leg, as it was before we gave it back.
+        """
+        if end is None or not (talk.cancelled() or isinstance(talk.exception(), AsteriskError)):
+            return talk.result()
+        if self._decided and end.who in OURS:
+            return self._decided
+        return ENDINGS[end.who]  # Asterisk's refusals after a hang-up are no news
 
     async def _talk(self, stream: MediaStream) -> EndReason:
         stream.hold()
@@ -212,16 +229,21 @@ class CallSession:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await stream.drained()
         await asyncio.sleep(FAR_BUFFER_SECONDS)
-        if self._control.handed_to is not None:
-            await self._leg.continue_in_dialplan(TRANSFER_CONTEXT, self._control.handed_to, 1)
-        else:
-            await self._leg.hangup()
-        if self._control.ending:
-            return self._control.ending
+        self._decided = self._control.ending
         if conversation.gave_up:
-            return EndReason.CALLER_SILENT
-        logger.error("call.pipeline_ended: nobody asked for it")
-        return EndReason.ERROR
+            self._decided = self._decided or EndReason.CALLER_SILENT
+        if self._decided is None:
+            error = None if running.cancelled() else running.exception()
+            logger.opt(exception=error).error("call.pipeline_ended: nobody asked for it")
+            self._decided = EndReason.ERROR
+        if self._control.handed_to is not None:
+            try:
+                await self._leg.continue_in_dialplan(TRANSFER_CONTEXT, self._control.handed_to, 1)
+            except (AriDisconnected, AriRefused) as error:
+                logger.warning("call.transfer_failed: {}", error)
+                self._decided = EndReason.ERROR
+        await self._leg.hangup()  # does nothing to a caller who was handed over
+        return self._decided
 
     def _on_digit(self, digit: str, _duration_ms: int) -> None:
         with contextlib.suppress(asyncio.QueueFull):

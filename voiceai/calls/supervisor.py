@@ -9,13 +9,15 @@ from asterisk.ari.requests import HangupCause
 from asterisk.errors import AsteriskError
 from asterisk.leg import Leg
 from pipelines.errors import PipelineError
+from pipelines.findings import Finding
 from pipelines.spec import PipelineSpec
+from pipelines.validate import validate
 from pipelines.warm import warm
 from voiceai.calls.events import CallEvent, Watcher
 from voiceai.calls.journal import CallJournal, CallWriter
 from voiceai.calls.outcome import EndReason, Refusal
 from voiceai.calls.session import CallServices, CallSession
-from voiceai.errors import StoreUnavailable
+from voiceai.errors import SchemaMismatch, StoreUnavailable
 from voiceai.store.records import CallRecord
 from voiceai.store.repository import Assistant
 
@@ -68,21 +70,27 @@ class CallSupervisor:
             )
             journal = CallJournal(record, self._writer, self._tell)
             self.calls[leg.call_id] = leg
-            reason = EndReason.ERROR
+            reason = EndReason.SHUTDOWN  # what it is when this task is cancelled
             try:
                 reason = await self._serve(leg, journal)
             except Refusal as refusal:
                 reason = refusal.reason
                 logger.bind(reason=str(reason)).warning("call.refused: {}", refusal)
-                await self._refuse(leg, refusal.cause)
+                await leg.hangup(refusal.cause)
             except AsteriskError as error:
+                reason = EndReason.ERROR
                 logger.warning("call.asterisk: {}", error)
+                await leg.hangup(HangupCause.FAILURE)
             except Exception:  # noqa: BLE001 - one of two places: a bug ends one call, not all
+                reason = EndReason.ERROR
                 logger.exception("call.failed")
+                await leg.hangup(HangupCause.FAILURE)
             finally:
                 del self.calls[leg.call_id]
-                await leg.release()
-                journal.ended(reason)
+                try:
+                    await leg.release()
+                finally:
+                    journal.ended(reason)
 
     async def _serve(self, leg: Leg, journal: CallJournal) -> EndReason:
         if len(self.calls) > self._limit:
@@ -98,8 +106,8 @@ class CallSupervisor:
         except PipelineError as error:
             why = f"the assistant of {number} is invalid: {error}"
             raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, why) from error
-        except StoreUnavailable as error:
-            why = f"the database is away: {error}"
+        except (StoreUnavailable, SchemaMismatch) as error:
+            why = f"the database cannot say who answers {number}: {error}"
             raise Refusal(EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, why) from error
         if assistant is None:
             why = (
@@ -113,6 +121,9 @@ class CallSupervisor:
         """Load what pipelines need before calls come; one that lacks something is logged."""
         specs = list(specs)
         wrong = await warm(self._services.resources, specs)
+        for name, findings in wrong.items():
+            for finding in findings:
+                logger.bind(pipeline=name).warning("pipeline.disabled: {}", finding)
         self._ready.update({spec.name: spec for spec in specs if spec.name not in wrong})
 
     async def _make_ready(self, assistant: Assistant) -> None:
@@ -120,22 +131,25 @@ class CallSupervisor:
         spec = assistant.spec
         if self._ready.get(spec.name) == spec:
             return
-        wrong = await warm(self._services.resources, [spec])
-        if wrong:
-            why = "; ".join(str(finding) for found in wrong.values() for finding in found)
+        invalid = [finding for finding in validate(spec) if finding.severity == "error"]
+        if invalid:
+            raise Refusal(
+                EndReason.PIPELINE_INVALID,
+                HangupCause.FAILURE,
+                f"the assistant {assistant.name} is invalid: {_listed(invalid)}",
+            )
+        for findings in (await warm(self._services.resources, [spec])).values():
             raise Refusal(
                 EndReason.SERVICE_UNAVAILABLE,
                 HangupCause.FAILURE,
-                f"the assistant {assistant.name} cannot work: {why}",
+                f"the assistant {assistant.name} cannot work: {_listed(findings)}",
             )
         self._ready[spec.name] = spec
-
-    async def _refuse(self, leg: Leg, cause: HangupCause) -> None:
-        try:
-            await leg.hangup(cause)
-        except AsteriskError as error:
-            logger.debug("call.gone_before_refusal: {}", error)
 
     def _tell(self, event: CallEvent) -> None:
         for watcher in self._watchers:
             watcher(event)
+
+
+def _listed(findings: Iterable[Finding]) -> str:
+    return "; ".join(str(finding) for finding in findings)

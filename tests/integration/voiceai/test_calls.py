@@ -1,0 +1,270 @@
+"""Calls from a simulated Asterisk through supervisor and session, with the local models."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from asterisk.gateway import Gateway
+from asterisk.simulation import SimulatedCall
+from asterisk.simulator import AsteriskSimulator
+from pipelines.errors import ServiceUnavailable
+from pipelines.loader import load_pipeline
+from pipelines.params import ModelParams
+from pipelines.resources import Resources
+from pipelines.warm import warm
+from tests.support.availability import have_or_skip
+from transports.engine import MediaEngine
+from transports.params import RtpParams
+from transports.vad import SileroModel
+from voiceai.calls.session import CallServices
+from voiceai.calls.supervisor import CallSupervisor
+from voiceai.errors import SchemaMismatch
+from voiceai.store.records import CallRecord, Message, Turn
+from voiceai.store.repository import Assistant
+
+NUMBER = "4920189098720"
+IMPATIENT = load_pipeline(
+    "{name: impatient, extends: local-en, greeting: Hello., idle: {after_ms: 1000, times: 0}}",
+    source="impatient",
+)
+"""Hangs up on a caller who says nothing."""
+
+SWITCHBOARD = load_pipeline(
+    """
+name: switchboard
+extends: local-en
+greeting: Hello.
+llm:
+  service: scripted
+  rules: [{when: ["DTMF: 0"], say: "One moment.", tool: {transfer: {to: "100"}}}]
+  otherwise: ["Please press zero."]
+""",
+    source="switchboard",
+)
+"""Transfers a caller who presses zero."""
+
+
+class Records:
+    """Keeps why calls ended.
+
+    Attributes:
+        ended: By call, the reason of its end.
+    """
+
+    def __init__(self) -> None:
+        self.ended: dict[str, str] = {}
+
+    def begin_call(self, call: CallRecord) -> None:
+        pass
+
+    def answer_call(
+        self, call_id: str, answered_at: datetime, assistant: Assistant | None = None
+    ) -> None:
+        pass
+
+    def add_turn(self, call_id: str, turn: Turn) -> None:
+        pass
+
+    def add_message(self, call_id: str, message: Message) -> None:
+        pass
+
+    def end_call(
+        self,
+        call_id: str,
+        ended_at: datetime,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.ended[call_id] = reason
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resources]:
+    resources = Resources(params=ModelParams(cache_dir=tmp_path_factory.mktemp("cache")))
+
+    def load() -> None:
+        for findings in asyncio.run(warm(resources, [IMPATIENT, SWITCHBOARD])).values():
+            raise ServiceUnavailable(findings[0])
+
+    have_or_skip(load)
+    yield resources
+    resources.close()
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Gateway]]
+
+
+@pytest.fixture
+async def asterisk() -> AsyncIterator[AsteriskSimulator]:
+    async with AsteriskSimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def records() -> Records:
+    return Records()
+
+
+async def impatient(number: str) -> Assistant | None:
+    """Who answers any number."""
+    return Assistant("1", "impatient", (number,), IMPATIENT)
+
+
+async def switchboard(number: str) -> Assistant | None:
+    """Who answers any number."""
+    return Assistant("2", "switchboard", (number,), SWITCHBOARD)
+
+
+@pytest.fixture
+def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -> Serve:
+    @asynccontextmanager
+    async def serving(
+        find_assistant: Callable[[str], Any] = impatient,
+        rtp: RtpParams = RtpParams(),  # noqa: B008 - frozen
+        **patience: float,
+    ) -> AsyncIterator[Gateway]:
+        engine = MediaEngine(rtp)
+        await engine.start()
+        services = CallServices(engine, resources, SileroModel())
+        supervisor = CallSupervisor(services, find_assistant, records, limit=5)
+        gateway = Gateway(asterisk.params(**patience), on_call=supervisor.take)
+        running = asyncio.create_task(gateway.run())
+        try:
+            await asyncio.wait_for(gateway.wait_ready(), 5)
+            yield gateway
+        finally:
+            await gateway.close()
+            await running
+            await engine.close()
+
+    return serving
+
+
+async def reason(gateway: Gateway, records: Records, call: SimulatedCall) -> str:
+    """Return what the record says, once the call is over."""
+    await asyncio.wait_for(call.ended, 10)
+    async with asyncio.timeout(5):
+        while gateway.legs:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0.005)
+    [recorded] = records.ended.values()
+    return recorded
+
+
+def refuse(name: str) -> Callable[[str], Any]:
+    """Make an Asterisk that answers one request with an error of its own."""
+
+    async def before_request(request: str) -> None:
+        if name in request:
+            raise web.HTTPInternalServerError
+
+    return before_request
+
+
+async def test_an_assistant_that_hangs_up_is_recorded_as_such_however_slowly_asterisk_answers(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    """Channel and bridge were given back first, and the call was taken for ended by shutdown."""
+    async with serve() as gateway:
+        call = asterisk.new_call(NUMBER)
+        caller = f"DELETE /channels/{call.channel.id}"
+        given_back = asyncio.Event()
+        hang_ups: list[str] = []
+
+        async def before_request(request: str) -> None:
+            hang_ups.extend([request] * (request == caller))
+            if hang_ups == [caller] and request == caller:
+                await given_back.wait()
+            elif request.startswith("DELETE /bridges"):
+                asyncio.get_running_loop().call_later(0.2, given_back.set)
+
+        asterisk.before_request = before_request
+
+        assert await reason(gateway, records, call) == "caller_silent"
+
+
+async def test_a_caller_whose_transfer_asterisk_refuses_is_not_left_in_silence(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(switchboard) as gateway:
+        call = asterisk.new_call(NUMBER)
+        await asyncio.wait_for(call.joined, 5)
+        asterisk.before_request = refuse("/continue")
+        call.press("0")
+        call.press("#")
+
+        assert await reason(gateway, records, call) == "error"
+
+    assert not call.handed_over
+    assert call.ended.result().who == "application"
+
+
+async def test_a_call_whose_media_asterisk_refuses_fails_with_a_cause_that_says_so(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    """Without one the caller's network was told that the call had ended normally."""
+    async with serve() as gateway:
+        asterisk.before_request = refuse("externalMedia")
+        call = asterisk.new_call(NUMBER)
+
+        assert await reason(gateway, records, call) == "error"
+
+    assert not call.answered.done()
+    assert call.ended.result().sip_status == 500
+
+
+async def test_an_audio_address_of_another_machine_refuses_the_call(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(rtp=RtpParams(host="192.0.2.7")) as gateway:
+        call = asterisk.new_call(NUMBER)
+
+        assert await reason(gateway, records, call) == "media_failed"
+
+    assert call.ended.result().sip_status == 500
+
+
+async def test_a_database_without_our_tables_refuses_the_call(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async def nobody_knows(_number: str) -> Assistant | None:
+        raise SchemaMismatch('there is no table "Assistant"')
+
+    async with serve(nobody_knows) as gateway:
+        call = asterisk.new_call(NUMBER)
+
+        assert await reason(gateway, records, call) == "service_unavailable"
+
+    assert call.ended.result().sip_status == 500
+
+
+async def test_a_call_that_is_cut_short_at_the_end_of_the_process_has_its_record(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    asked = asyncio.Event()
+
+    async def never(_number: str) -> Assistant | None:
+        asked.set()
+        await asyncio.get_running_loop().create_future()
+        return None
+
+    async with serve(never, close_timeout=0.05):
+        asterisk.new_call(NUMBER)
+        await asked.wait()
+
+    assert list(records.ended.values()) == ["shutdown"]
+
+
+async def test_a_call_that_is_up_is_hung_up_at_the_end_of_the_process(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve():
+        call = asterisk.new_call(NUMBER)
+        await asyncio.wait_for(call.joined, 5)
+
+    assert call.ended.result().who == "application"
+    assert list(records.ended.values()) == ["shutdown"]
