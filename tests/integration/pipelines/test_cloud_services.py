@@ -134,7 +134,7 @@ async def test_a_language_model_hangs_up_after_its_goodbye_was_spoken(
         pytest.skip(str(wrong))
 
     async def caller(conversation: Conversation, telephone: Telephone) -> None:
-        await telephone.speak(conversation, say("Thank you, goodbye."))
+        await telephone.speak(conversation, say("I would like to hang up now."))
         await telephone.until(lambda: telephone.ended)
 
     try:
