@@ -45,8 +45,6 @@ async def warm(
                 findings = [error.finding]
         if findings:
             wrong[spec.name] = tuple(findings)
-            for finding in findings:
-                logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
         else:
             logger.bind(pipeline=spec.name).info("pipeline.ready")
     return wrong
