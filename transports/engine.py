@@ -59,7 +59,13 @@ class MediaEngine:
         return self._clock.lateness
 
     async def start(self) -> None:
-        """Start the media clock on the running loop."""
+        """Start the media clock on the running loop.
+
+        Raises:
+            PortsExhausted: No stream could be opened: the port range is used up.
+            AddressUnavailable: Nor one: the address to bind is not one of this machine.
+        """
+        self._ports.close(self._ports.open())
         self._clock.start()
 
     async def close(self) -> None:

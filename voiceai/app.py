@@ -15,6 +15,7 @@ from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
 from transports.audio.g711 import Codec
 from transports.engine import MediaEngine
+from transports.errors import TransportError
 from transports.params import RtpParams
 from transports.vad import SileroModel
 from voiceai.calls.session import CallServices
@@ -162,7 +163,13 @@ class App:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
             stack.push_async_callback(self.resources.aclose)
-            await self.engine.start()
+            try:
+                await self.engine.start()
+            except TransportError as error:
+                raise SettingsError(
+                    f"{error}. Example: RTP_HOST=192.0.2.10, at which Asterisk reaches us, and "
+                    "RTP_BIND=0.0.0.0; RTP_PORT=10000 RTP_PORT_MAX=20000"
+                ) from error
             stack.push_async_callback(self.engine.close)
             await self.http.start()
             stack.push_async_callback(self.http.close)

@@ -9,7 +9,7 @@ from loguru import logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from voiceai.errors import StoreUnavailable
+from voiceai.errors import SettingsError, StoreUnavailable
 from voiceai.http.token import Access
 from voiceai.store.records import CallHistory, CallRecord
 from voiceai.store.shapes import call_shape, history_shape
@@ -87,10 +87,17 @@ class HttpServer:
         """Listen.
 
         Raises:
-            OSError: The address is taken or not ours.
+            SettingsError: The address is taken or not ours.
         """
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._access.host, self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._access.host, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise SettingsError(
+                f"HTTP_HOST={self._access.host} HTTP_PORT={self._port}: nobody can listen there: "
+                f"{error}. Is it another voiceai? Example: HTTP_PORT=8081"
+            ) from error
         logger.bind(host=self._access.host, port=self.port).info("http.listening")
 
     async def close(self) -> None:

@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from transports import Codec, MediaEngine, MediaStream, PlayedFrame, PortsExhausted, RtpParams
+from transports import (
+    AddressUnavailable,
+    Codec,
+    MediaEngine,
+    MediaStream,
+    PlayedFrame,
+    PortsExhausted,
+    RtpParams,
+)
 from transports.audio.level import level_dbfs
 from transports.rtp.packet import RtpPacket
 
@@ -464,3 +472,19 @@ async def test_closing_the_engine_closes_its_streams(phone: Phone) -> None:
     phone.received()
     await asyncio.sleep(0.06)
     assert phone.received() == []
+
+
+async def test_does_not_start_at_an_address_of_another_machine() -> None:
+    engine = MediaEngine(RtpParams(host="192.0.2.7"))
+
+    with pytest.raises(AddressUnavailable, match=r"192\.0\.2\.7"):
+        await engine.start()
+
+
+async def test_holds_no_port_before_a_stream_is_opened() -> None:
+    engine = MediaEngine(RtpParams(port_min=19800, port_max=19801))
+    await engine.start()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 19800))
+    await engine.close()

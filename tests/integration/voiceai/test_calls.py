@@ -125,11 +125,12 @@ def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -
     @asynccontextmanager
     async def serving(
         find_assistant: Callable[[str], Any] = impatient,
-        rtp: RtpParams = RtpParams(),  # noqa: B008 - frozen
+        address_lost: str = "",
         **patience: float,
     ) -> AsyncIterator[Gateway]:
-        engine = MediaEngine(rtp)
-        await engine.start()
+        engine = MediaEngine(RtpParams(host=address_lost or "127.0.0.1"))
+        if not address_lost:
+            await engine.start()
         services = CallServices(engine, resources, SileroModel())
         supervisor = CallSupervisor(services, find_assistant, records, limit=5)
         gateway = Gateway(asterisk.params(**patience), on_call=supervisor.take)
@@ -217,10 +218,10 @@ async def test_a_call_whose_media_asterisk_refuses_fails_with_a_cause_that_says_
     assert call.ended.result().sip_status == 500
 
 
-async def test_an_audio_address_of_another_machine_refuses_the_call(
+async def test_an_audio_address_that_this_machine_has_lost_refuses_the_call(
     asterisk: AsteriskSimulator, serve: Serve, records: Records
 ) -> None:
-    async with serve(rtp=RtpParams(host="192.0.2.7")) as gateway:
+    async with serve(address_lost="192.0.2.7") as gateway:
         call = asterisk.new_call(NUMBER)
 
         assert await reason(gateway, records, call) == "media_failed"

@@ -144,6 +144,16 @@ def test_without_a_token_of_the_operators_one_is_made_and_only_loopback_is_serve
     assert stat.S_IMODE(first.file.stat().st_mode) == 0o600
 
 
+def test_an_empty_file_is_no_token(tmp_path: Path) -> None:
+    """A process that was killed while it wrote left one, and then any bearer was let in."""
+    (tmp_path / "api-token").touch(mode=0o600)
+
+    made = access_for(settings_for(tmp_path))
+
+    assert len(made.token) >= 32
+    assert access_for(settings_for(tmp_path)) == made
+
+
 def test_with_a_token_of_the_operators_the_host_is_his(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, http_host="0.0.0.0", api_token="t")  # noqa: S104, S106
 
