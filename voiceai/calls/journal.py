@@ -25,6 +25,8 @@ from voiceai.store.repository import Assistant
 from voiceai.telemetry.latency import TurnClock, TurnLatency
 
 SAMPLE_RATE = 8000
+VERDICT_SECONDS = 0.5
+"""How long a turn may have been spoken, at most, before it is known to have begun."""
 
 
 class CallWriter(Protocol):
@@ -116,9 +118,13 @@ class CallJournal:
         """Note what the caller said; an empty text is a noise, not a turn."""
         if not text:
             return
-        began = self._speech.started_at if self._speech else None
-        ended = self._speech.last_voice_at if self._speech else None
-        began = started_at if began is None else began
+        now = self._loop.time()
+        turn_at = now if started_at is None else started_at
+        voice_at = self._speech.last_voice_at if self._speech else None
+        if self._speech and voice_at and voice_at > turn_at - VERDICT_SECONDS:
+            began, ended = self._speech.started_at, voice_at
+        else:  # digits, and the latest speech is of another turn
+            began, ended = turn_at, now
         self._turn("caller", text, began, ended, interrupted=False)
 
     def assistant_turn(self, text: str, *, interrupted: bool) -> None:

@@ -243,6 +243,23 @@ async def test_a_database_without_our_tables_refuses_the_call(
     assert call.ended.result().sip_status == 500
 
 
+async def test_an_assistant_of_a_service_that_does_not_exist_refuses_the_call_as_invalid(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    """Not as one that lacks a model, which an operator would install in vain."""
+    spec = load_pipeline("{name: wrong, stt: {service: mooonshine}}", source="wrong")
+
+    async def wrong(number: str) -> Assistant | None:
+        return Assistant("3", "wrong", (number,), spec)
+
+    async with serve(wrong) as gateway:
+        call = asterisk.new_call(NUMBER)
+
+        assert await reason(gateway, records, call) == "pipeline_invalid"
+
+    assert call.ended.result().sip_status == 500
+
+
 async def test_a_call_that_is_cut_short_at_the_end_of_the_process_has_its_record(
     asterisk: AsteriskSimulator, serve: Serve, records: Records
 ) -> None:
