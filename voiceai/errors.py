@@ -27,7 +27,7 @@ class SettingsError(VoiceaiError):
 
 
 class SchemaMismatch(SettingsError):
-    """The users' tables lack a table or column we need; names the ``VOICEAI_DB_MAP`` entry."""
+    """The users' tables lack something we need, or may not be read; names what mends it."""
 
 
 class UnknownAssistant(VoiceaiError):

@@ -296,7 +296,7 @@ async def _version(connection: Connection) -> int:
 
 
 async def _write_entry(connection: Connection, entry: Entry) -> None:
-    values = json.dumps(_without_nul(entry.values), ensure_ascii=False, default=str)
+    values = json.dumps(_storable(entry.values), ensure_ascii=False, default=str)
     await connection.execute(STATEMENTS[entry.op], entry.call_id, values)
 
 
@@ -310,14 +310,17 @@ async def _try_entry(connection: Connection, entry: Entry) -> None:
         logger.bind(call_id=entry.call_id, op=entry.op).error("history.refused: {}", exc)
 
 
-def _without_nul(value: Any) -> Any:
-    """PostgreSQL's text cannot hold U+0000, which a recogniser or model may produce."""
+def _storable(value: Any) -> Any:
+    """Leave out what PostgreSQL's text cannot hold and a recogniser or model may produce.
+
+    That is U+0000, and half of a surrogate pair: an emoji that was cut in two.
+    """
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return value.replace("\x00", "").encode(errors="replace").decode()
     if isinstance(value, Mapping):
-        return {_without_nul(key): _without_nul(entry) for key, entry in value.items()}
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nul(entry) for entry in value]
+        return [_storable(entry) for entry in value]
     return value
 
 

@@ -28,7 +28,9 @@ class HistoryFile:
         if self._file is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731 - open()'s form
-            self._file = open(self._path, "a", encoding="utf-8", opener=opener)  # noqa: SIM115
+            self._file = open(  # noqa: SIM115
+                self._path, "a", encoding="utf-8", errors="replace", opener=opener
+            )
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if self._file.tell() > MAX_FILE_BYTES:
             return len(entries)
@@ -75,7 +77,7 @@ def read_history(folder: Path) -> list[CallHistory]:
 def read_entries(path: Path) -> list[Entry]:
     """Entries of one file, oldest first; torn lines are left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     return [entry for entry in map(Entry.parse, lines) if entry]

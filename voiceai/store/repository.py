@@ -6,7 +6,7 @@ database is away. Commands use :func:`open_store`, which fails at once instead.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from voiceai.errors import ImportRefused, SchemaMismatch, SettingsError, StoreUn
 from voiceai.settings import Settings
 from voiceai.store.answering import Answering, Assistant, AssistantEntry
 from voiceai.store.assistants import AssistantRow, UserTables
-from voiceai.store.database import Connection, Database, connect_arguments
+from voiceai.store.database import UNAVAILABLE, Connection, Database, connect_arguments
 from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.files import PipelineFiles
 from voiceai.store.history import read_history
@@ -181,8 +181,7 @@ class Store:
             SchemaMismatch: The users' tables are not as we need them.
         """
         async with self._database.connection() as connection:
-            tables = await self._inspect(connection)
-            rows = await tables.list(connection)
+            rows = await self._rows(connection)
         return [self._answering.entry(row) for row in rows]
 
     async def import_assistant(self, text: str, *, source: str) -> ImportResult:
@@ -307,8 +306,7 @@ class Store:
         """Look after the tables, learn the assistants, close calls of the dead."""
         async with self._database.connection() as connection:
             try:
-                tables = await self._inspect(connection)
-                rows = await tables.list(connection)
+                rows = await self._rows(connection)
             except SchemaMismatch:
                 rows = []
             if self._database.has_schema:
@@ -346,14 +344,39 @@ class Store:
         self._table_problem = ""
         return self._tables
 
+    async def _rows(self, connection: Connection) -> list[AssistantRow]:
+        tables = await self._inspect(connection)
+        with self._reading():
+            return await tables.list(connection)
+
     async def _find(self, connection: Connection, number: str) -> AssistantRow | None:
         """Look a number up; tables that changed under us are looked at again."""
-        if self._tables is not None:
-            try:
-                return await self._tables.find(connection, number)
-            except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError):
-                self._tables = None
-        return await (await self._inspect(connection)).find(connection, number)
+        with self._reading():
+            if self._tables is not None:
+                try:
+                    return await self._tables.find(connection, number)
+                except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError):
+                    self._tables = None
+            return await (await self._inspect(connection)).find(connection, number)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Read the users' tables.
+
+        Raises:
+            SchemaMismatch: The database is there, but does not let us, or cannot.
+        """
+        try:
+            yield
+        except UNAVAILABLE:
+            raise
+        except asyncpg.PostgresError as exc:
+            self._table_problem = f"the assistants cannot be read: {exc}"
+            if isinstance(exc, asyncpg.InsufficientPrivilegeError):
+                self._table_problem += (
+                    ". Give our user of the database the right: GRANT SELECT ON ... TO ..."
+                )
+            raise SchemaMismatch(self._table_problem) from exc
 
     @contextlib.asynccontextmanager
     async def _writing(self) -> AsyncIterator[tuple[Connection, UserTables]]:

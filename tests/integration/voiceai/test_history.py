@@ -26,7 +26,7 @@ def record_a_call(store: Store, call_id: str = "c1") -> None:
     store.begin_call(CallRecord(call_id, "4920189098723", START, caller="+4917012345"))
     store.answer_call(call_id, START + timedelta(seconds=1))
     store.add_turn(call_id, Turn(1, "assistant", "Guten Tag", 0, 900))
-    store.add_turn(call_id, Turn(2, "caller", "Hallo\x00", 1500, 2000))
+    store.add_turn(call_id, Turn(2, "caller", "Hallo\x00\ud83d", 1500, 2000))
     store.add_turn(call_id, Turn(3, "assistant", "Was kann", 2400, 2900, interrupted=True))
     store.add_message(call_id, Message(1, "tool", {"name": "hangup"}, 3000))
     store.end_call(call_id, START + timedelta(seconds=10), "caller hung up", {"mos": 4.2})
@@ -64,7 +64,7 @@ async def test_a_call_is_shown_as_it_happened(running: Store) -> None:
         "end_reason": "caller hung up",
         "turns": [
             turn(1, "assistant", "Guten Tag", 0, 900),
-            turn(2, "caller", "Hallo", 1500, 2000),
+            turn(2, "caller", "Hallo?", 1500, 2000),
             turn(3, "assistant", "Was kann", 2400, 2900, interrupted=True),
         ],
     }

@@ -185,6 +185,26 @@ async def test_a_missing_table_is_named_with_the_way_to_map_it(
         await store.assistants()
 
 
+@pytest.mark.parametrize("called_before", [False, True])
+async def test_tables_that_we_may_not_read_are_a_reason_and_no_end_of_serve(
+    bare: asyncpg.Connection, store: Store, *, called_before: bool
+) -> None:
+    """The error of the database went through the store and took the whole process along."""
+    if called_before:
+        await store.assistant_for("4920189098723")
+    await bare.execute('REVOKE ALL ON "Assistant" FROM CURRENT_USER')
+
+    with pytest.raises(SchemaMismatch, match=r"permission denied.*GRANT SELECT"):
+        await store.assistant_for("4920189098723")
+    with pytest.raises(SchemaMismatch, match="permission denied"):
+        await store.assistants()
+    assert "permission denied" in " ".join(store.problems())
+
+    await bare.execute('GRANT ALL ON "Assistant" TO CURRENT_USER')
+    assert await store.assistants()
+    assert store.problems() == []
+
+
 @pytest.mark.parametrize("column", ["text", "jsonb"])
 async def test_a_voice_may_be_text_or_json(
     bare: asyncpg.Connection, store: Store, column: str

@@ -114,6 +114,23 @@ def test_entries_survive_the_disk() -> None:
     assert Entry.parse(entry(1).serialize()) == entry(1)
 
 
+async def test_what_no_text_should_hold_harms_no_other_entry_on_disk(tmp_path: Path) -> None:
+    """Half a surrogate pair ended the recorder; a line separator tore its entry in two."""
+    server = Server()
+    server.away = True
+    recorder = Recorder(tmp_path, "p", server.write)
+    for text in ("half \ud83d", "two\u2028lines", "plain"):
+        recorder.put(Entry(Op.TURN, "c", {"n": 1, "text": text}))
+
+    assert not await recorder.flush()
+    server.away = False
+    assert await recorder.flush()
+
+    said = [written.values["text"] for written in server.written]
+    assert said == ["half ?", "two\u2028lines", "plain"]
+    await recorder.close()
+
+
 def test_foreign_lines_are_no_entries() -> None:
     for line in ("", "{", "[]", "null", '{"op": "sing", "call": "c"}', '{"op": "turn"}'):
         assert Entry.parse(line) is None
