@@ -34,10 +34,10 @@ class ChatServer:
 
     Attributes:
         url: What goes into `base_url`.
-        asked: The messages of every request so far.
+        asked: The messages of every request since the latest `expect`.
     """
 
-    def __init__(self, replies: Sequence[Sequence[Part]]) -> None:
+    def __init__(self, replies: Sequence[Sequence[Part]] = ()) -> None:
         self.url = ""
         self.asked: list[list[dict[str, Any]]] = []
         self._replies = replies
@@ -57,6 +57,11 @@ class ChatServer:
     async def __aexit__(self, *_: object) -> None:
         if self._runner:
             await self._runner.cleanup()
+
+    def expect(self, *replies: Sequence[Part]) -> None:
+        """Answer the next requests with these."""
+        self._replies = replies
+        self.asked = []
 
     async def until_asked(self, times: int, within: float = 8.0) -> list[dict[str, Any]]:
         """Return the messages of request number `times`, from 1, once it has come.
