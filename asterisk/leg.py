@@ -301,7 +301,9 @@ class Leg:
         self, event: events.ChannelHangupRequest | events.ChannelDestroyed | events.StasisEnd
     ) -> None:
         cause = None if isinstance(event, events.StasisEnd) else event.cause
-        if event.channel.id == self.channel_id:
+        if isinstance(event, events.ChannelHangupRequest) and event.is_shutdown:
+            self.asterisk_lost("is being stopped")
+        elif event.channel.id == self.channel_id:
             self.caller_lost(LegEnd("caller", cause, "hung up"))
         elif event.channel.id == self.external_id:
             self.media_lost("it ended")

@@ -83,12 +83,22 @@ class ChannelDtmfReceived:
     duration_ms: int
 
 
+SOFTHANGUP_SHUTDOWN: Final = 1 << 2
+"""AST_SOFTHANGUP_SHUTDOWN of Asterisk's ``channel.h``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelHangupRequest:
-    """A channel is about to hang up; ``cause`` is a Q.850 code where Asterisk tells one."""
+    """A channel is about to hang up.
+
+    Attributes:
+        cause: A Q.850 code where Asterisk tells one.
+        is_shutdown: Asterisk is being stopped, and hangs up all channels.
+    """
 
     channel: Channel
     cause: int | None = None
+    is_shutdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +259,12 @@ def _bridge(fields: Fields) -> Bridge:
 
 
 def _hangup_request(fields: Fields) -> ChannelHangupRequest:
+    """Take apart what Asterisk calls a cause: its own flags where the request is "soft"."""
     cause = _number(fields, "cause") if "cause" in fields else None
+    if fields.get("soft") is True:
+        return ChannelHangupRequest(
+            _channel(fields), None, is_shutdown=cause == SOFTHANGUP_SHUTDOWN
+        )
     return ChannelHangupRequest(_channel(fields), cause)
 
 

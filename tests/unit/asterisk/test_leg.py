@@ -274,6 +274,19 @@ async def test_each_event_of_a_lost_caller_ends_the_call(
     assert leg.state is State.CALLER_GONE
 
 
+@pytest.mark.parametrize("first", ["caller", "external"])
+async def test_an_asterisk_that_is_stopped_is_not_a_caller_who_hangs_up(
+    asterisk: Asterisk, first: str
+) -> None:
+    leg = await talking(asterisk.leg)
+    channel = CALLER if first == "caller" else Channel(leg.external_id)
+
+    leg.receive(ChannelHangupRequest(channel, None, is_shutdown=True))
+    leg.receive(StasisEnd(channel))
+
+    assert leg.ended.result() == LegEnd("asterisk", None, "is being stopped")
+
+
 async def test_a_caller_out_of_the_bridge_has_not_left(asterisk: Asterisk) -> None:
     leg = await talking(asterisk.leg)
 

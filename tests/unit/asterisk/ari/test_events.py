@@ -77,7 +77,15 @@ KINDS: list[tuple[dict[str, object], AriEvent]] = [
     ({"type": "ChannelHangupRequest"}, ChannelHangupRequest(CALLER, None)),
     (
         {"type": "ChannelHangupRequest", "cause": 32, "soft": True},
-        ChannelHangupRequest(CALLER, 32),
+        ChannelHangupRequest(CALLER, None),
+    ),
+    (
+        {"type": "ChannelHangupRequest", "cause": 4, "soft": True},
+        ChannelHangupRequest(CALLER, None, is_shutdown=True),
+    ),
+    (
+        {"type": "ChannelHangupRequest", "cause": 4},
+        ChannelHangupRequest(CALLER, 4),
     ),
     (
         {"type": "ChannelDestroyed", "cause": 16, "cause_txt": "Normal Clearing"},
