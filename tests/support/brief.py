@@ -19,10 +19,10 @@ NUMBER: Final = "4920189098720"
 GREETING: Final = "Hello."
 
 ANSWER: Final = "All right."
-"""What it says to the words of `PROMPT`; to all others it says `No.`"""
+"""What it says to any words; where it understood none it says `No.`"""
 
 PROMPT: Final = "conf-full"
-"""Name of the prompt `That conference is full.`"""
+"""Name of a short prompt, `That conference is full.`"""
 
 YAML: Final = f"""\
 name: brief
@@ -31,7 +31,7 @@ greeting: {GREETING}
 llm:
   service: scripted
   rules:
-    - {{when: ["conference"], say: {ANSWER}}}
+    - {{when: ["\\\\w"], say: {ANSWER}}}
   otherwise: ["No."]
 idle: {{after_ms: 120000}}
 """
