@@ -57,6 +57,12 @@ class Rule(Spec):
             raise ValueError("needs 'say' or 'tool'")
         return self
 
+    @model_validator(mode="after")
+    def _digits_are_known(self) -> Self:
+        if self.tool and self.tool.send_digits and not self.tool.send_digits.digits:
+            raise ValueError("say which digits, such as {send_digits: {digits: 1#}}")
+        return self
+
 
 class Script(Spec):
     """Parameters of the service ``scripted``.

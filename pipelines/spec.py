@@ -25,6 +25,7 @@ Later = Annotated[SkipJsonSchema[None], BeforeValidator(_refuse)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)]
+Digits = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-D]{1,32}$")]
 Number = Annotated[str, StringConstraints(pattern=r"^[+0-9A-Za-z*#._@-]{1,64}$")]
 
 
@@ -158,7 +159,13 @@ class TransferTool(Spec):
 
 
 class SendDigitsTool(Spec):
-    """Send DTMF digits to the caller's side."""
+    """Send DTMF digits to the caller's side.
+
+    Attributes:
+        digits: Which; a language model chooses them unless given, a rule has to give them.
+    """
+
+    digits: Digits | None = None
 
 
 class ToolSpec(Spec):

@@ -29,6 +29,8 @@ def _function(tool: ToolSpec) -> FunctionSchema:
         arguments: dict[str, Any] = dict(params.arguments)
         if tool.transfer:
             arguments = {"to": tool.transfer.to}
+        if tool.send_digits and tool.send_digits.digits:
+            arguments = {"digits": tool.send_digits.digits}
         if tool.send_digits and not _valid(arguments.get("digits")):
             await params.result_callback({"error": "digits must be of 0-9, * and #"})
             return
@@ -37,7 +39,7 @@ def _function(tool: ToolSpec) -> FunctionSchema:
         properties = FunctionCallResultProperties(run_llm=bool(tool.send_digits))
         await params.result_callback({"status": "done"}, properties=properties)
 
-    properties = DIGITS if tool.send_digits else {}
+    properties = DIGITS if tool.send_digits and not tool.send_digits.digits else {}
     return FunctionSchema(
         name=tool.name,
         description=DESCRIPTIONS[tool.name],

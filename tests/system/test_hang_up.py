@@ -61,7 +61,9 @@ llm:
   service: scripted
   rules:
     - {{when: ["patience"], say: {FAREWELL}, tool: {{hangup: {{}}}}}}
-    - {{when: ["DTMF: 12#"], say: You pressed one and two.}}
+    - when: ["DTMF: 12#"]
+      say: You pressed one and two.
+      tool: {{send_digits: {{digits: "21"}}}}
   otherwise: ["No."]
 idle: {{after_ms: 120000}}
 tools: [hangup]
@@ -418,22 +420,19 @@ async def test_one_call_too_many_is_told_so_and_the_others_go_on(scene: Scene) -
     assert record["end_reason"] == "caller_hung_up"
 
 
-async def test_keys_of_the_caller_are_answered_as_text(scene: Scene) -> None:
+async def test_keys_of_the_caller_are_answered_in_words_and_keys(scene: Scene) -> None:
     await scene.use(RULES)
 
     call = await scene.dial(OTHER)
     await greeted(call)
     played = await call.press("12#")
     await call.wait_for_speech(5, after=played.ended_at)
-    await call.wait_for_silence(0.4, 10)
+    await call.wait_for_silence(0.6, 10)
     await call.hang_up()
 
     record = await scene.over()
-    assert texts(record) == [
-        GREETING,
-        "DTMF: 12#",
-        "You pressed one and two.",
-    ]
+    assert texts(record) == [GREETING, "DTMF: 12#", "You pressed one and two."]
+    assert call.heard_digits == "21"
     assert scene.complaints(record) == []
 
 

@@ -48,6 +48,15 @@ def test_a_rule_may_call_a_tool() -> None:
     assert reply.tool.name == "hangup"
 
 
+def test_a_rule_may_press_keys() -> None:
+    responder = script({"when": ["door"], "tool": {"send_digits": {"digits": "1#"}}})
+    reply = responder.answer("open the door")
+
+    assert reply.tool
+    assert reply.tool.send_digits
+    assert reply.tool.send_digits.digits == "1#"
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
@@ -56,6 +65,8 @@ def test_a_rule_may_call_a_tool() -> None:
         ({"when": ["a"]}, "needs 'say' or 'tool'"),
         ({"when": [], "say": "x"}, "at least 1 item"),
         ({"when": ["a"], "say": "x", "tool": {"fly": {}}}, "Extra inputs"),
+        ({"when": ["a"], "tool": {"send_digits": {}}}, "say which digits"),
+        ({"when": ["a"], "tool": {"send_digits": {"digits": "1 2"}}}, "should match pattern"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(rule: dict[str, object], message: str) -> None:
