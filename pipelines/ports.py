@@ -1,6 +1,6 @@
 """What a conversation needs from outside; ``voiceai`` plugs it in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from pipecat.processors.frame_processor import FrameProcessor
@@ -8,8 +8,8 @@ from pipecat.processors.frame_processor import FrameProcessor
 AudioTap = Callable[[bytes, bool], None]
 """Called with 20 ms (16-bit little-endian mono at 8 kHz) and whether it is speech, by the VAD."""
 
-PauseTap = Callable[[], None]
-"""Called when the caller pauses within speech: perhaps that was all."""
+PauseTap = Callable[[], Awaitable[None]]
+"""Awaited when the caller pauses within speech: perhaps that was all."""
 
 
 class PhoneTransport(Protocol):
@@ -32,7 +32,10 @@ class PhoneTransport(Protocol):
         ...
 
     def add_pause_tap(self, tap: PauseTap) -> None:
-        """Call ``tap`` at each pause within speech, well before its end would be certain."""
+        """Await ``tap`` at each pause within speech, well before its end would be certain.
+
+        After the audio up to the pause was pushed, and before what follows is.
+        """
         ...
 
 
@@ -40,8 +43,8 @@ class PhoneTransport(Protocol):
 class Anticipating(Protocol):
     """A service that uses a pause to work ahead, should nothing follow it."""
 
-    def caller_paused(self) -> None:
-        """Take note of a pause. Must not block."""
+    async def caller_paused(self) -> None:
+        """Take note of a pause. Must not wait."""
         ...
 
 

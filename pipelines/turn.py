@@ -78,7 +78,7 @@ class SmartTurn(LocalSmartTurnAnalyzerV3):
         if super().append_audio(pcm, speaking) == EndOfTurnState.COMPLETE:
             self.on_silence()
 
-    def caller_paused(self) -> None:
+    async def caller_paused(self) -> None:
         """Judge what was said so far; a pause always comes before the end of speech."""
         self._guess = None
         if self._speech_triggered and self._resources.is_idle("turn"):

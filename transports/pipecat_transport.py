@@ -6,7 +6,7 @@ the recogniser would then never hear anything and no turn would ever start.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +46,8 @@ QUEUE_LIMIT = 250
 
 AudioTap = Callable[[bytes, bool], None]
 """Told of every 20 ms frame (16-bit mono at 8 kHz) and whether the caller is speaking."""
-PauseTap = Callable[[], None]
-"""Told when the caller pauses within speech: perhaps that was all."""
+PauseTap = Callable[[], Awaitable[None]]
+"""Awaited when the caller pauses within speech: perhaps that was all."""
 
 
 class DigitSender(Protocol):
@@ -176,7 +176,7 @@ class RtpInput(BaseInputTransport):
             frames = 0
             if hearing.paused:
                 for pause_tap in self.pause_taps:
-                    pause_tap()
+                    await pause_tap()
             params = self._detector.params
             if hearing.verdict is Verdict.STARTED:
                 await self.push_frame(VADUserStartedSpeakingFrame(start_secs=params.start_seconds))

@@ -26,6 +26,7 @@ from pipecat.frames.frames import (
     InputAudioRawFrame,
     InterimTranscriptionFrame,
     StartFrame,
+    SystemFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -51,6 +52,11 @@ class Recogniser(Protocol):
     def recognise(self, samples: NDArray[np.float32]) -> str:
         """Return the text of mono samples of -1..1 at 16 kHz, at most 11 seconds. Blocks."""
         ...
+
+
+@dataclass
+class CallerPausedFrame(SystemFrame):
+    """The caller pauses within speech; goes no further than the recognition it is queued into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,9 @@ class LocalRecognition(STTService):
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Begin and end segments where the VAD says so."""
+        if isinstance(frame, CallerPausedFrame):
+            self._recognise_ahead()
+            return
         await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStartedSpeakingFrame):
             self._segmenter.start()
@@ -161,10 +170,14 @@ class LocalRecognition(STTService):
                 await self._forget_guess()
                 self._queue(_Piece(audio, last=True))
 
-    def caller_paused(self) -> None:
-        """Recognise what was said so far, in case that it was all."""
+    async def caller_paused(self) -> None:
+        """Recognise what was said so far, in case that it was all; behind audio on its way."""
+        if self._ahead:
+            await self.queue_frame(CallerPausedFrame())
+
+    def _recognise_ahead(self) -> None:
         audio = self._segmenter.so_far()
-        if self._ahead and audio and self._resources.is_idle("stt"):
+        if audio and self._resources.is_idle("stt"):
             self._guess = _Guess(len(audio), self.create_task(self._text_of(audio)))
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:

@@ -152,7 +152,7 @@ class Telephone:
             if not paused and at >= length + PAUSE_SECONDS:
                 paused = True
                 for pause_tap in self._pause_taps:
-                    pause_tap()
+                    await pause_tap()
             if not stopped and at >= length + STOP_SECONDS:
                 stopped = True
                 stop = VADUserStoppedSpeakingFrame(stop_secs=STOP_SECONDS)

@@ -114,7 +114,7 @@ async def test_quiet_after_a_pause_needs_no_second_recognition() -> None:
     async with line() as caller:
         await caller.start()
         await caller.say(0.6)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.12)
 
         assert await caller.stop() == "0.60"
@@ -125,7 +125,7 @@ async def test_speech_after_a_pause_is_recognised_with_what_was_before() -> None
     async with line() as caller:
         await caller.start()
         await caller.say(0.6)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.5)
 
         assert await caller.stop() == "1.10"
@@ -136,9 +136,9 @@ async def test_the_last_of_several_pauses_counts() -> None:
     async with line() as caller:
         await caller.start()
         await caller.say(0.4)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.4)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.14)
 
         assert await caller.stop() == "0.80"
@@ -149,7 +149,7 @@ async def test_the_text_is_waited_for_when_the_end_comes_first() -> None:
         await caller.start()
         await caller.say(0.6)
         caller.recogniser.may_answer.clear()
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.14)
         stopping = asyncio.create_task(caller.stop())
         await asyncio.sleep(0.1)
@@ -168,7 +168,7 @@ async def test_a_busy_recogniser_is_not_asked_ahead() -> None:
         await asyncio.sleep(0)
         await caller.start()
         await caller.say(0.6)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         caller.recogniser.may_answer.set()
         await other
         await caller.say(0.14)
@@ -181,7 +181,7 @@ async def test_a_busy_recogniser_is_not_asked_ahead() -> None:
 async def test_a_pause_between_utterances_is_none(ahead: bool) -> None:
     async with line(ahead=ahead) as caller:
         await caller.say(0.6)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.1)
 
     assert caller.recogniser.heard == []
@@ -191,7 +191,7 @@ async def test_a_service_that_does_not_work_ahead_recognises_once_at_the_end() -
     async with line(ahead=False) as caller:
         await caller.start()
         await caller.say(0.6)
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
         await caller.say(0.14)
 
         assert await caller.stop() == "0.74"
@@ -202,6 +202,6 @@ async def test_a_call_that_ends_at_a_pause_leaves_nothing_behind() -> None:
         await caller.start()
         await caller.say(0.6)
         caller.recogniser.may_answer.clear()
-        caller.stt.caller_paused()
+        await caller.stt.caller_paused()
 
     assert caller.resources.is_idle("stt")

@@ -85,7 +85,11 @@ async def test_a_pause_is_told_between_the_verdicts_and_with_its_audio_on_the_wa
     pauses: list[list[str]] = []
     heard: list[int] = []
     transport.add_audio_tap(lambda _pcm, _speaking: heard.append(1))
-    transport.add_pause_tap(lambda: pauses.append([str(len(heard)), *dict(witness.came)]))
+
+    async def pause() -> None:
+        pauses.append([str(len(heard)), *dict(witness.came)])
+
+    transport.add_pause_tap(pause)
     worker = PipelineWorker(
         Pipeline([transport.input(), witness, transport.output()]),
         params=PipelineParams(audio_in_sample_rate=8000, audio_out_sample_rate=8000),

@@ -48,7 +48,7 @@ async def test_a_turn_that_is_complete_at_the_pause_is_not_judged_again(
 ) -> None:
     judge = Judge(resources, "+")
     judge.hear(30)
-    judge.caller_paused()
+    await judge.caller_paused()
     judge.hear(6)
 
     state, metrics = await judge.analyze_end_of_turn()
@@ -65,7 +65,7 @@ async def test_one_that_is_not_complete_at_the_pause_is_judged_with_the_quiet_be
 ) -> None:
     judge = Judge(resources, "-" + at_the_end)
     judge.hear(30)
-    judge.caller_paused()
+    await judge.caller_paused()
     judge.hear(6)
 
     state, _ = await judge.analyze_end_of_turn()
@@ -77,10 +77,10 @@ async def test_one_that_is_not_complete_at_the_pause_is_judged_with_the_quiet_be
 async def test_speech_after_a_pause_takes_its_verdict_back(resources: Resources) -> None:
     judge = Judge(resources, "+--")
     judge.hear(30)
-    judge.caller_paused()
+    await judge.caller_paused()
     await resources.run("turn", judge.frames.copy)
     judge.hear(20)
-    judge.caller_paused()
+    await judge.caller_paused()
     judge.hear(6)
 
     state, _ = await judge.analyze_end_of_turn()
@@ -94,12 +94,12 @@ async def test_a_busy_model_is_not_asked_ahead_and_no_old_verdict_counts(
 ) -> None:
     judge = Judge(resources, "+-")
     judge.hear(30)
-    judge.caller_paused()
+    await judge.caller_paused()
     await resources.run("turn", judge.frames.copy)
     free = threading.Event()
     others = resources.submit("turn", free.wait, 5)
     judge.hear(20)
-    judge.caller_paused()
+    await judge.caller_paused()
     free.set()
     others.result()
     judge.hear(6)
@@ -114,6 +114,6 @@ async def test_silence_is_not_judged(resources: Resources) -> None:
     judge = Judge(resources, "")
     judge.feed(FRAME, speaking=False)
 
-    judge.caller_paused()
+    await judge.caller_paused()
 
     assert resources.is_idle("turn")
