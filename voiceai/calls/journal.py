@@ -122,7 +122,8 @@ class CallJournal:
         turn_at = now if started_at is None else started_at
         voice_at = self._speech.last_voice_at if self._speech else None
         if self._speech and voice_at and voice_at > turn_at - VERDICT_SECONDS:
-            began, ended = self._speech.started_at, voice_at
+            latest = self._speech.started_at or turn_at  # exact, but behind a pause in the turn
+            began, ended = min(latest, turn_at), voice_at
         else:  # digits, and the latest speech is of another turn
             began, ended = turn_at, now
         self._turn("caller", text, began, ended, interrupted=False)

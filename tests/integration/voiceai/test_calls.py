@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,7 +21,9 @@ from pipelines.warm import warm
 from tests.support.availability import have_or_skip
 from transports.engine import MediaEngine
 from transports.params import RtpParams
+from transports.pipecat_transport import SpeechMarks
 from transports.vad import SileroModel
+from voiceai.calls.journal import CallJournal
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SchemaMismatch
@@ -51,14 +53,16 @@ llm:
 
 
 class Records:
-    """Keeps why calls ended.
+    """Keeps what was said and why calls ended.
 
     Attributes:
         ended: By call, the reason of its end.
+        turns: Of all calls.
     """
 
     def __init__(self) -> None:
         self.ended: dict[str, str] = {}
+        self.turns: list[Turn] = []
 
     def begin_call(self, call: CallRecord) -> None:
         pass
@@ -69,7 +73,7 @@ class Records:
         pass
 
     def add_turn(self, call_id: str, turn: Turn) -> None:
-        pass
+        self.turns.append(turn)
 
     def add_message(self, call_id: str, message: Message) -> None:
         pass
@@ -322,3 +326,24 @@ async def test_a_call_that_is_up_is_hung_up_at_the_end_of_the_process(
 
     assert call.ended.result().who == "application"
     assert list(records.ended.values()) == ["shutdown"]
+
+
+@pytest.mark.parametrize(("heard", "detected"), [(1.0, 1.1), (3.0, 1.1)])
+async def test_a_turn_began_with_its_first_words_though_there_was_a_pause_in_it(
+    records: Records, heard: float, detected: float
+) -> None:
+    """It was said to have begun with what was said after the pause."""
+    engine = MediaEngine(RtpParams())
+    record = CallRecord("c", NUMBER, datetime.now(UTC))
+    journal = CallJournal(record, records, lambda _event: None)
+    answered_at = asyncio.get_running_loop().time()
+    journal.answered(Assistant("1", "impatient", (NUMBER,), IMPATIENT))
+    marks = SpeechMarks(started_at=answered_at + heard, last_voice_at=answered_at + 4)
+    journal.listen(await engine.open_stream(), marks)
+
+    journal.caller_turn("Hello. It is me.", started_at=answered_at + detected)
+
+    await engine.close()
+    [turn] = records.turns
+    assert turn.started_ms == pytest.approx(1000 * min(heard, detected), abs=20)
+    assert turn.ended_ms == pytest.approx(4000, abs=20)
