@@ -26,7 +26,7 @@ OFFLINE_INTERVAL_SECONDS: Final = 2.0
 """Between looks at our channels while the event connection is down but calls go on."""
 
 LOST_SECONDS: Final = 30.0
-"""Asterisk out of reach for this long: the calls in it are taken for dead."""
+"""Asterisk out of reach for this long: calls in it without audio are taken for dead."""
 
 DEPARTED_REMEMBERED: Final = 1000
 """Callers of the past whom a list of channels, read a moment ago, may still name."""
@@ -225,7 +225,8 @@ class Gateway:
             except AriDisconnected:
                 if loop.time() - reached_at > LOST_SECONDS:
                     for leg in self.legs:
-                        leg.asterisk_lost(f"out of reach for {LOST_SECONDS:.0f} s")
+                        if not leg.hears_caller():
+                            leg.asterisk_lost(f"out of reach for {LOST_SECONDS:g} s")
             except AsteriskError as error:
                 logger.bind(error=str(error)).warning("ari.comparison_failed")
             interval = self._params.reconcile_interval if connected else OFFLINE_INTERVAL_SECONDS

@@ -45,6 +45,8 @@ class Leg:
         adopted: Found in our application, waiting, when we connected: a process before this one
             died with the call. It may be answered already, and its start is unknown.
         on_dtmf: Called with each key the caller presses and how long it was held, in ms.
+        hears_caller: Says whether the caller's audio still arrives. While it does, the call goes on
+            however long Asterisk's control interface is out of reach.
         ended: Resolves when the call is over, with who ended it and why; never raises.
         state: Where the call is.
         unlisted_events: Events that changed nothing; Asterisk's race, so a few are normal.
@@ -70,6 +72,7 @@ class Leg:
         self.caller_name = channel.caller_name
         self.adopted = adopted
         self.on_dtmf: Callable[[str, int], None] | None = None
+        self.hears_caller: Callable[[], bool] = lambda: False
         self.ended: asyncio.Future[LegEnd] = loop.create_future()
         self.state = State.ANSWERED if channel.state == "Up" else State.RINGING
         self.unlisted_events = 0

@@ -36,6 +36,8 @@ LAST_WORDS_SECONDS = 2.0
 """How long queued audio may take to play before the assistant hangs up: 60 ms are usual."""
 FAR_BUFFER_SECONDS = 0.2
 """Between the last packet and the hang-up: what a phone's jitter buffer still holds."""
+SILENT_SECONDS = 5.0
+"""Without a packet for so long, a caller in an Asterisk that is out of reach has gone."""
 DIGITS_LIMIT = 64
 """Digits of the caller that may wait for the pipeline; more are dropped."""
 
@@ -64,6 +66,12 @@ async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # whoever wanted the result has asked for it
+
+
+def _hears(stream: MediaStream) -> bool:
+    arrived_at = stream.stats.last_arrival
+    now = asyncio.get_running_loop().time()
+    return arrived_at is not None and now - arrived_at < SILENT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,7 @@ class CallSession:
         ):
             far_end = await address
             stream.connect(far_end)
+            self._leg.hears_caller = lambda: _hears(stream)
             self._services.on_media_address(far_end)
             await self._leg.answer()
             await self._leg.join()

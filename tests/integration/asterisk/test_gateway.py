@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from asterisk import gateway as gateway_module
 from asterisk.ari import requests
 from asterisk.ari.call import LegEnd, State
 from asterisk.ari.client import AriClient
@@ -318,6 +319,34 @@ async def test_a_call_goes_on_while_the_event_connection_is_cut(
         call.hang_up()
         await eventually(lambda: not gateway.legs)
         assert nothing_left(simulator)
+
+
+async def test_calls_without_audio_are_over_when_asterisk_stays_out_of_reach(
+    simulator: AsteriskSimulator, serving: ServeCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "LOST_SECONDS", 0.1)
+    monkeypatch.setattr(gateway_module, "OFFLINE_INTERVAL_SECONDS", 0.02)
+    asked: asyncio.Queue[None] = asyncio.Queue()
+    heard = True
+
+    def hears_caller() -> bool:
+        asked.put_nowait(None)
+        return heard
+
+    async def on_call(leg: Leg) -> None:
+        leg.hears_caller = hears_caller
+        await talk(leg)
+
+    async with serving(simulator, on_call) as running:
+        await simulator.new_call(NUMBER).joined
+        [leg] = running.legs
+        await simulator.stop()
+        async with asyncio.timeout(5):
+            await asked.get()
+            await asked.get()
+            assert not leg.ended.done()
+            heard = False
+            assert await leg.ended == LegEnd("asterisk", text="out of reach for 0.1 s")
 
 
 async def test_a_caller_who_left_while_events_were_lost_is_missed_afterwards(
