@@ -151,6 +151,7 @@ class LocalRecognition(STTService):
         del direction
         audio = self._segmenter.feed(frame.audio)
         if audio is not None:
+            await self._forget_guess()  # of a piece that is no more
             self._queue(_Piece(audio, last=False))
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

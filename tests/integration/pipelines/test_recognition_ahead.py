@@ -144,6 +144,18 @@ async def test_the_last_of_several_pauses_counts() -> None:
         assert await caller.stop() == "0.80"
 
 
+async def test_a_pause_before_a_cut_says_nothing_of_what_is_behind_it() -> None:
+    """What was left behind the cut was as long as what had been said at the pause."""
+    async with line() as caller:
+        await caller.start()
+        await caller.say(6.02)
+        await caller.stt.caller_paused()
+        await caller.say(3.98)  # now the first four seconds are cut off
+        await caller.say(0.1)
+
+        assert await caller.stop() == "4.00 6.10"
+
+
 async def test_the_text_is_waited_for_when_the_end_comes_first() -> None:
     async with line() as caller:
         await caller.start()
@@ -169,6 +181,7 @@ async def test_a_busy_recogniser_is_not_asked_ahead() -> None:
         await caller.start()
         await caller.say(0.6)
         await caller.stt.caller_paused()
+        await caller.say(0)  # the pause has been heard
         caller.recogniser.may_answer.set()
         await other
         await caller.say(0.14)
