@@ -68,7 +68,7 @@ def serving_briefly(ari: AriParams, folder: Path, data: Path, **settings: str) -
 
 async def greeted(call: Call, within: float = 10.0) -> None:
     """Wait until the assistant has begun and ended to speak."""
-    assert call.answered_at is not None
+    assert call.answered_at is not None, f"refused with {call.status}"
     await call.wait_for_speech(within, after=call.answered_at)
     await call.wait_for_silence(0.4, 10)
 
@@ -93,5 +93,8 @@ async def newest_record(serving: Serving, within: float = 5.0) -> dict[str, Any]
 
 
 def said(record: dict[str, Any]) -> list[str]:
-    """Return what the assistant said; of the caller's turns only that there was one."""
-    return [turn["text"] if turn["role"] == "assistant" else "?" for turn in record["turns"]]
+    """Return what the assistant said, and `?` where the caller did, in however many turns."""
+    turns = [turn["text"] if turn["role"] == "assistant" else "?" for turn in record["turns"]]
+    return [
+        text for text, before in zip(turns, ["", *turns], strict=False) if text + before != "??"
+    ]

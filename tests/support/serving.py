@@ -108,9 +108,8 @@ class Serving:
     async def ready(self) -> tuple[int, list[str]]:
         """Return status and reasons of /health/ready; status 0 while nobody listens."""
         try:
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"{self.url}/health/ready") as response:
-                    return response.status, (await response.json()).get("reasons", [])
+            async with aiohttp.request("GET", f"{self.url}/health/ready") as response:
+                return response.status, (await response.json()).get("reasons", [])
         except aiohttp.ClientError:
             return 0, []
 
