@@ -84,9 +84,12 @@ async def startup_checks(
     except AriProtocolError as error:
         return [Finding("ari", "fail", str(error), "Is ARI_URL really an Asterisk?")]
     findings = [Finding("ari", "ok", f"{params.url} answers {params.username!r}"), _version(info)]
-    findings.append(await _write(client))
-    findings += await _modules(client)
-    findings.append(await _application(client, params.app))
+    try:
+        findings.append(await _write(client))
+        findings += await _modules(client)
+        findings.append(await _application(client, params.app))
+    except AriDisconnected as error:
+        return [*findings, Finding("ari", "fail", error.reason, error.fix)]
     if rtp_ports:
         local = urlsplit(params.url).hostname in {"127.0.0.1", "::1", "localhost"}
         text = await asyncio.to_thread(_read, rtp_conf) if local else None
@@ -191,17 +194,20 @@ def _version(info: object) -> Finding:
 async def _write(client: AriClient) -> Finding:
     try:
         await client.check_write()
-    except (AriRefused, AriDisconnected) as error:
+    except AriRefused as error:
         return Finding("write", "fail", error.reason, error.fix)
-    except AsteriskError as error:
+    except AriProtocolError as error:
         return Finding("write", "fail", str(error))
     return Finding("write", "ok", "the account may control calls")
 
 
 async def _modules(client: AriClient) -> list[Finding]:
     names = modules.REQUIRED
-    running = await asyncio.gather(*(_runs(client, name) for name in names))
-    missing = [name for name, runs in zip(names, running, strict=True) if not runs]
+    answers = await asyncio.gather(*(_runs(client, name) for name in names), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    missing = [name for name, runs in zip(names, answers, strict=True) if not runs]
     if not missing:
         return [Finding("modules", "ok", f"all {len(names)} modules that a call needs are loaded")]
     return [
@@ -218,7 +224,7 @@ async def _modules(client: AriClient) -> list[Finding]:
 async def _runs(client: AriClient, name: str) -> bool:
     try:
         answer = await client.send(requests.module(name))
-    except AsteriskError:
+    except (AriRefused, AriProtocolError):
         return False
     return isinstance(answer, dict) and answer.get("status") == "Running"
 
@@ -233,7 +239,7 @@ async def _application(client: AriClient, app: str) -> Finding:
             f"nobody has registered the application {app!r}; callers reach the fallback",
             "Start `voiceai serve`; the dialplan's Stasis() and ARI_APP must name the same.",
         )
-    except AsteriskError as error:
+    except AriProtocolError as error:
         return Finding("application", "fail", str(error))
     return Finding("application", "ok", f"the application {app!r} is known to Asterisk")
 

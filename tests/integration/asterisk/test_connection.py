@@ -240,6 +240,22 @@ async def test_a_wrong_password_ends_the_checks(asterisk: AsteriskSimulator) -> 
     assert found["ari"].level == "fail"
 
 
+@pytest.mark.parametrize("request_name", ["POST /bridges", "GET /asterisk/modules/chan_rtp.so"])
+async def test_an_asterisk_that_goes_away_meanwhile_is_not_one_that_lacks_modules(
+    asterisk: AsteriskSimulator, request_name: str
+) -> None:
+    async def go_away(name: str) -> None:
+        if name.startswith(request_name):
+            await asterisk.stop()
+
+    asterisk.before_request = go_away
+
+    found = await findings(asterisk)
+
+    assert found["ari"].level == "fail"
+    assert "modules" not in found
+
+
 async def test_audio_ports_in_asterisks_range_are_reported(
     asterisk: AsteriskSimulator, tmp_path: Path
 ) -> None:
