@@ -6,6 +6,7 @@ the recogniser would then never hear anything and no turn would ever start.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -132,7 +133,8 @@ class RtpInput(BaseInputTransport):
         self._stream = stream
         self._detector = detector
         self._marks = marks
-        self._heard: asyncio.Queue[tuple[bytes, Hearing]] = asyncio.Queue(QUEUE_LIMIT)
+        self._heard: deque[tuple[bytes, Hearing]] = deque()
+        self._arrived = asyncio.Event()
 
     async def start(self, frame: StartFrame) -> None:
         """Subscribe to the media stream once the pipeline can take frames."""
@@ -143,10 +145,26 @@ class RtpInput(BaseInputTransport):
     def _on_frame(self, frame: PlayedFrame) -> None:
         hearing = self._detector.put(frame.pcm)
         self._mark(frame, hearing)
-        if self._heard.full():
-            self._heard.get_nowait()
-            self.dropped_frames += 1
-        self._heard.put_nowait((frame.pcm, hearing))
+        if len(self._heard) >= QUEUE_LIMIT:
+            self._drop_one()
+        self._heard.append((frame.pcm, hearing))
+        self._arrived.set()
+
+    def _drop_one(self) -> None:
+        """Drop the oldest frame that decided nothing: a turn must not lose its begin or end."""
+        undecided = (
+            place
+            for place, (_, hearing) in enumerate(self._heard)
+            if hearing.verdict is Verdict.NOTHING
+        )
+        del self._heard[next(undecided, 0)]
+        self.dropped_frames += 1
+
+    async def _next_heard(self) -> tuple[bytes, Hearing]:
+        while not self._heard:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._heard.popleft()
 
     def _mark(self, frame: PlayedFrame, hearing: Hearing) -> None:
         now = asyncio.get_running_loop().time()
@@ -163,7 +181,7 @@ class RtpInput(BaseInputTransport):
         together = bytearray()
         frames = 0
         while True:
-            pcm, hearing = await self._heard.get()
+            pcm, hearing = await self._next_heard()
             together += pcm
             frames += 1
             for tap in self.taps:

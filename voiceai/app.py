@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 from loguru import logger
@@ -178,12 +179,15 @@ class App:
     async def _load(self) -> None:
         """Load the models of every assistant, so that no call waits for one."""
         await self.store.connected()
-        specs = []
+        specs = {}
         try:
-            specs = [entry.spec for entry in await self.store.assistants() if entry.spec]
+            entries = await self.store.assistants()
+            specs = {entry.id: entry.spec for entry in entries if entry.spec}
         except (StoreUnavailable, SchemaMismatch) as error:
             logger.warning("voiceai.assistants_unknown: {}", error)
         await self.supervisor.prepare(specs)
+        gc.collect()
+        gc.freeze()  # later collections leave it out: going through it blocks a call for 0.1 s
         self._warm = True
 
     async def _announce(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -169,9 +170,7 @@ async def test_a_pause_of_the_language_model_adds_no_words_to_what_was_heard(
     moonshine: Moonshine,
     tmp_path: Path,
 ) -> None:
-    first, second = (
-        have_or_skip(lambda name=name: prompt("en", name)) for name in (FIRST, "conf-locked")
-    )
+    first, second = (have_or_skip(partial(prompt, "en", name)) for name in (FIRST, "conf-locked"))
     answer = f"Let me see. {LONG}"
     reply = (answer[:15], Pause(3.0), answer[15:])
     async with ChatServer([reply, ("All right.",)]) as chat:

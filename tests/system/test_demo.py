@@ -12,6 +12,7 @@ import pytest
 
 from asterisk.runtime import Installation
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(150)
 
 
@@ -23,7 +24,7 @@ async def run_demo(folder: Path, **environment: str) -> dict[str, Any]:
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "PYTHONPATH": str(ROOT),
             "VOICEAI_DATA_DIR": str(folder / "data"),
             **environment,
         },
@@ -40,7 +41,8 @@ async def run_demo(folder: Path, **environment: str) -> dict[str, Any]:
 
 def seconds_of(recording: str) -> float:
     with wave.open(recording) as file:
-        return file.getnframes() / file.getframerate()
+        seconds: float = file.getnframes() / file.getframerate()
+    return seconds
 
 
 async def test_a_whole_conversation_through_a_private_asterisk(

@@ -68,6 +68,19 @@ async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]
             task.exception()  # whoever wanted the result has asked for it
 
 
+def _connect(stream: MediaStream, far_end: tuple[str, int]) -> None:
+    """Send to Asterisk's address.
+
+    Raises:
+        Refusal: It is not of the IP version that we listen on.
+    """
+    try:
+        stream.connect(far_end)
+    except ValueError as error:
+        why = f"Asterisk's audio address {far_end[0]} does not go with RTP_HOST: {error}"
+        raise Refusal(EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, why) from error
+
+
 def _hears(stream: MediaStream) -> bool:
     arrived_at = stream.stats.last_arrival
     now = asyncio.get_running_loop().time()
@@ -165,7 +178,7 @@ class CallSession:
             self._conversation(stream) as (conversation, running),
         ):
             far_end = await address
-            stream.connect(far_end)
+            _connect(stream, far_end)
             self._leg.hears_caller = lambda: _hears(stream)
             self._services.on_media_address(far_end)
             await self._leg.answer()

@@ -1,6 +1,6 @@
 """All calls of the process: admit, run, and survive whatever goes wrong in one of them."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -47,7 +47,7 @@ class CallSupervisor:
         self._writer = writer
         self._limit = limit
         self._watchers: list[Watcher] = []
-        self._ready: dict[str, PipelineSpec] = {}
+        self._ready: dict[str, PipelineSpec] = {}  # by assistant id
         self.calls: dict[str, Leg] = {}
 
     def lower_limit(self, limit: int) -> None:
@@ -117,9 +117,13 @@ class CallSupervisor:
             raise Refusal(EndReason.UNKNOWN_NUMBER, HangupCause.NOT_FOUND, why)
         return assistant
 
-    async def prepare(self, specs: Iterable[PipelineSpec]) -> None:
-        """Load what pipelines need before calls come; one that cannot work is logged."""
-        for spec in specs:
+    async def prepare(self, specs: Mapping[str, PipelineSpec]) -> None:
+        """Load what pipelines need before calls come; one that cannot work is logged.
+
+        Args:
+            specs: By the id of the assistant.
+        """
+        for assistant_id, spec in specs.items():
             try:
                 wrong = await warm(self._services.resources, [spec])
             except Exception:  # noqa: BLE001 - a model that breaks takes no other pipeline along
@@ -128,12 +132,12 @@ class CallSupervisor:
             for finding in wrong.get(spec.name, ()):
                 logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
             if not wrong:
-                self._ready[spec.name] = spec
+                self._ready[assistant_id] = spec
 
     async def _make_ready(self, assistant: Assistant) -> None:
         """Load what an assistant needs that is new since the start, while its caller rings."""
         spec = assistant.spec
-        if self._ready.get(spec.name) == spec:
+        if self._ready.get(assistant.id) == spec:
             return
         invalid = [finding for finding in validate(spec) if finding.severity == "error"]
         if invalid:
@@ -148,11 +152,14 @@ class CallSupervisor:
                 HangupCause.FAILURE,
                 f"the assistant {assistant.name} cannot work: {_listed(findings)}",
             )
-        self._ready[spec.name] = spec
+        self._ready[assistant.id] = spec
 
     def _tell(self, event: CallEvent) -> None:
         for watcher in self._watchers:
-            watcher(event)
+            try:
+                watcher(event)
+            except Exception:  # noqa: BLE001 - who looks on must not end a call
+                logger.exception("call.watcher_failed")
 
 
 def _listed(findings: Iterable[Finding]) -> str:

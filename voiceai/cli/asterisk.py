@@ -45,7 +45,7 @@ def render_files(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write pjsip.conf, extensions.conf, ari.conf, http.conf, rtp.conf and modules.conf.
+    """Write pjsip.conf, extensions.conf, ari.conf, http.conf, rtp.conf, modules.conf and others.
 
     The ARI account is that of ARI_USERNAME and ARI_PASSWORD.
     """

@@ -1,8 +1,10 @@
 """``voiceai demo``: one call on the embedded default, shown as it happens."""
 
 import asyncio
+import signal
 import sys
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,6 +15,9 @@ from voiceai.settings import load_settings
 from voiceai.telemetry.logging import configure_logging
 
 app = typer.Typer()
+T = TypeVar("T")
+STOPPED = 130
+"""Exit code of a command that was told to stop."""
 
 
 @app.command()
@@ -28,6 +33,17 @@ def demo(
     warn(loaded.warnings)
     configure_logging("text", "WARNING", secrets=loaded.settings.secret_values())
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
-    figures = asyncio.run(run_demo(loaded.settings, console, stay=stay))
+    try:
+        figures = asyncio.run(_until_stopped(run_demo(loaded.settings, console, stay=stay)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(STOPPED) from None
     if as_json:
         write_json(figures)
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; SIGTERM ends it as Ctrl-C does, so that what it started is stopped too."""
+    task = asyncio.current_task()
+    if task:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work

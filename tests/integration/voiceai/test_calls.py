@@ -287,7 +287,7 @@ async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message} {extra}", level="INFO", backtrace=False)
     try:
-        await supervisor.prepare([IMPATIENT, other])
+        await supervisor.prepare({"1": IMPATIENT, "2": other})
     finally:
         logger.remove(sink)
         await resources.aclose()
