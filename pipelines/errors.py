@@ -4,7 +4,8 @@
 
     PipelineError
     ├── SpecError            operator: the text of a pipeline is wrong
-    └── ServiceUnavailable   environment: a model, program or key is missing
+    ├── ServiceUnavailable   environment: a model, program or key is missing
+    └── RecognitionFailed    environment: a recogniser's model broke on a piece of speech
 """
 
 from pipelines.findings import Finding
@@ -62,3 +63,7 @@ class ServiceUnavailable(PipelineError):
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding))
         self.finding = finding
+
+
+class RecognitionFailed(PipelineError):
+    """A recogniser's model raised something; the cause is what it raised."""

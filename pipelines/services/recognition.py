@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
+    EndWorkerFrame,
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
@@ -38,12 +39,15 @@ from pipecat.transcriptions.language import Language
 from pipecat.utils.time import time_now_iso8601
 
 from pipelines import segmenter
+from pipelines.errors import RecognitionFailed
 from pipelines.resources import Resources
 from pipelines.segmenter import Segmenter
 
 MODEL_RATE = 16_000
 MAX_WAITING = 8
 """Pieces that wait for the model; at ten seconds each it is far behind already."""
+MAX_FAILURES = 2
+"""Of the model, in a row: a call is not kept up that nobody listens to."""
 
 
 class Recogniser(Protocol):
@@ -65,11 +69,11 @@ class _Guess:
 
     Attributes:
         length: Bytes of the piece.
-        text: To be the piece's.
+        text: To be the piece's; None if the model fails.
     """
 
     length: int
-    text: asyncio.Task[str]
+    text: asyncio.Task[str | None]
 
     def covers(self, piece: bytes, quiet_seconds: float) -> bool:
         """Whether a whole piece adds nothing to it but the quiet at its end."""
@@ -89,7 +93,7 @@ class _Piece:
 
     audio: bytes
     last: bool
-    guess: asyncio.Task[str] | None = None
+    guess: asyncio.Task[str | None] | None = None
 
 
 class LocalRecognition(STTService):
@@ -195,34 +199,49 @@ class LocalRecognition(STTService):
             logger.bind(seconds=seconds).warning("stt.dropped")
 
     async def _recognise_pieces(self) -> None:
-        while True:
+        failures = 0
+        while failures < MAX_FAILURES:
             piece = await self._pieces.get()
             text = await (piece.guess or self._text_of(piece.audio))
-            if text:
-                self._texts.append(text)
-            whole = segmenter.join(self._texts)
-            if piece.last:
-                self._texts.clear()
-            if not whole and not piece.last:
-                continue
-            arguments: dict[str, Any] = {"language": self._settings.language}
-            if piece.last:
-                frame: Frame = TranscriptionFrame(
-                    whole, "", time_now_iso8601(), finalized=True, **arguments
-                )
-            else:
-                frame = InterimTranscriptionFrame(whole, "", time_now_iso8601(), **arguments)
-            await self.push_frame(frame)
+            failures = failures + 1 if text is None else 0
+            await self._tell(text or "", last=piece.last)
+        logger.error("stt.given_up")
+        await self.push_frame(EndWorkerFrame(reason="recognition failed"))
 
-    async def _text_of(self, piece: bytes) -> str:
+    async def _tell(self, text: str, *, last: bool) -> None:
+        """Push what was understood of the segment so far; the last time even if it is nothing."""
+        if text:
+            self._texts.append(text)
+        whole = segmenter.join(self._texts)
+        if last:
+            self._texts.clear()
+        if not whole and not last:
+            return
+        arguments: dict[str, Any] = {"language": self._settings.language}
+        if last:
+            frame: Frame = TranscriptionFrame(
+                whole, "", time_now_iso8601(), finalized=True, **arguments
+            )
+        else:
+            frame = InterimTranscriptionFrame(whole, "", time_now_iso8601(), **arguments)
+        await self.push_frame(frame)
+
+    async def _text_of(self, piece: bytes) -> str | None:
+        """Return a piece's text; None if the model failed, which is logged.
+
+        Nothing is raised, because Pipecat's tasks swallow it.
+        """
+        log = logger.bind(seconds=round(len(piece) / segmenter.BYTES_PER_SECOND, 2))
         await self.start_processing_metrics()
         started = time.perf_counter()
-        text = await self._resources.run("stt", recognise, self._recogniser, piece)
-        await self.stop_processing_metrics()
-        logger.bind(
-            seconds=round(len(piece) / segmenter.BYTES_PER_SECOND, 2),
-            took_ms=round(1000 * (time.perf_counter() - started)),
-        ).debug("stt.recognised")
+        try:
+            text = await self._resources.run("stt", recognise, self._recogniser, piece)
+        except RecognitionFailed as error:
+            log.opt(exception=error).error("stt.failed: {}", error)
+            return None
+        finally:
+            await self.stop_processing_metrics()
+        log.bind(took_ms=round(1000 * (time.perf_counter() - started))).debug("stt.recognised")
         return text
 
     async def _forget_guess(self) -> None:
@@ -244,6 +263,13 @@ def recognise(recogniser: Recogniser, pcm: bytes) -> str:
     """Recognise 16-bit mono at 8 kHz. Blocks.
 
     The whole piece is resampled at once: a stream resampler would add 80 ms.
+
+    Raises:
+        RecognitionFailed: Whatever the model raised.
     """
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768.0
-    return recogniser.recognise(soxr.resample(samples, 8000, MODEL_RATE, quality="HQ")).strip()
+    samples = soxr.resample(samples, 8000, MODEL_RATE, quality="HQ")
+    try:
+        return recogniser.recognise(samples).strip()
+    except Exception as error:  # models raise classes of their own, of any kind
+        raise RecognitionFailed(f"{type(error).__name__}: {error}") from error

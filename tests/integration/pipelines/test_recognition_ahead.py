@@ -8,25 +8,9 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipecat.frames.frames import (
-    Frame,
-    InputAudioRawFrame,
-    TranscriptionFrame,
-    VADUserStartedSpeakingFrame,
-    VADUserStoppedSpeakingFrame,
-)
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from pipecat.workers.runner import WorkerRunner
 
-from pipelines.resources import Resources
 from pipelines.segmenter import TRAILING_SECONDS
-from pipelines.services.recognition import LocalRecognition
-
-FRAME = bytes(320)
-FRAME_SECONDS = 0.02
-STOP_SECONDS = 0.2
+from tests.integration.pipelines.recognition_line import Line, running
 
 
 class Stopwatch:
@@ -43,71 +27,22 @@ class Stopwatch:
         return f"{self.heard[-1]:.2f}"
 
 
-class Ears(FrameProcessor):
-    """The end of a pipeline: keeps transcripts and counts audio."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: asyncio.Queue[str] = asyncio.Queue()
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if isinstance(frame, TranscriptionFrame):
-            await self.texts.put(frame.text)
-        await self.push_frame(frame, direction)
-
-
-class Line:
-    """A caller and the recognition of what he says."""
+class TimedLine(Line):
+    """A line whose recogniser is a stopwatch."""
 
     def __init__(self, *, ahead: bool) -> None:
         self.recogniser = Stopwatch()
-        self.resources = Resources()
-        self.ears = Ears()
-        self.stt = LocalRecognition(
-            self.recogniser,
-            self.resources,
-            language="en-US",
-            model="stopwatch",
-            latency=0.2,
-            ahead=ahead,
-        )
-        self.worker = PipelineWorker(
-            Pipeline([self.stt, self.ears]),
-            params=PipelineParams(audio_in_sample_rate=8000),
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-        )
-
-    async def say(self, seconds: float) -> None:
-        """Let audio arrive, and return when it has."""
-        for _ in range(round(seconds / FRAME_SECONDS)):
-            await self.worker.queue_frame(InputAudioRawFrame(FRAME, 8000, 1))
-        await asyncio.sleep(0.1)
-
-    async def start(self) -> None:
-        await self.worker.queue_frame(VADUserStartedSpeakingFrame(start_secs=0.1))
-
-    async def stop(self) -> str:
-        await self.worker.queue_frame(VADUserStoppedSpeakingFrame(stop_secs=STOP_SECONDS))
-        async with asyncio.timeout(5):
-            return await self.ears.texts.get()
+        super().__init__(self.recogniser, ahead=ahead)
 
 
 @contextlib.asynccontextmanager
-async def line(*, ahead: bool = True) -> AsyncIterator[Line]:
-    caller = Line(ahead=ahead)
-    runner = WorkerRunner(handle_sigint=False)
-    await runner.add_workers(caller.worker)
-    running = asyncio.create_task(runner.run())
-    try:
-        yield caller
-    finally:
-        caller.recogniser.may_answer.set()
-        await caller.worker.cancel()
-        await asyncio.wait_for(running, 5)
-        await caller.resources.aclose()
+async def line(*, ahead: bool = True) -> AsyncIterator[TimedLine]:
+    caller = TimedLine(ahead=ahead)
+    async with running(caller):
+        try:
+            yield caller
+        finally:
+            caller.recogniser.may_answer.set()
 
 
 async def test_quiet_after_a_pause_needs_no_second_recognition() -> None:
