@@ -11,8 +11,10 @@ quiet follows, the text is there when the end of speech is certain.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,8 +46,9 @@ from pipelines.resources import Resources
 from pipelines.segmenter import Segmenter
 
 MODEL_RATE = 16_000
-MAX_WAITING = 8
-"""Pieces that wait for the model; at ten seconds each it is far behind already."""
+MAX_BEHIND_SECONDS = 10.0
+"""Of speech that waits for the piece at work, buffered speech included: an answer to what is
+older comes too late."""
 MAX_FAILURES = 2
 """Of the model, in a row: a call is not kept up that nobody listens to."""
 
@@ -81,12 +84,12 @@ class _Guess:
         return 0 <= more <= quiet_seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Piece:
     """What is to be recognised next.
 
     Attributes:
-        audio: Of it.
+        audio: Of it, with trailing silence; nothing once it was dropped.
         last: Whether speech ended with it.
         guess: Its text, if it was recognised ahead.
     """
@@ -94,6 +97,13 @@ class _Piece:
     audio: bytes
     last: bool
     guess: asyncio.Task[str | None] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Of speech that still waits for the model."""
+        if self.guess or not self.audio:
+            return 0.0
+        return len(self.audio) / segmenter.BYTES_PER_SECOND - segmenter.TRAILING_SECONDS
 
 
 class LocalRecognition(STTService):
@@ -107,6 +117,9 @@ class LocalRecognition(STTService):
         latency: Seconds from the end of speech to the transcript, 99 of 100 times.
         ahead: Whether to recognise at pauses, for a model that is faster than the rest of the
             wait for the end of speech.
+
+    Attributes:
+        dropped_seconds: Speech that came too late for the model, and was not recognised.
     """
 
     def __init__(
@@ -129,7 +142,9 @@ class LocalRecognition(STTService):
         self._segmenter = Segmenter()
         self._ahead = ahead
         self._guess: _Guess | None = None
-        self._pieces: asyncio.Queue[_Piece] = asyncio.Queue(MAX_WAITING)
+        self.dropped_seconds = 0.0
+        self._pieces: deque[_Piece] = deque()  # the first one is at work
+        self._more = asyncio.Event()
         self._texts: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -157,6 +172,7 @@ class LocalRecognition(STTService):
         if audio is not None:
             await self._forget_guess()  # of a piece that is no more
             self._queue(_Piece(audio, last=False))
+        self._drop_late()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Begin and end segments where the VAD says so."""
@@ -192,31 +208,46 @@ class LocalRecognition(STTService):
             yield TranscriptionFrame(text, "", time_now_iso8601(), finalized=True)
 
     def _queue(self, piece: _Piece) -> None:
-        try:
-            self._pieces.put_nowait(piece)
-        except asyncio.QueueFull:
-            seconds = len(piece.audio) / segmenter.BYTES_PER_SECOND
-            logger.bind(seconds=seconds).warning("stt.dropped")
+        self._pieces.append(piece)
+        self._more.set()
+
+    def _drop_late(self) -> None:
+        """Drop the oldest speech that waits until the rest is recent; a turn ends all the same."""
+        waiting = list(islice(self._pieces, 1, None))
+        behind = self._segmenter.seconds + sum(piece.seconds for piece in waiting)
+        for piece in waiting:
+            if behind <= MAX_BEHIND_SECONDS:
+                return
+            if seconds := piece.seconds:
+                behind -= seconds
+                self.dropped_seconds += seconds
+                piece.audio = b""
+                logger.bind(seconds=seconds, in_all=self.dropped_seconds).warning("stt.dropped")
 
     async def _recognise_pieces(self) -> None:
         failures = 0
         while failures < MAX_FAILURES:
-            piece = await self._pieces.get()
-            text = await (piece.guess or self._text_of(piece.audio))
-            failures = failures + 1 if text is None else 0
+            while not self._pieces:
+                self._more.clear()
+                await self._more.wait()
+            piece = self._pieces[0]
+            text: str | None = ""
+            if piece.audio:
+                text = await (piece.guess or self._text_of(piece.audio))
+                failures = failures + 1 if text is None else 0
             await self._tell(text or "", last=piece.last)
+            self._pieces.popleft()
         logger.error("stt.given_up")
         await self.push_frame(EndWorkerFrame(reason="recognition failed"))
 
     async def _tell(self, text: str, *, last: bool) -> None:
         """Push what was understood of the segment so far; the last time even if it is nothing."""
-        if text:
-            self._texts.append(text)
+        if not text and not last:
+            return
+        self._texts.append(text)
         whole = segmenter.join(self._texts)
         if last:
             self._texts.clear()
-        if not whole and not last:
-            return
         arguments: dict[str, Any] = {"language": self._settings.language}
         if last:
             frame: Frame = TranscriptionFrame(
@@ -251,12 +282,12 @@ class LocalRecognition(STTService):
 
     async def _end(self) -> None:
         await self._forget_guess()
-        while not self._pieces.empty():
-            if guess := self._pieces.get_nowait().guess:
-                await self.cancel_task(guess)
         if self._task is not None:
             await self.cancel_task(self._task)
             self._task = None
+        while self._pieces:
+            if guess := self._pieces.popleft().guess:
+                await self.cancel_task(guess)
 
 
 def recognise(recogniser: Recogniser, pcm: bytes) -> str:

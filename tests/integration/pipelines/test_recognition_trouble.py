@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
@@ -22,18 +23,38 @@ class Model:
 
     def __init__(self, plan: str) -> None:
         self._plan = iter(plan)
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def recognise(self, samples: NDArray[np.float32]) -> str:
+        self.may_answer.wait(10)
         if next(self._plan, ".") == "!":
             raise ModelError("out of memory")
         return f"{len(samples) / 16_000 - TRAILING_SECONDS:.2f}"
 
 
+class TroubledLine(Line):
+    """A line whose model fails or falls behind."""
+
+    def __init__(self, plan: str) -> None:
+        self.model = Model(plan)
+        super().__init__(self.model, ahead=True)
+
+    async def speak(self, seconds: float) -> None:
+        """Say something whose transcript is not waited for."""
+        await self.start()
+        await self.say(seconds)
+        await self.end()
+
+
 @contextlib.asynccontextmanager
-async def line(plan: str) -> AsyncIterator[Line]:
-    caller = Line(Model(plan), ahead=True)
+async def line(plan: str = "") -> AsyncIterator[TroubledLine]:
+    caller = TroubledLine(plan)
     async with running(caller):
-        yield caller
+        try:
+            yield caller
+        finally:
+            caller.model.may_answer.set()
 
 
 @pytest.fixture
@@ -88,3 +109,64 @@ async def test_a_success_forgives_the_failure_before_it() -> None:
 
         assert texts == ["", "0.60", "", "0.60"]
         assert not caller.ended.is_set()
+
+
+async def test_ten_seconds_of_speech_wait_for_a_model_that_is_behind() -> None:
+    async with line() as caller:
+        caller.model.may_answer.clear()
+        for seconds in (3.0, 5.0, 4.9):
+            await caller.speak(seconds)
+        caller.model.may_answer.set()
+
+        assert [await caller.text() for _ in range(3)] == ["3.00", "5.00", "4.90"]
+        assert caller.stt.dropped_seconds == 0
+
+
+async def test_the_oldest_that_waits_longer_is_dropped_and_its_turn_ends() -> None:
+    async with line() as caller:
+        caller.model.may_answer.clear()
+        for seconds in (3.0, 5.0, 4.0, 2.0):
+            await caller.speak(seconds)
+        caller.model.may_answer.set()
+
+        assert [await caller.text() for _ in range(4)] == ["3.00", "", "4.00", "2.00"]
+        assert caller.stt.dropped_seconds == pytest.approx(5.0)
+
+
+async def test_speech_that_goes_on_pushes_out_its_own_beginning() -> None:
+    """Silence is cut where it gets to eight seconds."""
+    async with line() as caller:
+        caller.model.may_answer.clear()
+        await caller.speak(3.0)
+        await caller.start()
+        await caller.say(12.5)
+        await caller.end()
+        caller.model.may_answer.set()
+
+        assert await caller.text() == "3.00"
+        heard = await caller.text()
+        assert caller.stt.dropped_seconds > 0
+        assert float(heard) + caller.stt.dropped_seconds == pytest.approx(12.5, abs=0.02)
+
+
+async def test_one_piece_may_be_as_long_as_the_model_hears() -> None:
+    async with line() as caller:
+        assert await caller.utter(9.98) == "9.98"
+        assert caller.stt.dropped_seconds == 0
+
+
+async def test_a_model_is_busy_with_a_guess_until_it_has_finished() -> None:
+    """Nobody can stop it, so another call that pauses meanwhile does not ask it ahead."""
+    async with line() as caller:
+        caller.model.may_answer.clear()
+        await caller.start()
+        await caller.say(0.6)
+        await caller.stt.caller_paused()
+        await caller.say(0.1)
+        await caller.worker.cancel()
+        await caller.ended.wait()
+
+        assert not caller.resources.is_idle("stt")
+        caller.model.may_answer.set()
+        await caller.resources.run("stt", int)
+        assert caller.resources.is_idle("stt")
