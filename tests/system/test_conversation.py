@@ -1,0 +1,199 @@
+"""People call through the provider and talk: recorded speech is understood and answered by rule.
+
+One `voiceai serve` for all calls. Its assistants are imported and assigned while it runs.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from pipelines.services.moonshine import Moonshine
+from tests.support.availability import have_or_skip
+from tests.support.brief import answer_to, greeted
+from tests.support.leftovers import eventually_nothing_left, udp_ports
+from tests.support.listening import words_heard
+from tests.support.pbx import Pbx
+from tests.support.provider import NUMBERS, Provider
+from tests.support.serving import Serving
+from tests.support.speech import Prompt, prompt
+from tests.support.standstill import Sleepers, Standstill, longest_wait
+from tests.support.word_errors import word_error_rate
+from voiceai.bench.sip_call import Call
+from voiceai.bench.sip_caller import SipCaller
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PACKET_SECONDS: Final = 0.02
+LONGEST_GAP_SECONDS: Final = 0.04
+GREETING_SECONDS: Final = 1.0
+MISHEARD: Final = 0.25
+"""Errors per word in one sentence of a person on the telephone, at most."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A recording, a pattern of its words, and what is answered to it."""
+
+    prompt: str
+    when: str
+    say: str
+
+
+ENGLISH: Final = (
+    Exchange("conf-full", "full", "I will find you a bigger room."),
+    Exchange("number-not-answering", "number is not", "We can send them a letter."),
+    Exchange("confbridge-invalid", "invalid option", "Which options are there?"),
+    Exchange("queue-thankyou", "patience", "You are very welcome."),
+    Exchange("conf-locked", "locked", "Then we need to find the key."),
+    Exchange("conf-leaderhasleft", "leader", "Then we can go home now."),
+)
+
+GERMAN: Final = (
+    Exchange("conf-locked", "konferenz", "Dann brauchen wir einen Schlüssel."),
+    Exchange("queue-thankyou", "geduld", "Sehr gerne."),
+    Exchange("vm-passchanged", "passwort", "Das merke ich mir."),
+)
+
+
+def pipeline(name: str, parent: str, greeting: str, exchanges: Sequence[Exchange]) -> str:
+    """Return a pipeline as YAML: a rule for each exchange."""
+    rules = "\n".join(f'    - {{when: ["{e.when}"], say: "{e.say}"}}' for e in exchanges)
+    return (
+        f"name: {name}\nextends: {parent}\ngreeting: {greeting}\n"
+        f"llm:\n  service: scripted\n  rules:\n{rules}\n"
+        '  otherwise: ["?"]\nidle: {after_ms: 120000}\n'
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def serving(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
+    """`voiceai serve` as it comes: a new database, the assistants of the seed."""
+    async with Serving(pbx.params.ari, tmp_path_factory.mktemp("conversation")) as serving:
+        yield serving
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def caller() -> AsyncIterator[SipCaller]:
+    async with SipCaller("127.0.0.4") as caller:
+        yield caller
+
+
+async def assign(serving: Serving, number: str, name: str, text: str, folder: Path) -> None:
+    """Do what an operator does to have another assistant answer a number."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text, encoding="utf-8")
+    await serving.json("assistants", "import", str(file))
+    await serving.json("assistants", "assign", number, name)
+
+
+async def talk(call: Call, recordings: Sequence[Prompt]) -> list[tuple[float, float]]:
+    """Say each recording and hear the answer out; return when answers began and ended."""
+    times = []
+    for recording in recordings:
+        began = await answer_to(call, recording)
+        ended = call.heard.last_speech_before()
+        assert ended is not None
+        times.append((began, ended))
+    return times
+
+
+def assert_understood(
+    turns: Sequence[dict[str, Any]], recordings: Sequence[Prompt], said: Sequence[Exchange]
+) -> None:
+    """The record has each recording's words, and behind them the answer of its rule."""
+    roles = ["assistant", *["caller", "assistant"] * len(said)]
+    assert [turn["role"] for turn in turns] == roles, turns
+    for heard, answer, recording, exchange in zip(
+        turns[1::2], turns[2::2], recordings, said, strict=True
+    ):
+        assert word_error_rate(recording.text, heard["text"]) <= MISHEARD, heard["text"]
+        assert answer["text"] == exchange.say
+        assert not answer["interrupted"]
+        assert heard["started_ms"] < heard["ended_ms"] <= answer["started_ms"]
+
+
+def assert_even(
+    request: pytest.FixtureRequest, call: Call, standstills: Sequence[Standstill]
+) -> None:
+    """From the answer to the end, a packet came every 20 ms, give or take 40 ms."""
+    gaps = call.heard.gaps(since=call.answered_at or 0.0)
+    counted = longest_wait(call.heard.packets, standstills) - PACKET_SECONDS
+    halted = sum(end - start for start, end in standstills)
+    request.node.user_properties.append(("gap", round(counted, 3)))
+    request.node.user_properties.append(("longest wait", round(gaps.longest, 3)))
+    request.node.user_properties.append(("machine halted", round(halted, 3)))
+    assert gaps.lost == 0
+    assert counted <= LONGEST_GAP_SECONDS, gaps
+
+
+@pytest.mark.timeout(120)
+async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its_rule(
+    *,
+    provider: Provider,
+    pbx: Pbx,
+    serving: Serving,
+    caller: SipCaller,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    recordings = have_or_skip(lambda: [prompt("en", each.prompt) for each in ENGLISH])
+    moonshine = have_or_skip(Moonshine)
+    text = pipeline("six", "local-en", "Hello, I am listening.", ENGLISH)
+    await assign(serving, NUMBERS[1], "six", text, tmp_path)
+
+    async with Sleepers() as sleepers:
+        call = await caller.dial(NUMBERS[1], via=provider.address)
+        assert call.answered_at is not None
+        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+        await greeted(call)
+        answers = await talk(call, recordings)
+        await call.hang_up()
+        standstills = await sleepers.end()
+
+    record = await serving.last_call()
+    heard = [words_heard(moonshine, call.heard, *times) for times in answers]
+    moonshine.close()
+    assert greeted_at - call.answered_at < GREETING_SECONDS
+    assert (record["number"], record["assistant"]) == (NUMBERS[1], "six")
+    assert_understood(record["turns"], recordings, ENGLISH)
+    for exchange, words in zip(ENGLISH, heard, strict=True):
+        assert word_error_rate(exchange.say, words) <= MISHEARD, words
+    assert_even(request, call, standstills)
+    await eventually_nothing_left(pbx.params.ari)
+    assert udp_ports(serving.process) == []
+
+
+@pytest.mark.timeout(120)
+async def test_three_german_recordings_are_understood_and_each_is_answered_by_its_rule(
+    *,
+    provider: Provider,
+    pbx: Pbx,
+    serving: Serving,
+    caller: SipCaller,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    recordings = have_or_skip(lambda: [prompt("de", each.prompt) for each in GERMAN])
+    text = pipeline("drei", "local-de", "Guten Tag.", GERMAN)
+    await assign(serving, NUMBERS[1], "drei", text, tmp_path)
+
+    async with Sleepers() as sleepers:
+        call = await caller.dial(NUMBERS[1], via=provider.address)
+        assert call.answered_at is not None
+        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+        await greeted(call)
+        await talk(call, recordings)
+        await call.hang_up()
+        standstills = await sleepers.end()
+
+    record = await serving.last_call()
+    assert greeted_at - call.answered_at < GREETING_SECONDS
+    assert (record["number"], record["assistant"]) == (NUMBERS[1], "drei")
+    assert_understood(record["turns"], recordings, GERMAN)
+    assert_even(request, call, standstills)
+    await eventually_nothing_left(pbx.params.ari)
+    assert udp_ports(serving.process) == []
