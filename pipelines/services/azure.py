@@ -14,6 +14,8 @@ from pipelines.services.entry import Request, ServiceEntry
 from pipelines.spec import PipelineSpec, Spec
 from pipelines.speech import TELEPHONE_RATE
 
+STT_MODULE = "pipecat.services.azure.stt"
+TTS_MODULE = "pipecat.services.azure.tts"
 VOICES = {"de": "de-DE-KatjaNeural", "en": "en-US-JennyNeural"}
 """Of languages whose pipeline names none."""
 
@@ -78,8 +80,16 @@ def _login(secrets: Secrets) -> dict[str, Any]:
     return {**login, "region": secrets.azure_speech_region}
 
 
+def _load_stt(_resources: Resources, _params: Any, _spec: PipelineSpec) -> None:
+    importlib.import_module(STT_MODULE)
+
+
+def _load_tts(_resources: Resources, _params: Any, _spec: PipelineSpec) -> None:
+    importlib.import_module(TTS_MODULE)
+
+
 def _make_stt(request: Request) -> FrameProcessor:
-    service = importlib.import_module("pipecat.services.azure.stt").AzureSTTService
+    service = importlib.import_module(STT_MODULE).AzureSTTService
     params: AzureSttParams = request.params
     settings = service.Settings(
         language=request.spec.language,
@@ -96,7 +106,7 @@ def _make_stt(request: Request) -> FrameProcessor:
 
 
 def _make_tts(request: Request) -> FrameProcessor:
-    service = importlib.import_module("pipecat.services.azure.tts").AzureTTSService
+    service = importlib.import_module(TTS_MODULE).AzureTTSService
     given = request.params.model_dump(exclude_none=True)
     given.setdefault("voice", VOICES.get(request.spec.language_code, VOICES["en"]))
     settings = service.Settings(language=request.spec.language, **given)
@@ -106,5 +116,5 @@ def _make_tts(request: Request) -> FrameProcessor:
     return made
 
 
-AZURE_STT = ServiceEntry(make=_make_stt, params=AzureSttParams, check=_check)
-AZURE_TTS = ServiceEntry(make=_make_tts, params=AzureTtsParams, check=_check)
+AZURE_STT = ServiceEntry(make=_make_stt, params=AzureSttParams, check=_check, load=_load_stt)
+AZURE_TTS = ServiceEntry(make=_make_tts, params=AzureTtsParams, check=_check, load=_load_tts)

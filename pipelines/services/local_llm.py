@@ -8,6 +8,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from openai import AsyncOpenAI
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.openai.llm import OpenAILLMService
 from pydantic import Field
@@ -90,14 +91,16 @@ def _check(resources: Resources, _params: LocalLlmParams, _spec: PipelineSpec) -
 
 
 def _load(resources: Resources, _params: LocalLlmParams, _spec: PipelineSpec) -> None:
-    _engine(resources)
+    _client(resources)
+
+
+def _client(resources: Resources) -> AsyncOpenAI:
+    return shared_client(resources, NO_KEY, _engine(resources).base_url)
 
 
 def _make(request: Request) -> FrameProcessor:
     settings = {**chat_settings(request), "model": MODEL_NAME}
-    address = _engine(request.resources).base_url
-    client = shared_client(request.resources, NO_KEY, address)
-    return OpenAiChat(client, OpenAILLMService.Settings(**settings))
+    return OpenAiChat(_client(request.resources), OpenAILLMService.Settings(**settings))
 
 
 LOCAL_LLM = ServiceEntry(make=_make, params=LocalLlmParams, check=_check, load=_load)

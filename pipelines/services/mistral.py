@@ -17,6 +17,7 @@ from pipelines.spec import PipelineSpec, Spec
 from pipelines.speech import TELEPHONE_RATE
 
 BASE_URL = "https://api.mistral.ai/v1"
+STT_MODULE = "pipecat.services.mistral.stt"
 
 
 class MistralSttParams(Spec):
@@ -60,14 +61,27 @@ class MistralChat(MistralLLMService):
         return self._shared_client
 
 
+def _client(resources: Resources) -> AsyncOpenAI:
+    address = resources.secrets.mistral_base_url or BASE_URL
+    return shared_client(resources, _key(resources), address)
+
+
+def _load_llm(resources: Resources, _params: ChatParams, _spec: PipelineSpec) -> None:
+    _client(resources)
+
+
+def _load_stt(_resources: Resources, _params: MistralSttParams, _spec: PipelineSpec) -> None:
+    importlib.import_module(STT_MODULE)
+    importlib.import_module("httpcore")  # or else the SDK's first client imports it
+
+
 def _make_llm(request: Request) -> FrameProcessor:
-    address = request.resources.secrets.mistral_base_url or BASE_URL
-    client = shared_client(request.resources, _key(request.resources), address)
+    client = _client(request.resources)
     return MistralChat(client, MistralLLMService.Settings(**chat_settings(request)))
 
 
 def _make_stt(request: Request) -> FrameProcessor:
-    service = importlib.import_module("pipecat.services.mistral.stt").MistralSTTService
+    service = importlib.import_module(STT_MODULE).MistralSTTService
     params: MistralSttParams = request.params
     given = {"model": params.model} if params.model else {}
     made: FrameProcessor = service(
@@ -80,5 +94,9 @@ def _make_stt(request: Request) -> FrameProcessor:
     return made
 
 
-MISTRAL_LLM = ServiceEntry(make=_make_llm, params=ChatParams, check=_check, calls_tools=True)
-MISTRAL_STT = ServiceEntry(make=_make_stt, params=MistralSttParams, check=_check_stt)
+MISTRAL_LLM = ServiceEntry(
+    make=_make_llm, params=ChatParams, check=_check, load=_load_llm, calls_tools=True
+)
+MISTRAL_STT = ServiceEntry(
+    make=_make_stt, params=MistralSttParams, check=_check_stt, load=_load_stt
+)

@@ -1,6 +1,8 @@
 """Cloud services are made without a network, and language models call tools over HTTP."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from pipelines.warm import warm
 from tests.integration.pipelines.conftest import Say
 from tests.integration.pipelines.telephone import Telephone, call
 
+ROOT = Path(__file__).parents[3]
 CLOUD = """
 name: cloud
 language: de-DE
@@ -34,14 +37,16 @@ tts: {service: azure, voice: de-DE-KatjaNeural, rate: "1.1"}
 """
 
 
+KEYS = {
+    "azure_speech_key": "0" * 32,
+    "azure_speech_region": "westeurope",
+    "mistral_api_key": "m",
+    "openai_api_key": "o",
+}
+
+
 def secrets(**more: str) -> Secrets:
-    keys = {
-        "azure_speech_key": "0" * 32,
-        "azure_speech_region": "westeurope",
-        "mistral_api_key": "m",
-        "openai_api_key": "o",
-    }
-    return Secrets.model_validate({**keys, **more})
+    return Secrets.model_validate({**KEYS, **more})
 
 
 async def test_azure_mistral_and_openai_are_made_without_a_network(tmp_path: Path) -> None:
@@ -75,6 +80,59 @@ async def test_the_shipped_cloud_pipelines_build_with_keys(name: str, tmp_path: 
         await resources.aclose()
 
     assert wrong == {}
+
+
+IMPORTS = """
+import asyncio, json, sys, threading
+from pathlib import Path
+from pipelines.loader import load_pipeline
+from pipelines.params import ModelParams, Secrets
+from pipelines.resources import Resources
+from pipelines.warm import warm
+
+class Recorder:
+    found = {True: [], False: []}
+
+    def find_spec(self, name, path=None, target=None):
+        on_loop = threading.current_thread() is threading.main_thread()
+        if name.startswith(PACKAGES) and name not in sys.modules:
+            self.found[on_loop].append(name)
+
+PACKAGES = ("azure.cognitiveservices.speech.", "httpcore", "mistralai.", "openai.", "pipecat.")
+keys, folder, *texts = json.loads(sys.argv[1])
+
+async def main():
+    resources = Resources(Secrets.model_validate(keys), ModelParams(cache_dir=Path(folder)))
+    sys.meta_path.insert(0, Recorder())
+    wrong = [await warm(resources, [load_pipeline(text, source="test")]) for text in texts]
+    await resources.aclose()
+    print(json.dumps([wrong, Recorder.found[True], Recorder.found[False]]))
+
+asyncio.run(main())
+"""
+
+
+def test_a_new_cloud_pipeline_imports_its_libraries_off_the_loop(tmp_path: Path) -> None:
+    """In a process of its own, which has imported nothing yet."""
+    texts = [
+        CLOUD.replace("STT", stt).replace("LLM", llm)
+        for stt, llm in (("azure", "mistral"), ("mistral", "openai"))
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, json.dumps([KEYS, str(tmp_path), *texts])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wrong, on_loop, off_loop = json.loads(done.stdout.splitlines()[-1])
+
+    assert wrong == [{}, {}]
+    assert on_loop == []
+    assert {"pipecat.services.azure.stt", "pipecat.services.mistral.stt"} <= set(off_loop)
+    assert "openai.resources.chat" in off_loop
 
 
 @pytest.fixture
