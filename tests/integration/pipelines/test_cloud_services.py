@@ -99,12 +99,12 @@ class Recorder:
             self.found[on_loop].append(name)
 
 PACKAGES = ("azure.cognitiveservices.speech.", "httpcore", "mistralai.", "openai.", "pipecat.")
-keys, folder, *texts = json.loads(sys.argv[1])
+keys, folder, text = json.loads(sys.argv[1])
 
 async def main():
     resources = Resources(Secrets.model_validate(keys), ModelParams(cache_dir=Path(folder)))
     sys.meta_path.insert(0, Recorder())
-    wrong = [await warm(resources, [load_pipeline(text, source="test")]) for text in texts]
+    wrong = await warm(resources, [load_pipeline(text, source="test")])
     await resources.aclose()
     print(json.dumps([wrong, Recorder.found[True], Recorder.found[False]]))
 
@@ -112,14 +112,14 @@ asyncio.run(main())
 """
 
 
-def test_a_new_cloud_pipeline_imports_its_libraries_off_the_loop(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stt", "llm"), [("azure", "mistral"), ("mistral", "openai")])
+def test_a_new_cloud_pipeline_imports_its_libraries_off_the_loop(
+    stt: str, llm: str, tmp_path: Path
+) -> None:
     """In a process of its own, which has imported nothing yet."""
-    texts = [
-        CLOUD.replace("STT", stt).replace("LLM", llm)
-        for stt, llm in (("azure", "mistral"), ("mistral", "openai"))
-    ]
+    text = CLOUD.replace("STT", stt).replace("LLM", llm)
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTS, json.dumps([KEYS, str(tmp_path), *texts])],
+        [sys.executable, "-c", IMPORTS, json.dumps([KEYS, str(tmp_path), text])],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -129,10 +129,9 @@ def test_a_new_cloud_pipeline_imports_its_libraries_off_the_loop(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     wrong, on_loop, off_loop = json.loads(done.stdout.splitlines()[-1])
 
-    assert wrong == [{}, {}]
+    assert wrong == {}
     assert on_loop == []
-    assert {"pipecat.services.azure.stt", "pipecat.services.mistral.stt"} <= set(off_loop)
-    assert "openai.resources.chat" in off_loop
+    assert {f"pipecat.services.{stt}.stt", "openai.resources.chat"} <= set(off_loop)
 
 
 @pytest.fixture
