@@ -1,4 +1,4 @@
-"""The features that Whisper hears: 80 mel bands every 10 ms, as their logarithms.
+"""The features that Whisper and smart-turn hear: 80 mel bands every 10 ms, as their logarithms.
 
 The mel scale and its filters are Slaney's (Auditory Toolbox, 1998), as openai/whisper's
 ``audio.py`` takes them from librosa.

@@ -9,7 +9,10 @@ from concurrent.futures import Future
 from importlib import resources as package_files
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
+import soxr
+from numpy.typing import NDArray
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn, SmartTurnParams
 from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
@@ -35,15 +38,40 @@ from pipecat.turns.user_stop import (
 )
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
+from pipelines.mel import FRAME_SAMPLES, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, log_mel
 from pipelines.ports import PhoneTransport
 from pipelines.resources import Resources
 from pipelines.spec import TurnSpec
 
 MODEL_PACKAGE = "pipecat.audio.turn.smart_turn.data"
 MODEL_FILE = "smart-turn-v3.2-cpu.onnx"
+MODEL_SECONDS = 8
+MODEL_SAMPLES = MODEL_SECONDS * SAMPLE_RATE_HZ
+VARIANCE_FLOOR = 1e-7
+COMPLETE_PROBABILITY = 0.5
 Judgement = tuple[EndOfTurnState, MetricsData | None]
 UNFINISHED_SECONDS = 1.0
 """A turn that the model judges unfinished ends after so much silence; Pipecat's own is 3."""
+
+
+def features(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Return what the model hears of the last eight seconds, silence before shorter ones.
+
+    Pipecat's own function gives the same, but multiplies matrices: BLAS takes a second thread
+    for that, which spins for 100 ms and takes the core from whoever is speaking.
+
+    Args:
+        samples: Mono of -1..1.
+        rate: Samples per second.
+
+    Returns:
+        Shape (80, 800).
+    """
+    heard = soxr.resample(samples, rate, SAMPLE_RATE_HZ, quality="HQ")[-MODEL_SAMPLES:]
+    heard = np.pad(heard, (MODEL_SAMPLES - len(heard), 0))
+    heard = (heard - heard.mean()) / np.sqrt(heard.var() + VARIANCE_FLOOR)
+    mirrored = np.pad(heard, (0, FRAME_SAMPLES // 2), mode="reflect")
+    return log_mel(mirrored, MODEL_SECONDS * FRAMES_PER_SECOND)
 
 
 class SmartTurn(LocalSmartTurnAnalyzerV3):
@@ -67,6 +95,12 @@ class SmartTurn(LocalSmartTurnAnalyzerV3):
         self._resources = resources
         self._guess: Future[Judgement] | None = None
         self.on_silence: Callable[[], None] = lambda: None
+
+    def _predict_endpoint(self, audio_array: NDArray[np.float32]) -> dict[str, Any]:
+        """Ask the model as the base does, but with features that take one core."""
+        inputs = {"input_features": features(audio_array, self.sample_rate)[np.newaxis]}
+        probability = float(self._session.run(None, inputs)[0][0].item())
+        return {"prediction": int(probability > COMPLETE_PROBABILITY), "probability": probability}
 
     def append_audio(self, buffer: bytes, is_speech: bool) -> EndOfTurnState:  # noqa: FBT001
         """Ignore what comes through the pipeline."""

@@ -9,9 +9,10 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
+from pipecat.audio.turn.smart_turn._whisper_features import compute_whisper_log_mel_features
 
 from pipelines.resources import Resources
-from pipelines.turn import SmartTurn
+from pipelines.turn import SmartTurn, features
 
 FRAME = bytes(320)
 FRAME_SAMPLES = 160
@@ -117,3 +118,28 @@ async def test_silence_is_not_judged(resources: Resources) -> None:
     await judge.caller_paused()
 
     assert resources.is_idle("turn")
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.0, 8.0, 11.0])
+def test_features_are_those_of_pipecat(seconds: float) -> None:
+    rate = 16_000
+    n = np.arange(int(seconds * rate))
+    noise = np.random.default_rng(5).normal(0, 0.02, n.size)
+    speech = (np.sin(n / 20) * np.sin(n / 3000) + noise).astype(np.float32)
+    last = speech[-8 * rate :]
+
+    theirs = compute_whisper_log_mel_features(np.pad(last, (8 * rate - last.size, 0)))
+
+    ours = features(speech, rate)
+    assert ours.shape == (80, 800)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_the_telephone_is_resampled_for_the_model() -> None:
+    tone = np.sin(2 * np.pi * 1000 / 8000 * np.arange(16_000)).astype(np.float32)
+
+    loudest = features(tone, 8000)[:, 700].argmax()
+
+    wide = np.sin(2 * np.pi * 1000 / 16_000 * np.arange(32_000)).astype(np.float32)
+    assert loudest == features(wide, 16_000)[:, 700].argmax()
