@@ -30,6 +30,10 @@ class Voice(Protocol):
         ...
 
 
+def _nothing() -> None:
+    return None
+
+
 class Resources:
     """Shared by all conversations; made once, closed once.
 
@@ -39,13 +43,24 @@ class Resources:
     Attributes:
         secrets: Keys of cloud services.
         params: Where models are.
+
+    Args:
+        enter_thread: Is called first in each of the threads, such as to set its priority.
     """
 
-    def __init__(self, secrets: Secrets | None = None, params: ModelParams | None = None) -> None:
+    def __init__(
+        self,
+        secrets: Secrets | None = None,
+        params: ModelParams | None = None,
+        *,
+        enter_thread: Callable[[], None] = _nothing,
+    ) -> None:
         self.secrets = secrets or Secrets()
         self.params = params or ModelParams()
         self.threads: dict[Stage, ThreadPoolExecutor] = {
-            stage: ThreadPoolExecutor(max_workers=1, thread_name_prefix=stage)
+            stage: ThreadPoolExecutor(
+                max_workers=1, thread_name_prefix=stage, initializer=enter_thread
+            )
             for stage in ("stt", "tts", "turn")
         }
         self._at_work: Counter[Stage] = Counter()

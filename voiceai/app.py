@@ -24,6 +24,7 @@ from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SchemaMismatch, SettingsError, StoreUnavailable
 from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
+from voiceai.priority import yield_this_thread
 from voiceai.settings import Settings
 from voiceai.store.repository import Store
 from voiceai.telemetry.metrics import CallMetrics, MediaMetrics
@@ -85,7 +86,7 @@ def make_resources(settings: Settings) -> Resources:
         mistral_api_key=settings.mistral_api_key,
         mistral_base_url=settings.mistral_base_url,
     )
-    return Resources(secrets, model_params(settings))
+    return Resources(secrets, model_params(settings), enter_thread=yield_this_thread)
 
 
 class App:

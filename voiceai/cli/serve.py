@@ -10,6 +10,7 @@ from loguru import logger
 from voiceai.app import App
 from voiceai.checks import asterisk_findings, log_finding
 from voiceai.cli.output import warn
+from voiceai.priority import prefer_this_thread
 from voiceai.settings import Settings, load_settings
 from voiceai.telemetry.logging import configure_logging
 
@@ -30,6 +31,7 @@ def serve() -> None:
 
 async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
+    prefer_this_thread()
     voiceai = App(settings)
     async with asyncio.TaskGroup() as tasks:
         checking = tasks.create_task(_check(settings, voiceai))

@@ -55,13 +55,20 @@ def ticks_of(
     return ticks, clock
 
 
+def assert_none_is_missing(ticks: list[Tick], interval: float = 0.01) -> None:
+    """Every deadline from the first to the last was told, alone or with others."""
+    (first, due_first, _), (last, _, _) = ticks[0], ticks[-1]
+    told = sum(due for _, due, _ in ticks)
+    assert told == pytest.approx(due_first + (last - first) / interval, abs=0.01)
+
+
 @EVERY_LOOP
 @EVERY_TIMER
 def test_deadlines_are_whole_intervals_apart_and_never_early(loop: str, timerfd: bool) -> None:
     ticks, clock = ticks_of(loop, timerfd=timerfd, seconds=0.5)
 
     assert clock.precise is timerfd
-    assert 45 <= sum(due for _, due, _ in ticks) <= 51
+    assert_none_is_missing(ticks)
     for (earlier, _, _), (later, due, _) in itertools.pairwise(ticks):
         assert later - earlier == pytest.approx(0.01 * due, abs=1e-6)
     assert all(at >= deadline - 1e-3 for deadline, _, at in ticks)
@@ -75,8 +82,8 @@ def test_a_blocked_loop_is_told_how_many_deadlines_it_missed(loop: str, timerfd:
 
     late = [due for _, due, _ in ticks if due > 3]
     assert len(late) >= 1
-    assert late[0] in (5, 6)
-    assert 30 <= sum(due for _, due, _ in ticks) <= 40
+    assert late[0] >= 5
+    assert_none_is_missing(ticks)
     assert clock.lateness.worst > 0.04
     after = [at - deadline for deadline, due, at in ticks if due == 1]
     assert sorted(after)[len(after) // 2] < 0.005, "the deadlines moved"
