@@ -43,7 +43,23 @@ class PipelineFiles:
 
 
 def _load(folder: Path) -> dict[str, Document]:
-    return {name: loaded.document for name, loaded in load_folder(folder).items()}
+    """Read a folder and check that what it names exists.
+
+    Raises:
+        SpecError: With the findings of all files.
+    """
+    from pipelines.validate import validate  # noqa: PLC0415 - it imports every service: 1 s
+
+    pipelines = load_folder(folder)
+    wrong = [
+        finding
+        for pipeline in pipelines.values()
+        for finding in validate(pipeline)
+        if finding.severity == "error"
+    ]
+    if wrong:
+        raise SpecError(*wrong)
+    return {name: loaded.document for name, loaded in pipelines.items()}
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
