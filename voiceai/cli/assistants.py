@@ -12,7 +12,7 @@ from pipelines.loader import dump_pipeline
 from voiceai.cli.output import Json, ask_store, fail, warn, write_json, write_table
 from voiceai.store.repository import AssistantEntry, Store
 
-app = typer.Typer(no_args_is_help=True, help="Who answers which number.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who answers which number.")
 
 
 @app.command("list")

@@ -15,7 +15,9 @@ from voiceai.cli.output import Json, write_json
 from voiceai.errors import SettingsError
 from voiceai.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Configuration files for Asterisk.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Configuration files for Asterisk."
+)
 FILE_MODE = 0o640
 """Some of the files hold passwords."""
 

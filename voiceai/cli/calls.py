@@ -9,7 +9,7 @@ from voiceai.cli.output import Json, ask_store, fail, write_json, write_table
 from voiceai.store.records import CallHistory, CallRecord
 from voiceai.store.shapes import call_shape, history_shape
 
-app = typer.Typer(no_args_is_help=True, help="What was said.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="What was said.")
 
 
 @app.command("list")

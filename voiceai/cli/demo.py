@@ -14,7 +14,7 @@ from voiceai.demo.run import run_demo
 from voiceai.settings import load_settings
 from voiceai.telemetry.logging import configure_logging
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 T = TypeVar("T")
 STOPPED = 130
 """Exit code of a command that was told to stop."""

@@ -10,7 +10,7 @@ from voiceai.cli.output import Json, warn, write_json
 from voiceai.settings import load_settings
 from voiceai.telemetry.logging import configure_logging
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 

@@ -14,7 +14,7 @@ from voiceai.priority import prefer_this_thread
 from voiceai.settings import Settings, load_settings
 from voiceai.telemetry.logging import configure_logging
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 from voiceai.cli.output import Json, warn, write_json, write_table
 from voiceai.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
