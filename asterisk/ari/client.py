@@ -80,7 +80,7 @@ class AriClient:
                 params=list(request.query),
                 json=request.body,
             ) as response:
-                text = await response.text(errors="replace")
+                text = await response.text(encoding="utf-8", errors="replace")
         except (aiohttp.ClientError, OSError) as error:
             raise _disconnected(self._explain(error)) from error
         is_json = response.content_type == "application/json"
