@@ -13,7 +13,7 @@ from pipelines.services.local import voice
 from pipelines.spec import PipelineSpec
 from pipelines.validate import validate
 
-UNPACKED = "bookworm-libttspico0-0123/root/usr"
+UNPACKED = "bookworm-libttspico0-0123/unpacked/usr"
 
 
 @pytest.fixture(autouse=True)
