@@ -6,12 +6,11 @@ tests. ``pipecat_transport`` and ``vad`` adapt a stream to Pipecat and are impor
 """
 
 from transports.audio.g711 import Codec
-from transports.engine import MediaEngine
+from transports.engine import MediaEngine, MediaStream, make_engine
 from transports.errors import AddressUnavailable, PacketError, PortsExhausted, TransportError
 from transports.params import RtpParams
 from transports.rtp.events import PlayedFrame
 from transports.rtp.stats import StreamStats
-from transports.stream import MediaStream
 
 __all__ = [
     "AddressUnavailable",
@@ -24,4 +23,5 @@ __all__ = [
     "RtpParams",
     "StreamStats",
     "TransportError",
+    "make_engine",
 ]

@@ -15,7 +15,7 @@ from asterisk.params import AriParams
 from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
 from transports.audio.g711 import Codec
-from transports.engine import MediaEngine
+from transports.engine import make_engine
 from transports.errors import TransportError
 from transports.params import RtpParams
 from transports.vad import SileroModel
@@ -102,7 +102,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.store = Store(settings, owner=True)
-        self.engine = MediaEngine(rtp_params(settings))
+        self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
         self.supervisor = CallSupervisor(
             CallServices(self.engine, self.resources, SileroModel(), self._on_media_address),

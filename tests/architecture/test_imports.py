@@ -15,7 +15,7 @@ BREACHES = {
         "import asterisk.ari",
     ),
     "Cores do no I/O and read no clock": ("transports/rtp/breach.py", "import asyncio"),
-    "transports: adapter over engine over socket over protocol over signal": (
+    "transports: adapter over engine over placement over socket over protocol over signal": (
         "transports/audio/breach.py",
         "import transports.rtp.packet",
     ),

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-__all__ = ["cross_fade", "fade_out"]
+__all__ = ["attenuated", "cross_fade", "fade_out"]
+
+
+def attenuated(pcm: bytes, gain: float) -> bytes:
+    """Return 16-bit ``pcm`` with every sample multiplied by ``gain``, 0..1."""
+    return (np.frombuffer(pcm, np.int16) * np.float32(gain)).astype(np.int16).tobytes()
 
 
 def fade_out(pcm: bytes) -> bytes:

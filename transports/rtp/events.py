@@ -8,6 +8,7 @@ __all__ = [
     "FRAME_SAMPLES",
     "FRAME_SECONDS",
     "SAMPLE_RATE",
+    "ArrivedAudio",
     "Outgoing",
     "PlayedFrame",
 ]
@@ -36,6 +37,18 @@ class PlayedFrame:
     pcm: bytes
     arrived_at: float | None
     kind: Literal["audio", "concealed", "noise"]
+
+
+class ArrivedAudio(NamedTuple):
+    """A piece of what the far side says, before playout.
+
+    Attributes:
+        pcm: Whole samples, 16-bit little-endian mono at 8 kHz.
+        arrived_at: When its packet came, in monotonic seconds; ``None`` when it is a filled hole.
+    """
+
+    pcm: bytes
+    arrived_at: float | None
 
 
 class Outgoing(NamedTuple):

@@ -9,7 +9,7 @@ from transports.audio.fade import cross_fade
 from transports.audio.g711 import CODEC_OF_PAYLOAD_TYPE
 from transports.audio.level import level_dbfs
 from transports.errors import PacketError
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, PlayedFrame
+from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
 from transports.rtp.jitter import Audio, Empty, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
 from transports.rtp.sequence import Arrival, LogTotals, SequenceLog
@@ -69,6 +69,7 @@ class Receiver:
         self._concealment = Concealment(noise)
         self._last_pcm = b""
         self._impatience = 0
+        self._arrived: list[ArrivedAudio] = []
 
     @property
     def packets(self) -> LogTotals:
@@ -95,6 +96,11 @@ class Receiver:
         if rejection is not None:
             self.rejected[rejection] += 1
         return rejection
+
+    def arrived(self) -> list[ArrivedAudio]:
+        """Return the audio that came since the last call, ahead of its playout."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms. Call once per tick, on time."""
@@ -135,7 +141,9 @@ class Receiver:
         if arrival is Arrival.DUPLICATE:
             return None
         self._jitter.observe(packet.timestamp, now)
-        match self._buffer.put(number, packet.timestamp, codec.decode(packet.payload), now):
+        pcm = codec.decode(packet.payload)
+        self._arrived.append(ArrivedAudio(pcm, now))
+        match self._buffer.put(number, packet.timestamp, pcm, now):
             case Put.LATE:
                 self.late += 1
             case Put.EVICTED:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from transports.audio.comfort_noise import ComfortNoise
-from transports.audio.fade import fade_out
+from transports.audio.fade import attenuated, fade_out
 from transports.audio.g711 import Codec
 from transports.rtp.events import FRAME_SAMPLES, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
@@ -15,6 +15,9 @@ __all__ = ["Sender"]
 
 RAMP_SAMPLES = 40
 """5 ms of fade after a flush: a hard stop clicks."""
+
+DUCK_GAIN = 0.25
+"""-12 dB."""
 
 REMAINDER_PATIENCE = 3
 """Ticks that less than a packet waits for more; then it goes out padded, before it is stale."""
@@ -31,6 +34,7 @@ class Sender:
         sent: Packets made.
         skipped: Ticks without a packet.
         held: Queued audio stays and noise goes out.
+        ducked: Queued audio goes out 12 dB lower.
     """
 
     def __init__(self, codec: Codec, random: "random.Random") -> None:
@@ -38,6 +42,7 @@ class Sender:
         self.sent = 0
         self.skipped = 0
         self.held = False
+        self.ducked = False
         self._codec = codec
         self._payload_type = codec.payload_type
         self._noise = ComfortNoise(codec, start=random.getrandbits(16))
@@ -97,6 +102,8 @@ class Sender:
         if size:
             payload = bytes(self._queue[:size])
             del self._queue[:size]
+            if self.ducked:
+                payload = self._codec.encode(attenuated(self._codec.decode(payload), DUCK_GAIN))
             if size < FRAME_SAMPLES:
                 payload += self._noise.take(FRAME_SAMPLES - size)
             self.played_samples += size

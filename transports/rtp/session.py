@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.g711 import Codec
-from transports.rtp.events import Outgoing, PlayedFrame
+from transports.rtp.events import ArrivedAudio, Outgoing, PlayedFrame
 from transports.rtp.receiver import Receiver
 from transports.rtp.sender import Sender
 from transports.rtp.source import Address, Rejection
@@ -22,6 +22,7 @@ class RtpSession:
     ::
 
         receive(data, address, now)      at any time
+        arrived()                        once per tick: what came, ahead of its playout
         frame(now)                       once per tick: what the far side says
         next_packet()                    once per tick, after connect(): what it gets to hear
         skip(ticks)                      instead of next_packet(), for ticks that went by unused
@@ -45,6 +46,10 @@ class RtpSession:
     def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Take one datagram; return why it was dropped, if it was."""
         return self._receiver.receive(data, address, now)
+
+    def arrived(self) -> list[ArrivedAudio]:
+        """Return what arrived since the last call, ahead of its playout."""
+        return self._receiver.arrived()
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms of the far side."""

@@ -63,10 +63,14 @@ class MediaClock:
         self._descriptor = -1
         self._handle: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
-        """Begin ticking on the running loop, an interval from now."""
+    def start(self, at: float | None = None) -> None:
+        """Begin ticking on the running loop.
+
+        Args:
+            at: Monotonic seconds; the first tick is an interval later. Now, unless given.
+        """
         self._loop = asyncio.get_running_loop()
-        self._started_at = time.monotonic()
+        self._started_at = time.monotonic() if at is None else at
         self._ticks = 0
         if self.precise:
             self._descriptor = _open_timer(self._started_at + self._interval, self._interval)

@@ -15,7 +15,7 @@ import psutil
 from pipelines.builder import Conversation
 from pipelines.resources import Resources
 from pipelines.turn import load_session
-from transports.engine import MediaEngine, MediaStream
+from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
@@ -167,7 +167,7 @@ class _Bench:
     ) -> None:
         self._stack = stack
         self._talkers, self._ports = talkers
-        self._engine = MediaEngine(RtpParams())
+        self._engine = make_engine(RtpParams())
         self._services = StubServices(resources)
         self._smart_turn = smart_turn
         self._settle = settle

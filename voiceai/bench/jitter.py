@@ -17,7 +17,7 @@ from typing import Any, Final
 from pipecat.transports.websocket.server import SingleClientWebsocketServerOutputTransport
 
 from transports.audio.g711 import Codec
-from transports.engine import MediaEngine, MediaStream
+from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.rtp.sender import Sender
 from voiceai.bench.companion import Companion
@@ -152,7 +152,7 @@ def drift_ms(arrivals: Sequence[int]) -> float:
 @contextlib.asynccontextmanager
 async def _by_engine(count: int, port: int) -> AsyncIterator[None]:
     """Send with the media engine."""
-    engine = MediaEngine(RtpParams())
+    engine = make_engine(RtpParams())
     await engine.start()
     try:
         streams = [await engine.open_stream() for _ in range(count)]

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from loguru import logger
 
+from transports.engine import MediaStream
 from transports.pipecat_transport import SpeechMarks
-from transports.stream import MediaStream
 from voiceai.calls.events import (
     CallAnswered,
     CallEnded,

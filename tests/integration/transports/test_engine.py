@@ -15,6 +15,7 @@ from transports import (
     PlayedFrame,
     PortsExhausted,
     RtpParams,
+    make_engine,
 )
 from transports.audio.level import level_dbfs
 from transports.rtp.packet import RtpPacket
@@ -59,7 +60,7 @@ class Phone:
 
 @pytest.fixture
 async def engine() -> AsyncIterator[MediaEngine]:
-    engine = MediaEngine(PARAMS)
+    engine = make_engine(PARAMS)
     await engine.start()
     yield engine
     await engine.close()
@@ -460,7 +461,7 @@ async def test_all_packets_of_a_tick_leave_before_any_subscriber_is_called(
 
 
 async def test_closing_the_engine_closes_its_streams(phone: Phone) -> None:
-    engine = MediaEngine(PARAMS)
+    engine = make_engine(PARAMS)
     await engine.start()
     stream = await engine.open_stream()
     stream.connect(phone.address)
@@ -475,14 +476,14 @@ async def test_closing_the_engine_closes_its_streams(phone: Phone) -> None:
 
 
 async def test_does_not_start_at_an_address_of_another_machine() -> None:
-    engine = MediaEngine(RtpParams(host="192.0.2.7"))
+    engine = make_engine(RtpParams(host="192.0.2.7"))
 
     with pytest.raises(AddressUnavailable, match=r"192\.0\.2\.7"):
         await engine.start()
 
 
 async def test_holds_no_port_before_a_stream_is_opened() -> None:
-    engine = MediaEngine(RtpParams(port_min=19800, port_max=19801))
+    engine = make_engine(RtpParams(port_min=19800, port_max=19801))
     await engine.start()
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

@@ -16,7 +16,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams, Verdict
-from transports.engine import MediaEngine, MediaStream
+from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.pipecat_transport import RtpTransport
 from transports.vad import Hearing, SileroModel, VoiceDetector
@@ -70,7 +70,7 @@ class Witness(FrameProcessor):
 
 @pytest.fixture
 async def stream() -> AsyncIterator[MediaStream]:
-    engine = MediaEngine(RtpParams(port_min=PORT, port_max=PORT + 99))
+    engine = make_engine(RtpParams(port_min=PORT, port_max=PORT + 99))
     await engine.start()
     yield await engine.open_stream()
     await engine.close()

@@ -19,7 +19,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams
-from transports.engine import MediaEngine, MediaStream
+from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.pipecat_transport import RtpTransport
 from transports.vad import SileroModel, VoiceDetector
@@ -56,7 +56,7 @@ class Context(FrameProcessor):
 
 @pytest.fixture
 async def stream() -> AsyncIterator[MediaStream]:
-    engine = MediaEngine(RtpParams(port_min=PORT, port_max=PORT + 99))
+    engine = make_engine(RtpParams(port_min=PORT, port_max=PORT + 99))
     await engine.start()
     stream = await engine.open_stream()
     stream.connect(("127.0.0.1", 9))

@@ -19,7 +19,7 @@ from pipelines.params import ModelParams
 from pipelines.resources import Resources
 from pipelines.warm import warm
 from tests.support.availability import have_or_skip
-from transports.engine import MediaEngine
+from transports.engine import make_engine
 from transports.params import RtpParams
 from transports.pipecat_transport import SpeechMarks
 from transports.vad import SileroModel
@@ -133,7 +133,7 @@ def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -
         address_lost: str = "",
         **patience: float,
     ) -> AsyncIterator[Gateway]:
-        engine = MediaEngine(RtpParams(host=address_lost or "127.0.0.1"))
+        engine = make_engine(RtpParams(host=address_lost or "127.0.0.1"))
         if not address_lost:
             await engine.start()
         services = CallServices(engine, resources, SileroModel())
@@ -282,7 +282,7 @@ async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
     other = load_pipeline(
         "{name: other, extends: local-en, tts: {service: hibari, speed: 1.1}}", source="other"
     )
-    services = CallServices(MediaEngine(RtpParams()), resources, SileroModel())
+    services = CallServices(make_engine(RtpParams()), resources, SileroModel())
     supervisor = CallSupervisor(services, impatient, records, limit=1)
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message} {extra}", level="INFO", backtrace=False)
@@ -333,7 +333,7 @@ async def test_a_turn_began_with_its_first_words_though_there_was_a_pause_in_it(
     records: Records, heard: float, detected: float
 ) -> None:
     """It was said to have begun with what was said after the pause."""
-    engine = MediaEngine(RtpParams())
+    engine = make_engine(RtpParams())
     record = CallRecord("c", NUMBER, datetime.now(UTC))
     journal = CallJournal(record, records, lambda _event: None)
     answered_at = asyncio.get_running_loop().time()

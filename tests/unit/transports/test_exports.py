@@ -15,5 +15,6 @@ def test_exports_what_it_says_and_nothing_else() -> None:
         "RtpParams",
         "StreamStats",
         "TransportError",
+        "make_engine",
     ]
     assert all(hasattr(transports, name) for name in transports.__all__)

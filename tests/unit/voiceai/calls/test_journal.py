@@ -8,8 +8,8 @@ from unittest.mock import Mock
 import pytest
 
 from pipelines.spec import PipelineSpec
+from transports.engine import MediaStream
 from transports.pipecat_transport import SpeechMarks
-from transports.stream import MediaStream
 from voiceai.calls.journal import CallJournal, CallWriter
 from voiceai.store.records import CallRecord, Turn
 from voiceai.store.repository import Assistant

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from loguru import logger
 
 from transports.audio.g711 import Codec
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, PlayedFrame
+from transports.media import MediaStream
+from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Address
 from transports.rtp.stats import Deviations, StreamStats
 from transports.udp.endpoint import UdpEndpoint
 from transports.udp.ports import PortPair
 
-__all__ = ["MediaStream"]
+__all__ = ["QUEUE_LIMIT", "InlineStream"]
 
 QUEUE_LIMIT = 3 * FRAME_SAMPLES
 """``write`` returns below this: at most 60 ms of audio is beyond the reach of an interruption."""
@@ -32,11 +33,12 @@ REMEMBERED_SENDS = 512
 """Send deviations of ten seconds."""
 
 
-class MediaStream:
+class InlineStream:
     """A port pair, its RTP session, and the audio in both directions.
 
     All audio is 16-bit little-endian mono at 8 kHz. Everything happens on the event loop that
-    the stream was opened on. Open it with :meth:`transports.engine.MediaEngine.open_stream`.
+    the stream was opened on. Open it with
+    :meth:`transports.inline.engine.InlineEngine.open_stream`.
 
     Attributes:
         host: The numeric address to tell the peer.
@@ -55,7 +57,7 @@ class MediaStream:
         codec: Codec,
         playout_delay: float,
         pair: PortPair,
-        on_close: Callable[["MediaStream", PortPair], None],
+        on_close: Callable[["InlineStream", PortPair], None],
     ) -> None:
         self.host = host
         self.port = pair.port
@@ -71,6 +73,7 @@ class MediaStream:
         self._endpoint = UdpEndpoint(pair.rtp, self._receive)
         self._peer: Address | None = None
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
+        self._listeners: list[Callable[[ArrivedAudio], None]] = []
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._flushes = 0
         self._closed = False
@@ -124,6 +127,18 @@ class MediaStream:
         """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
         self._subscribers.append(on_frame)
 
+    def listen(self, on_audio: Callable[[ArrivedAudio], None]) -> None:
+        """Call ``on_audio`` with the peer's audio before its playout; see ``MediaStream``."""
+        self._listeners.append(on_audio)
+
+    def duck(self) -> None:
+        """Lower what is sent by 12 dB, within the next packet."""
+        self._session.sender.ducked = True
+
+    def unduck(self) -> None:
+        """Raise what is sent to its own level again, within the next packet."""
+        self._session.sender.ducked = False
+
     async def write(self, pcm: bytes) -> bool:
         """Queue audio of any length; return when less than 60 ms of it wait to be sent.
 
@@ -176,15 +191,15 @@ class MediaStream:
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self._fail(error)
 
-    def play_due(self, due: int) -> None:
-        """Hand the frames of ``due`` ticks to the subscribers.
+    def hear_due(self, due: int) -> None:
+        """Tell the listeners what came, and the subscribers what ``due`` ticks play.
 
         For the engine. An error breaks this stream only.
         """
         if self._closed or self.failed:
             return
         try:
-            self._play(due)
+            self._hear(due)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self._fail(error)
 
@@ -201,9 +216,12 @@ class MediaStream:
         if self._waiting:
             self._wake()
 
-    def _play(self, due: int) -> None:
+    def _hear(self, due: int) -> None:
         if due > 1:
             self._endpoint.read()  # the packets of the stall, before their turn has passed
+        for audio in self._session.arrived():
+            for listener in self._listeners:
+                listener(audio)
         for _ in range(min(due, PLAY_BURST)):
             frame = self._session.frame(time.monotonic())
             for subscriber in self._subscribers:

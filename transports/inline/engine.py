@@ -1,0 +1,123 @@
+"""The media engine, placed inline: all streams of a process on one event loop and one clock.
+
+::
+
+    UdpEndpoint --receive--> RtpSession --frame, every 20 ms--> listeners, subscribers
+    write() ---------------> RtpSession --packet, every 20 ms-> UdpEndpoint
+
+Two ticks alternate. Five milliseconds before the packets leave, all streams hear: what is decided
+then, of a duck or a flush, is in those packets already. When they leave, nothing else is done.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from transports.audio.g711 import Codec
+from transports.inline.stream import InlineStream
+from transports.params import RtpParams
+from transports.rtp.events import FRAME_SECONDS
+from transports.rtp.stats import Deviations, Totals
+from transports.udp.clock import MediaClock
+from transports.udp.ports import PortPair, PortPairs
+
+__all__ = ["HEARING_LEAD", "InlineEngine"]
+
+HEARING_LEAD = 0.005
+"""Seconds from hearing to sending: enough for the voice detector of many calls."""
+
+
+class InlineEngine:
+    """Opens streams and keeps them in time.
+
+    Args:
+        params: Addresses, ports, codec and playout delay.
+    """
+
+    def __init__(self, params: RtpParams) -> None:
+        self._params = params
+        self._streams: list[InlineStream] = []
+        self._ended = Totals()
+        pairs = (params.port_max - params.port_min) // 2 + 1
+        self._ports = PortPairs(
+            params.bind_host,
+            params.port_min,
+            params.port_max,
+            start=random.SystemRandom().randrange(pairs),
+        )
+        self._clock = MediaClock(self._send, interval=FRAME_SECONDS)
+        self._hearing = MediaClock(self._hear, interval=FRAME_SECONDS)
+        self._after_hearing: list[Callable[[], None]] = []
+
+    @property
+    def streams(self) -> Sequence[InlineStream]:
+        """The open streams, oldest first."""
+        return tuple(self._streams)
+
+    @property
+    def totals(self) -> Totals:
+        """Counters of all streams so far, those that were closed included."""
+        return self._ended.plus(stream.stats for stream in self._streams)
+
+    @property
+    def lateness(self) -> Deviations:
+        """How late the clock's ticks came, in seconds: the event loop's own delay."""
+        return self._clock.lateness
+
+    def after_hearing(self, then: Callable[[], None]) -> None:
+        """Call ``then`` every 20 ms, when all streams have heard."""
+        self._after_hearing.append(then)
+
+    async def start(self) -> None:
+        """Start the media clock on the running loop.
+
+        Raises:
+            PortsExhausted: No stream could be opened: the port range is used up.
+            AddressUnavailable: Nor one: the address to bind is not one of this machine.
+        """
+        self._ports.close(self._ports.open())
+        now = time.monotonic()
+        self._clock.start(now)
+        self._hearing.start(now - HEARING_LEAD)
+
+    async def close(self) -> None:
+        """Close all streams and stop the clock. Idempotent."""
+        self._clock.close()
+        self._hearing.close()
+        for stream in self.streams:
+            stream.close()
+
+    async def open_stream(self, codec: Codec | None = None) -> InlineStream:
+        """Bind a port pair for a call. It sends nothing before ``connect()``.
+
+        Args:
+            codec: What to send; the configured codec unless given.
+
+        Raises:
+            PortsExhausted: The port range is used up.
+            AddressUnavailable: The address to bind is not one of this machine.
+        """
+        stream = InlineStream(
+            host=self._params.host,
+            codec=self._params.codec if codec is None else codec,
+            playout_delay=self._params.playout_delay_ms / 1000,
+            pair=self._ports.open(),
+            on_close=self._release,
+        )
+        self._streams.append(stream)
+        return stream
+
+    def _release(self, stream: InlineStream, pair: PortPair) -> None:
+        self._streams.remove(stream)
+        self._ended = self._ended.plus([stream.stats])
+        self._ports.close(pair)
+
+    def _send(self, deadline: float, due: int) -> None:
+        for stream in self.streams:
+            stream.send_due(deadline, due)
+
+    def _hear(self, _deadline: float, due: int) -> None:
+        for stream in self.streams:
+            stream.hear_due(due)
+        for then in self._after_hearing:
+            then()

@@ -1,0 +1,146 @@
+"""What the rest of the product sees of the media engine, whatever process it runs in.
+
+All audio is 16-bit little-endian mono at 8 kHz. Everything is called on, and calls back on, the
+event loop that started the engine. Times are monotonic seconds, the scale of ``loop.time()``.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from transports.audio.g711 import Codec
+from transports.rtp.events import ArrivedAudio, PlayedFrame
+from transports.rtp.source import Address
+from transports.rtp.stats import Deviations, StreamStats, Totals
+
+__all__ = ["MediaEngine", "MediaStream"]
+
+
+class MediaStream(Protocol):
+    """One call's audio in both directions.
+
+    Attributes:
+        host: The numeric address to tell the peer.
+        port: The port to tell the peer; even.
+        codec: What is sent.
+        failed: What broke the stream. It then neither sends nor plays; close it.
+        on_speech_sent: Called with the time of the first packet with written audio after a pause
+            or a flush.
+        on_failed: Called once if the stream breaks.
+    """
+
+    host: str
+    port: int
+    codec: Codec
+    failed: Exception | None
+    on_speech_sent: Callable[[float], None] | None
+    on_failed: Callable[["MediaStream"], None] | None
+
+    @property
+    def queued_samples(self) -> int:
+        """Samples written and not yet sent."""
+
+    @property
+    def played_samples(self) -> int:
+        """Written samples that were sent, ever."""
+
+    @property
+    def stats(self) -> StreamStats:
+        """What happened so far; valid after :meth:`close` too."""
+
+    def connect(self, address: Address) -> None:
+        """Start sending to the peer's RTP address, and trust packets from there alone.
+
+        Args:
+            address: Numeric host, and port.
+
+        Raises:
+            ValueError: The host is not numeric, or of the other IP version.
+        """
+
+    def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
+        """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
+
+    def listen(self, on_audio: Callable[[ArrivedAudio], None]) -> None:
+        """Call ``on_audio`` with the peer's audio as it arrives, ahead of its playout.
+
+        It is one line of samples without holes: what was lost is filled with noise, and what
+        comes after its turn is left out. If it raises, the stream fails.
+        """
+
+    async def write(self, pcm: bytes) -> bool:
+        """Queue audio of any length; return when less than 60 ms of it wait to be sent.
+
+        Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
+
+        Returns:
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+        """
+
+    def flush(self) -> int:
+        """Drop queued audio, at once; return how many samples.
+
+        Up to 5 ms more are sent, fading out, and count as played.
+        """
+
+    def hold(self) -> None:
+        """Fade into comfort noise within 5 ms, and keep what is queued and what will be written."""
+
+    def release(self) -> None:
+        """Go on, from the next packet and from the sample at which :meth:`hold` stopped."""
+
+    def duck(self) -> None:
+        """Lower what is sent by 12 dB, within the next packet."""
+
+    def unduck(self) -> None:
+        """Raise what is sent to its own level again, within the next packet."""
+
+    async def drained(self) -> None:
+        """Wait until everything written so far was sent, the last packet padded, or dropped."""
+
+    def close(self) -> None:
+        """Stop, and give the ports back. Idempotent."""
+
+
+class MediaEngine(Protocol):
+    """Opens streams and keeps them in time."""
+
+    @property
+    def streams(self) -> Sequence[MediaStream]:
+        """The open streams, oldest first."""
+
+    @property
+    def totals(self) -> Totals:
+        """Counters of all streams so far, those that were closed included."""
+
+    @property
+    def lateness(self) -> Deviations:
+        """How late the clock's ticks came, in seconds."""
+
+    def after_hearing(self, then: Callable[[], None]) -> None:
+        """Call ``then`` every 20 ms, 5 ms before packets leave.
+
+        All streams have told their listeners and subscribers what they heard by then. What
+        ``then`` decides about a stream takes effect in the packet that leaves next.
+        """
+
+    async def start(self) -> None:
+        """Start the media clock.
+
+        Raises:
+            PortsExhausted: No stream could be opened: the port range is used up.
+            AddressUnavailable: Nor one: the address to bind is not one of this machine.
+        """
+
+    async def close(self) -> None:
+        """Close all streams and stop the clock. Idempotent."""
+
+    async def open_stream(self, codec: Codec | None = None) -> MediaStream:
+        """Bind a port pair for a call. It sends nothing before ``connect()``.
+
+        Args:
+            codec: What to send; the configured codec unless given.
+
+        Raises:
+            PortsExhausted: The port range is used up.
+            AddressUnavailable: The address to bind is not one of this machine.
+        """
