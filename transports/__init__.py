@@ -8,7 +8,7 @@ tests. ``pipecat_transport`` and ``vad`` adapt a stream to Pipecat and are impor
 from transports.audio.g711 import Codec
 from transports.engine import MediaEngine, MediaStream, make_engine
 from transports.errors import AddressUnavailable, PacketError, PortsExhausted, TransportError
-from transports.params import RtpParams
+from transports.params import RtpParams, StreamOptions
 from transports.rtp.events import PlayedFrame
 from transports.rtp.stats import StreamStats
 
@@ -21,6 +21,7 @@ __all__ = [
     "PlayedFrame",
     "PortsExhausted",
     "RtpParams",
+    "StreamOptions",
     "StreamStats",
     "TransportError",
     "make_engine",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from transports.audio.g711 import Codec
+from transports.params import StreamOptions
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.source import Address
 from transports.rtp.stats import Deviations, StreamStats, Totals
@@ -134,11 +135,11 @@ class MediaEngine(Protocol):
     async def close(self) -> None:
         """Close all streams and stop the clock. Idempotent."""
 
-    async def open_stream(self, codec: Codec | None = None) -> MediaStream:
+    async def open_stream(self, options: StreamOptions | None = None) -> MediaStream:
         """Bind a port pair for a call. It sends nothing before ``connect()``.
 
         Args:
-            codec: What to send; the configured codec unless given.
+            options: What was agreed on with the peer; the configured codec alone unless given.
 
         Raises:
             PortsExhausted: The port range is used up.

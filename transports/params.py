@@ -1,13 +1,42 @@
-"""What an operator can set about RTP; composed into the product's settings."""
+"""What can be set about RTP: by an operator for all calls, and by the product for one stream."""
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from transports.audio.g711 import Codec
 
-__all__ = ["RtpParams"]
+__all__ = ["RtpParams", "StreamOptions"]
+
+RESERVED_PAYLOAD_TYPES = frozenset({*range(35), *range(72, 77)})
+"""Those of codecs, and those that look like RTCP (RFC 3551 section 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What one stream does differently from the rest; agreed on with its peer.
+
+    Attributes:
+        codec: What is sent; the configured codec unless given.
+        telephone_event: Payload type of RFC 4733 events, in both directions; ``None`` without.
+        inband_dtmf: Listen for keys in the audio too, for peers that send them as tones.
+        rtcp: Send reports from the beginning; otherwise only to a peer that sends some.
+
+    Raises:
+        ValueError: The payload type is not 0..127, or has another meaning already.
+    """
+
+    codec: Codec | None = None
+    telephone_event: int | None = None
+    inband_dtmf: bool = False
+    rtcp: bool = False
+
+    def __post_init__(self) -> None:
+        event = self.telephone_event
+        if event is not None and (not 0 <= event < 128 or event in RESERVED_PAYLOAD_TYPES):
+            raise ValueError(f"payload type {event} cannot be that of telephone events, e.g. 101")
 
 
 class RtpParams(BaseModel):

@@ -13,9 +13,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from transports.audio.g711 import Codec
 from transports.inline.stream import InlineStream
-from transports.params import RtpParams
+from transports.params import RtpParams, StreamOptions
 from transports.rtp.events import FRAME_SECONDS
 from transports.rtp.stats import Deviations, Totals
 from transports.udp.clock import MediaClock
@@ -87,19 +86,21 @@ class InlineEngine:
         for stream in self.streams:
             stream.close()
 
-    async def open_stream(self, codec: Codec | None = None) -> InlineStream:
+    async def open_stream(self, options: StreamOptions | None = None) -> InlineStream:
         """Bind a port pair for a call. It sends nothing before ``connect()``.
 
         Args:
-            codec: What to send; the configured codec unless given.
+            options: What was agreed on with the peer; the configured codec alone unless given.
 
         Raises:
             PortsExhausted: The port range is used up.
             AddressUnavailable: The address to bind is not one of this machine.
         """
+        options = options or StreamOptions()
         stream = InlineStream(
             host=self._params.host,
-            codec=self._params.codec if codec is None else codec,
+            codec=options.codec or self._params.codec,
+            options=options,
             playout_delay=self._params.playout_delay_ms / 1000,
             pair=self._ports.open(),
             on_close=self._release,

@@ -11,6 +11,7 @@ from loguru import logger
 
 from transports.audio.g711 import Codec
 from transports.media import MediaStream
+from transports.params import StreamOptions
 from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Address
@@ -55,6 +56,7 @@ class InlineStream:
         *,
         host: str,
         codec: Codec,
+        options: StreamOptions,
         playout_delay: float,
         pair: PortPair,
         on_close: Callable[["InlineStream", PortPair], None],
@@ -68,6 +70,7 @@ class InlineStream:
         self._session = RtpSession(
             codec=codec, playout_delay=playout_delay, random=random.SystemRandom()
         )
+        self._options = options
         self._pair = pair
         self._on_close = on_close
         self._endpoint = UdpEndpoint(pair.rtp, self._receive)

@@ -15,6 +15,7 @@ from transports import (
     PlayedFrame,
     PortsExhausted,
     RtpParams,
+    StreamOptions,
     make_engine,
 )
 from transports.audio.level import level_dbfs
@@ -100,7 +101,7 @@ def is_noise(packet: RtpPacket) -> bool:
 
 async def test_two_streams_talk_to_one_another(engine: MediaEngine) -> None:
     ours = await engine.open_stream()
-    theirs = await engine.open_stream(Codec.ULAW)
+    theirs = await engine.open_stream(StreamOptions(codec=Codec.ULAW))
     ours.connect((theirs.host, theirs.port))
     theirs.connect((ours.host, ours.port))
     frames: list[PlayedFrame] = []

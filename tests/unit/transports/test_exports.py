@@ -13,6 +13,7 @@ def test_exports_what_it_says_and_nothing_else() -> None:
         "PlayedFrame",
         "PortsExhausted",
         "RtpParams",
+        "StreamOptions",
         "StreamStats",
         "TransportError",
         "make_engine",

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from transports.audio.g711 import Codec
-from transports.params import RtpParams
+from transports.params import RtpParams, StreamOptions
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -54,3 +54,14 @@ def test_refuses_what_cannot_work_and_says_why(field: str, value: object, messag
 @pytest.mark.parametrize(("low", "high"), [(10000, 10001), (10001, 10003)])
 def test_one_pair_is_enough(low: int, high: int) -> None:
     assert RtpParams(port_min=low, port_max=high).port_max == high
+
+
+@pytest.mark.parametrize("payload_type", [-1, 0, 8, 34, 72, 76, 128])
+def test_a_stream_gives_no_events_the_payload_type_of_something_else(payload_type: int) -> None:
+    with pytest.raises(ValueError, match=f"payload type {payload_type} cannot be"):
+        StreamOptions(telephone_event=payload_type)
+
+
+@pytest.mark.parametrize("payload_type", [None, 96, 101, 127])
+def test_a_stream_takes_the_payload_types_that_are_negotiated(payload_type: int | None) -> None:
+    assert StreamOptions(telephone_event=payload_type).telephone_event == payload_type
