@@ -117,9 +117,9 @@ class VoiceDetector:
             probability = self._score(window)
             voiced = probability >= self.params.confidence
             decided = self._endpointer.put(probability, _level(window))
-            if decided is not Verdict.NOTHING:
+            if decided in (Verdict.STARTED, Verdict.STOPPED):
                 verdict = decided
-            paused = self._endpointer.paused
+            paused = decided is Verdict.PAUSED
         return Hearing(verdict, self.speaking, voiced, paused)
 
     def _score(self, window: Samples) -> float:

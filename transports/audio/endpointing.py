@@ -5,16 +5,32 @@ Pure. One window is 32 ms of audio, the hop of the Silero model at 8 kHz.
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+__all__ = [
+    "WINDOW_SECONDS",
+    "Endpointer",
+    "EndpointingParams",
+    "Hearing",
+    "Verdict",
+    "VerdictListener",
+]
 
 WINDOW_SECONDS = 0.032
 """Audio behind one probability: 256 samples at 8 kHz."""
 
 
 class Verdict(enum.Enum):
-    """What one more window decided."""
+    """What one more window decided; the table is that of :class:`Endpointer`."""
 
     NOTHING = enum.auto()
+    SUSPECTED = enum.auto()
+    """Perhaps speech begins: DISMISSED or STARTED follows."""
+    DISMISSED = enum.auto()
+    """It was none."""
     STARTED = enum.auto()
+    PAUSED = enum.auto()
+    """Perhaps speech has ended: STOPPED follows, or speech goes on without a word."""
     STOPPED = enum.auto()
 
 
@@ -51,37 +67,89 @@ class EndpointingParams:
         return max(1, self.stop_windows // 3)
 
 
+class Hearing(NamedTuple):
+    """One window of a call's audio, judged.
+
+    Attributes:
+        verdict: What it decided.
+        speaking: Whether the caller speaks, the verdict included.
+        voiced: Whether the window itself held speech.
+        level: Of the window, in dBFS.
+        arrived_at: When the packet came that the window ends with, in monotonic seconds; the one
+            before it, where that packet was lost. ``None`` while none has come.
+    """
+
+    verdict: Verdict
+    speaking: bool
+    voiced: bool
+    level: float
+    arrived_at: float | None
+
+
+class VerdictListener(Protocol):
+    """Reacts to what is heard before the next packet leaves, such as a barge-in's ducking."""
+
+    def on_verdict(self, hearing: Hearing) -> None:
+        """Take a verdict; never ``NOTHING``. Called on the event loop; must not wait."""
+        ...
+
+
 class Endpointer:
-    """Turn probabilities into STARTED and STOPPED, which always alternate.
+    """Turn probabilities into verdicts. STARTED and STOPPED always alternate.
 
     ::
 
-        quiet    --start_windows of speech in a row--> speaking   STARTED
-        speaking --stop_windows of quiet in a row----> quiet      STOPPED
+        state       windows                            verdict    state
+        quiet       one of speech                      SUSPECTED  suspecting
+        suspecting  one of quiet                       DISMISSED  quiet
+        suspecting  start_windows of speech in a row   STARTED    speaking
+        speaking    pause_windows of quiet in a row    PAUSED     speaking
+        speaking    stop_windows of quiet in a row     STOPPED    quiet
+
+    Where one window is enough to start or to stop, nothing is suspected, and there is no pause.
+
+    Attributes:
+        speaking: The state.
+        minimum_level: That of the parameters at first; may be raised for a while, such as for the
+            echo of our own voice.
     """
 
     def __init__(self, params: EndpointingParams) -> None:
-        self._params = params
-        self._run = 0  # windows in a row that contradict the present state
         self.speaking = False
+        self.minimum_level = params.minimum_level
+        self._confidence = params.confidence
+        self._start_windows = params.start_windows
+        self._pause_windows = params.pause_windows
+        self._stop_windows = params.stop_windows
+        self._run = 0  # windows in a row that contradict the present state
 
     @property
-    def paused(self) -> bool:
-        """Whether the last window was the one that makes quiet within speech a pause."""
-        return self.speaking and self._run == self._params.pause_windows
+    def undecided(self) -> bool:
+        """Whether a verdict is bound to follow: the caller speaks, or perhaps does."""
+        return self.speaking or self._run > 0
 
     def put(self, probability: float, level: float) -> Verdict:
         """Offer the next window: its speech probability (0..1) and level (dBFS)."""
-        is_speech = probability >= self._params.confidence
-        if not self.speaking and level < self._params.minimum_level:
-            is_speech = False
-        if is_speech == self.speaking:
+        is_speech = probability >= self._confidence
+        if self.speaking:
+            return self._while_speaking(is_speech)
+        if not is_speech or level < self.minimum_level:
+            dismissed, self._run = self._run > 0, 0
+            return Verdict.DISMISSED if dismissed else Verdict.NOTHING
+        self._run += 1
+        if self._run >= self._start_windows:
+            self._run = 0
+            self.speaking = True
+            return Verdict.STARTED
+        return Verdict.SUSPECTED if self._run == 1 else Verdict.NOTHING
+
+    def _while_speaking(self, is_speech: bool) -> Verdict:  # noqa: FBT001 - of one window
+        if is_speech:
             self._run = 0
             return Verdict.NOTHING
         self._run += 1
-        limit = self._params.stop_windows if self.speaking else self._params.start_windows
-        if self._run < limit:
-            return Verdict.NOTHING
-        self._run = 0
-        self.speaking = not self.speaking
-        return Verdict.STARTED if self.speaking else Verdict.STOPPED
+        if self._run >= self._stop_windows:
+            self._run = 0
+            self.speaking = False
+            return Verdict.STOPPED
+        return Verdict.PAUSED if self._run == self._pause_windows else Verdict.NOTHING

@@ -18,13 +18,18 @@ def feed(endpointer: Endpointer, probabilities: list[float], level: float = LOUD
 def test_starts_with_the_third_window_of_speech() -> None:
     verdicts = feed(Endpointer(PARAMS), [SPEECH] * 4)
 
-    assert verdicts == [Verdict.NOTHING, Verdict.NOTHING, Verdict.STARTED, Verdict.NOTHING]
+    assert verdicts == [Verdict.SUSPECTED, Verdict.NOTHING, Verdict.STARTED, Verdict.NOTHING]
 
 
 def test_a_gap_begins_the_count_anew() -> None:
-    verdicts = feed(Endpointer(PARAMS), [SPEECH, SPEECH, QUIET, SPEECH, SPEECH])
+    verdicts = feed(Endpointer(PARAMS), [SPEECH, SPEECH, QUIET, SPEECH, SPEECH, QUIET, QUIET])
 
-    assert set(verdicts) == {Verdict.NOTHING}
+    assert [(n, each) for n, each in enumerate(verdicts) if each is not Verdict.NOTHING] == [
+        (0, Verdict.SUSPECTED),
+        (2, Verdict.DISMISSED),
+        (3, Verdict.SUSPECTED),
+        (5, Verdict.DISMISSED),
+    ]
 
 
 def test_stops_after_six_quiet_windows_in_a_row() -> None:
@@ -66,35 +71,69 @@ def test_times_are_rounded_to_windows(seconds: float, windows: int) -> None:
     st.floats(0, 0.5),
     st.floats(0, 0.5),
 )
-def test_verdicts_alternate_and_agree_with_the_state(
+def test_verdicts_follow_one_another_as_the_table_says(
     windows: list[tuple[float, float]], start: float, stop: float
 ) -> None:
-    endpointer = Endpointer(EndpointingParams(start_seconds=start, stop_seconds=stop))
-    expected = Verdict.STARTED
+    params = EndpointingParams(start_seconds=start, stop_seconds=stop)
+    endpointer = Endpointer(params)
+    quiet, sudden = {Verdict.SUSPECTED}, {Verdict.STARTED}
+    begins = quiet if params.start_windows > 1 else sudden
+    ends = {Verdict.PAUSED} if params.stop_windows > 1 else {Verdict.STOPPED}
+    followers = {
+        Verdict.SUSPECTED: {Verdict.DISMISSED, Verdict.STARTED},
+        Verdict.DISMISSED: begins,
+        Verdict.STARTED: ends,
+        Verdict.PAUSED: {Verdict.PAUSED, Verdict.STOPPED},
+        Verdict.STOPPED: begins,
+    }
+    expected = begins
 
     for probability, level in windows:
         verdict = endpointer.put(probability, level)
         if verdict is not Verdict.NOTHING:
-            assert verdict is expected
-            expected = Verdict.STOPPED if verdict is Verdict.STARTED else Verdict.STARTED
-        assert endpointer.speaking == (expected is Verdict.STOPPED)
+            assert verdict in expected
+            expected = followers[verdict]
+        assert endpointer.speaking == bool(expected & {Verdict.PAUSED, Verdict.STOPPED})
 
 
-def test_a_pause_is_told_once_a_third_of_the_way_to_the_end_of_speech() -> None:
+def test_a_pause_is_told_a_third_of_the_way_to_the_end_of_speech() -> None:
     endpointer = Endpointer(PARAMS)
     feed(endpointer, [QUIET] * 5 + [SPEECH] * 3)
 
-    paused = []
-    for probability in [QUIET] * 4 + [SPEECH] + [QUIET] * 8:
-        endpointer.put(probability, LOUD)
-        paused.append(endpointer.paused)
+    verdicts = feed(endpointer, [QUIET] * 4 + [SPEECH] + [QUIET] * 8)
 
-    assert [n for n, is_pause in enumerate(paused) if is_pause] == [1, 6]
+    assert [(n, each) for n, each in enumerate(verdicts) if each is not Verdict.NOTHING] == [
+        (1, Verdict.PAUSED),
+        (6, Verdict.PAUSED),
+        (10, Verdict.STOPPED),
+    ]
 
 
-def test_where_a_window_of_quiet_ends_speech_there_is_no_pause() -> None:
+def test_where_a_window_decides_nothing_is_suspected_and_there_is_no_pause() -> None:
     endpointer = Endpointer(EndpointingParams(start_seconds=0.032, stop_seconds=0.032))
-    feed(endpointer, [SPEECH])
 
-    assert endpointer.put(QUIET, LOUD) is Verdict.STOPPED
-    assert not endpointer.paused
+    assert feed(endpointer, [SPEECH, QUIET]) == [Verdict.STARTED, Verdict.STOPPED]
+
+
+def test_a_raised_minimum_holds_for_the_beginning_only() -> None:
+    endpointer = Endpointer(PARAMS)
+    endpointer.minimum_level = -10.0
+    assert set(feed(endpointer, [SPEECH] * 9)) == {Verdict.NOTHING}
+
+    endpointer.minimum_level = PARAMS.minimum_level
+    feed(endpointer, [SPEECH] * 3)
+    endpointer.minimum_level = -10.0
+    feed(endpointer, [SPEECH] * 9)
+
+    assert endpointer.speaking
+
+
+def test_it_is_undecided_from_the_first_window_of_speech_to_the_end() -> None:
+    endpointer = Endpointer(PARAMS)
+
+    undecided = []
+    for probability in [QUIET, SPEECH, QUIET, *[SPEECH] * 3, *[QUIET] * 6]:
+        endpointer.put(probability, LOUD)
+        undecided.append(endpointer.undecided)
+
+    assert undecided == [False, True, False, *[True] * 8, False]
