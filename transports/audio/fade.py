@@ -2,19 +2,25 @@
 
 import numpy as np
 
-__all__ = ["attenuated", "cross_fade", "fade_out"]
+__all__ = ["cross_fade", "ramped"]
 
 
-def attenuated(pcm: bytes, gain: float) -> bytes:
-    """Return 16-bit ``pcm`` with every sample multiplied by ``gain``, 0..1."""
-    return (np.frombuffer(pcm, np.int16) * np.float32(gain)).astype(np.int16).tobytes()
+def ramped(pcm: bytes, start: float, end: float, samples: int) -> bytes:
+    """Return 16-bit ``pcm`` with its gain led from ``start`` to ``end`` without a step.
 
-
-def fade_out(pcm: bytes) -> bytes:
-    """Return 16-bit ``pcm`` ramped from full level to silence over its whole length."""
-    samples = np.frombuffer(pcm, np.int16)
-    ramp = np.linspace(1.0, 0.0, len(samples), endpoint=False)
-    return (samples * ramp).astype(np.int16).tobytes()
+    Args:
+        pcm: Little-endian, of any length.
+        start: Gain of the first sample, 0..1.
+        end: Gain from the ``samples``-th on, 0..1.
+        samples: How long the gain changes; piece by piece where ``pcm`` is shorter.
+    """
+    levels = np.frombuffer(pcm, "<i2")
+    if start == end:
+        return (levels * np.float32(end)).astype("<i2").tobytes()
+    gains = np.full(len(levels), end, np.float32)
+    slope = np.linspace(start, end, samples, endpoint=False, dtype=np.float32)
+    gains[:samples] = slope[: len(levels)]
+    return (levels * gains).astype("<i2").tobytes()
 
 
 def cross_fade(first: bytes, second: bytes) -> bytes:

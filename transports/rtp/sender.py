@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from transports.audio.comfort_noise import ComfortNoise
-from transports.audio.fade import attenuated, fade_out
+from transports.audio.fade import ramped
 from transports.audio.g711 import Codec
 from transports.rtp.events import FRAME_SAMPLES, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["Sender"]
 
 RAMP_SAMPLES = 40
-"""5 ms of fade after a flush: a hard stop clicks."""
+"""5 ms for every change of level: a step clicks."""
 
-DUCK_GAIN = 0.25
+DUCKED_GAIN = 0.25
 """-12 dB."""
+
+SAMPLE_BYTES = 2
 
 REMAINDER_PATIENCE = 3
 """Ticks that less than a packet waits for more; then it goes out padded, before it is stale."""
@@ -26,8 +28,14 @@ REMAINDER_PATIENCE = 3
 class Sender:
     """The sending half of a session. One packet per tick, always.
 
-    Audio is queued encoded, a byte per sample. Sequence number, timestamp and SSRC start at random
-    (RFC 3550 section 5.1); the timestamp counts ticks, sent or skipped.
+    Sequence number, timestamp and SSRC start at random (RFC 3550 section 5.1); the timestamp
+    counts ticks, sent or skipped. Every change of level takes 5 ms, in the next packet::
+
+        ducked = True    12 dB lower                 ducked = False   as written again
+        held = True      out, the queue stays        held = False     in, from the same sample
+        flush()          out, the queue is dropped
+
+    What goes out at a hold is a copy: it is heard again, and counted, when the hold ends.
 
     Attributes:
         played_samples: Written samples sent so far.
@@ -45,35 +53,32 @@ class Sender:
         self.ducked = False
         self._codec = codec
         self._payload_type = codec.payload_type
-        self._noise = ComfortNoise(codec, start=random.getrandbits(16))
+        self._noise = ComfortNoise(start=random.getrandbits(16))
         self._sequence_number = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
         self._ssrc = random.getrandbits(32)
-        self._queue = bytearray()
-        self._odd_byte = b""
-        self._ramp = b""
+        self._queue = bytearray()  # 16-bit samples; perhaps half a one at the end
+        self._tail = b""  # of what was flushed, to be faded out
+        self._gain = 1.0  # of the last written sample that was sent
         self._speaking = False  # the last packet had written audio
+        self._resuming = False  # written audio was cut by a hold, and is to fade in
         self._finishing = False  # send the remainder without waiting for more
         self._waited = 0  # ticks that the remainder has waited
 
     @property
     def queued_samples(self) -> int:
         """Samples written and not yet sent."""
-        return len(self._queue)
+        return len(self._queue) // SAMPLE_BYTES
 
     def write(self, pcm: bytes) -> None:
         """Queue 16-bit little-endian samples at 8 kHz: any number of bytes, cut anywhere."""
-        if self._odd_byte or len(pcm) % 2:
-            pcm = self._odd_byte + pcm
-            whole = len(pcm) // 2 * 2
-            pcm, self._odd_byte = pcm[:whole], pcm[whole:]
-        self._queue += self._codec.encode(pcm)
+        self._queue += pcm
         self._finishing = False
         self._waited = 0
 
     def finish(self) -> None:
         """Let the remainder go in the next packet, padded: nothing more belongs to it."""
-        self._odd_byte = b""
+        del self._queue[self.queued_samples * SAMPLE_BYTES :]
         self._finishing = True
 
     def flush(self) -> int:
@@ -81,13 +86,13 @@ class Sender:
 
         If audio was being sent, the next packet begins with its next 5 ms fading out.
         """
-        dropped = len(self._queue)
-        if self._speaking and not self.held:
-            self._ramp = bytes(self._queue[:RAMP_SAMPLES])
-            dropped -= len(self._ramp)
+        dropped = self.queued_samples
+        if self._speaking:
+            self._tail = self._next(min(RAMP_SAMPLES, dropped))
+            dropped -= len(self._tail) // SAMPLE_BYTES
         self._queue.clear()
-        self._odd_byte = b""
         self._speaking = False
+        self._resuming = False
         self._finishing = False
         return dropped
 
@@ -98,39 +103,63 @@ class Sender:
 
     def next_packet(self) -> Outgoing:
         """Make the packet of this tick."""
-        size = self._takeable()
-        if size:
-            payload = bytes(self._queue[:size])
-            del self._queue[:size]
-            if self.ducked:
-                payload = self._codec.encode(attenuated(self._codec.decode(payload), DUCK_GAIN))
-            if size < FRAME_SAMPLES:
-                payload += self._noise.take(FRAME_SAMPLES - size)
-            self.played_samples += size
-        elif self._ramp:
-            payload = self._faded() + self._noise.take(FRAME_SAMPLES - len(self._ramp))
-            self.played_samples += len(self._ramp)
-            self._ramp = b""
+        was_speaking, self._speaking = self._speaking, False
+        if self._tail:
+            pcm, self._tail = self._faded(self._tail), b""
+            self.played_samples += len(pcm) // SAMPLE_BYTES
+        elif self.held:
+            pcm = self._held_back() if was_speaking else b""
         else:
-            payload = self._noise.take(FRAME_SAMPLES)
-        starts_speech = size > 0 and not self._speaking
-        self._speaking = size > 0
-        return Outgoing(self._packet(payload, marker=starts_speech), starts_speech)
+            pcm = self._written(is_new=not was_speaking)
+            self._speaking = bool(pcm)
+        starts_speech = self._speaking and not was_speaking
+        pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
+        return Outgoing(self._packet(self._codec.encode(pcm), marker=starts_speech), starts_speech)
+
+    def _held_back(self) -> bytes:
+        """Return the end of what is heard before a hold, and leave it in the queue."""
+        pcm = self._next(min(RAMP_SAMPLES, self.queued_samples))
+        self._resuming = bool(pcm)
+        return self._faded(pcm)
+
+    def _faded(self, pcm: bytes) -> bytes:
+        return ramped(pcm, self._gain, 0.0, len(pcm) // SAMPLE_BYTES)
+
+    def _written(self, *, is_new: bool) -> bytes:
+        """Take this packet's audio from the queue.
+
+        Args:
+            is_new: Whether silence came before it.
+        """
+        size = self._takeable()
+        if not size:
+            return b""
+        pcm = self._next(size)
+        del self._queue[: size * SAMPLE_BYTES]
+        self.played_samples += size
+        gain = DUCKED_GAIN if self.ducked else 1.0
+        before = 0.0 if self._resuming else gain if is_new else self._gain
+        self._resuming, self._gain = False, gain
+        if before == gain == 1.0:
+            return pcm
+        return ramped(pcm, before, gain, RAMP_SAMPLES)
+
+    def _next(self, samples: int) -> bytes:
+        """Return queued samples, and leave them in the queue."""
+        return bytes(self._queue[: samples * SAMPLE_BYTES])
 
     def _takeable(self) -> int:
         """Return how many queued samples go into this packet."""
-        if self.held or self._ramp or not self._queue:
-            return 0
-        if len(self._queue) >= FRAME_SAMPLES:
+        queued = self.queued_samples
+        if queued >= FRAME_SAMPLES:
             self._waited = 0
             return FRAME_SAMPLES
+        if not queued:
+            return 0
         self._waited += 1
         if self._finishing or self._waited > REMAINDER_PATIENCE:
-            return len(self._queue)
+            return queued
         return 0
-
-    def _faded(self) -> bytes:
-        return self._codec.encode(fade_out(self._codec.decode(self._ramp)))
 
     def _packet(self, payload: bytes, *, marker: bool) -> bytes:
         header = HEADER.pack(

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,21 @@ def next_packet(sender: Sender) -> RtpPacket:
 def heard(sender: Sender, packets: int) -> bytes:
     """Return the samples of the next packets."""
     return b"".join(Codec.ALAW.decode(next_packet(sender).payload) for _ in range(packets))
+
+
+def tone(samples: int, amplitude: int = 12_000) -> bytes:
+    """Return 300 Hz: its own steps from sample to sample are small."""
+    phase = 2 * np.pi * 300 / 8000 * np.arange(samples)
+    return bytes((amplitude * np.sin(phase)).astype("<i2"))
+
+
+def steps(pcm: bytes) -> int:
+    """Return the largest step between two samples: a click is one of thousands."""
+    return int(np.abs(np.diff(np.frombuffer(pcm, "<i2").astype(int))).max())
+
+
+TONE_STEP = 3200
+"""The largest of `tone`, with what A-law adds at its peaks."""
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -273,10 +289,106 @@ def test_flushing_held_audio_leaves_no_fade() -> None:
     sender.write(loud(3 * FRAME))
     heard(sender, 1)
     sender.held = True
+    heard(sender, 1)
 
     assert sender.flush() == 2 * FRAME
     sender.held = False
     assert level_dbfs(heard(sender, 2)) < QUIET
+
+
+def test_a_flush_right_after_a_hold_fades_out_too() -> None:
+    sender = new_sender()
+    sender.write(loud(3 * FRAME))
+    heard(sender, 1)
+    sender.held = True
+
+    assert sender.flush() == 2 * FRAME - 40
+    assert level_dbfs(heard(sender, 1)[:40]) > QUIET
+    assert sender.played_samples == FRAME + 40
+
+
+def test_a_hold_fades_out_within_5_ms_and_takes_nothing_from_the_queue() -> None:
+    sender = new_sender()
+    sender.write(tone(10 * FRAME))
+    before = heard(sender, 3)
+
+    sender.held = True
+    first, rest = heard(sender, 1), heard(sender, 5)
+
+    assert level_dbfs(first[:40]) > -20
+    assert level_dbfs(first[80:]) < QUIET
+    assert level_dbfs(rest) < QUIET
+    assert steps(before + first) <= TONE_STEP
+    assert (sender.played_samples, sender.queued_samples) == (3 * FRAME, 7 * FRAME)
+
+
+def test_after_a_hold_audio_fades_in_from_the_sample_at_which_it_was_cut() -> None:
+    sender = new_sender()
+    written = tone(10 * FRAME)
+    sender.write(written)
+    heard(sender, 3)
+    sender.held = True
+    held = heard(sender, 10)
+
+    sender.held = False
+    resumed = heard(sender, 7)
+
+    cut = 3 * FRAME * 2
+    told = Codec.ALAW.decode(Codec.ALAW.encode(written))
+    assert resumed[80:] == told[cut + 80 :]
+    assert steps(held[-40:] + resumed) <= TONE_STEP
+    assert level_dbfs(resumed[:10]) < level_dbfs(resumed[70:80])
+    assert sender.played_samples == 10 * FRAME
+
+
+def test_what_was_never_heard_does_not_fade_in_after_a_hold() -> None:
+    sender = new_sender()
+    sender.held = True
+    sender.write(loud(FRAME))
+    heard(sender, 2)
+
+    sender.held = False
+
+    assert heard(sender, 1) == loud(FRAME)
+
+
+def test_a_duck_lowers_the_next_packet_by_12_db_without_a_click() -> None:
+    sender = new_sender()
+    sender.write(tone(20 * FRAME))
+    before = heard(sender, 3)
+
+    sender.ducked = True
+    ducked = heard(sender, 4)
+    sender.ducked = False
+    after = heard(sender, 4)
+
+    full = level_dbfs(before)
+    assert level_dbfs(ducked[:80]) > full - 10
+    assert abs(level_dbfs(ducked[80:]) - (full - 12)) < 0.3
+    assert abs(level_dbfs(after[80:]) - full) < 0.3
+    assert steps(before + ducked + after) <= TONE_STEP
+    assert sender.played_samples == 11 * FRAME
+
+
+def test_a_talkspurt_that_begins_ducked_begins_low() -> None:
+    sender = new_sender()
+    sender.ducked = True
+    sender.write(tone(2 * FRAME))
+
+    assert abs(level_dbfs(heard(sender, 1)) - (level_dbfs(tone(FRAME)) - 12)) < 0.3
+
+
+def test_a_flush_fades_out_from_the_level_that_is_heard() -> None:
+    sender = new_sender()
+    sender.ducked = True
+    sender.write(tone(5 * FRAME))
+    before = heard(sender, 2)
+
+    sender.flush()
+    after = heard(sender, 1)
+
+    assert steps(before + after) <= TONE_STEP
+    assert max(np.abs(np.frombuffer(after, "<i2"))) <= 3000
 
 
 def test_skipped_ticks_move_the_timestamp_and_not_the_number() -> None:
@@ -319,6 +431,7 @@ class Speech(RuleBasedStateMachine):
         self.played = 0
         self.ramp = 0
         self.ticks = 0
+        self.was_held = False  # when written audio was sent last
         self.last: RtpPacket | None = None
 
     @rule(samples=st.integers(min_value=0, max_value=400))
@@ -357,13 +470,15 @@ class Speech(RuleBasedStateMachine):
         taken = self.sender.played_samples - before
         self.ticks += 1
         if self.ramp:
-            assert taken == self.ramp
+            assert taken == self.ramp, "the fade counts as played"
             self.ramp = 0
         else:
-            assert list(packet.payload[:taken]) == self.queue[:taken]
+            faded = 40 if self.was_held else 0
+            assert list(packet.payload[faded:taken]) == self.queue[faded:taken]
             del self.queue[:taken]
             assert taken in (0, FRAME) or not self.queue, "sent a part although more was there"
         self.played += taken
+        self.was_held = self.sender.held or (self.was_held and not taken)
         assert len(packet.payload) == FRAME
         assert not (self.sender.held and taken > 40)
         if self.last is not None:
@@ -380,4 +495,4 @@ class Speech(RuleBasedStateMachine):
 
 
 TestSpeech = Speech.TestCase
-TestSpeech.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSpeech.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
