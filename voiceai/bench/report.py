@@ -5,7 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["Budget", "Distribution", "Machine", "Measure", "Report", "percentile"]
+__all__ = [
+    "Budget",
+    "Chart",
+    "Distribution",
+    "Machine",
+    "Measure",
+    "Report",
+    "Series",
+    "percentile",
+]
 
 Statistic = Literal["p50", "p95", "p99", "max"]
 
@@ -69,17 +78,19 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a figure shall not exceed."""
+    """What a figure shall not exceed; or shall reach, where more is better."""
 
     statistic: Statistic
     limit: float
+    more_is_better: bool = False
 
     def is_met_by(self, distribution: Distribution) -> bool:
         """Whether a distribution keeps within it."""
-        return float(getattr(distribution, self.statistic)) <= self.limit
+        found = float(getattr(distribution, self.statistic))
+        return found >= self.limit if self.more_is_better else found <= self.limit
 
     def __str__(self) -> str:
-        return f"{self.statistic} <= {self.limit:g}"
+        return f"{self.statistic} {'>=' if self.more_is_better else '<='} {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,42 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart.
+
+    Attributes:
+        name: Of what it shows.
+        points: Abscissa and ordinate, ascending by abscissa.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """How figures depend on something that a bench varied, or on time.
+
+    Attributes:
+        title: What is shown.
+        x: What was varied, with its unit.
+        y: What was found, with its unit.
+        series: The lines.
+        limit: The ordinate of the budget, if there is one.
+        log_x: Whether the abscissas are spaced by their ratio.
+        log_y: Whether the ordinates are.
+    """
+
+    title: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    limit: float | None = None
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A bench's result.
 
@@ -129,6 +176,7 @@ class Report:
         parameters: With which options.
         measures: What was found.
         notes: What a reader must know to judge it.
+        charts: What its plot shows above the measures.
     """
 
     bench: str
@@ -136,6 +184,7 @@ class Report:
     parameters: Mapping[str, Any]
     measures: tuple[Measure, ...]
     notes: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     @property
     def over_budget(self) -> list[str]:
@@ -150,6 +199,7 @@ class Report:
             "parameters": dict(self.parameters),
             "measures": [measure.as_dict() for measure in self.measures],
             "notes": list(self.notes),
+            **({"charts": [asdict(chart) for chart in self.charts]} if self.charts else {}),
         }
 
     def header(self) -> list[str]:

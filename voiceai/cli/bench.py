@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from voiceai.bench.plot import save
 from voiceai.bench.report import Report
 from voiceai.bench.setup import run_setup
 from voiceai.cli.output import Json, warn, write_json
@@ -23,11 +24,19 @@ Realtime = Annotated[
     typer.Option("--fifo", help="Run what is measured under SCHED_FIFO: as if nothing else ran."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 1 when a budget is missed.")]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        dir_okay=False,
+        help="SVG to draw, with the numbers as JSON beside it; var/bench/NAME.svg unless given.",
+    ),
+]
 
 
 @app.callback()
 def bench() -> None:
-    """Measure this machine. Each bench stops by itself within two minutes."""
+    """Measure this machine. Each bench stops by itself, and writes numbers and a picture."""
 
 
 @app.command()
@@ -36,11 +45,12 @@ def setup(
     calls: Annotated[int, typer.Option(min=1, max=200, help="Calls after the first one.")] = 20,
     realtime: Realtime = False,
     strict: Strict = False,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Call set-up: from a call's entry to the first packet of its greeting."""
     report = asyncio.run(run_setup(_settings(), calls=calls, realtime=realtime))
-    _finish(report, strict=strict, as_json=as_json)
+    _finish(report, strict=strict, plot=plot, as_json=as_json)
 
 
 @app.command()
@@ -52,6 +62,7 @@ def jitter(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Each run, each way.")] = 10.0,
     realtime: Realtime = False,
     strict: Strict = False,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """How evenly packets leave, beside a sleep per call, as Pipecat's own transports do it."""
@@ -59,7 +70,7 @@ def jitter(
     from voiceai.bench.jitter import run_jitter  # noqa: PLC0415 - Pipecat takes half a second
 
     work = run_jitter(streams=streams or (1, 10, 50), seconds=seconds, realtime=realtime)
-    _finish(uvloop.run(work), strict=strict, as_json=as_json)
+    _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
 @app.command()
@@ -72,6 +83,7 @@ def cpu(
     ] = True,
     realtime: Realtime = False,
     strict: Strict = False,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Processor time and memory per call, listening and talking, without models of speech."""
@@ -79,7 +91,7 @@ def cpu(
     from voiceai.bench.cpu import run_cpu  # noqa: PLC0415 - Pipecat takes half a second
 
     work = run_cpu(settings, calls=calls, seconds=seconds, smart_turn=smart_turn, realtime=realtime)
-    _finish(uvloop.run(work), strict=strict, as_json=as_json)
+    _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
 @app.command()
@@ -94,6 +106,7 @@ def turns(
     ] = None,
     realtime: Realtime = False,
     strict: Strict = False,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """How long a caller waits for an answer of the embedded default, with the parts."""
@@ -101,7 +114,7 @@ def turns(
     from voiceai.bench.turns import run_turns  # noqa: PLC0415 - Pipecat takes half a second
 
     work = run_turns(settings, turns=count, recordings=recordings, realtime=realtime)
-    _finish(asyncio.run(work), strict=strict, as_json=as_json)
+    _finish(asyncio.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
 def _settings() -> Settings:
@@ -111,16 +124,17 @@ def _settings() -> Settings:
     return loaded.settings
 
 
-def _finish(report: Report, *, strict: bool, as_json: bool) -> None:
+def _finish(report: Report, *, strict: bool, plot: Path | None, as_json: bool) -> None:
+    files = save(report, plot or Path("var", "bench", f"{report.bench}.svg"))
     if as_json:
         write_json(report.as_dict())
     else:
-        _print(report)
+        _print(report, files)
     if strict and report.over_budget:
         raise typer.Exit(1)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, files: tuple[Path, Path]) -> None:
     width = None if sys.stdout.isatty() else 160
     console = Console(width=width, highlight=False, markup=False, soft_wrap=True)
     for line in report.header():
@@ -138,3 +152,4 @@ def _print(report: Report) -> None:
     console.print()
     for note in report.notes:
         console.print(f"- {note}")
+    console.print(f"written: {', '.join(map(str, files))}")

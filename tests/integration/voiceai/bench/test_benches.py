@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -121,10 +122,11 @@ def test_a_folder_without_recordings_is_refused_by_name(tmp_path: Path) -> None:
         recorded_sentences(tmp_path)
 
 
-def test_the_command_writes_json_with_machine_and_budget() -> None:
+def test_the_command_writes_json_and_a_picture_beside_the_same_json(tmp_path: Path) -> None:
+    picture = tmp_path / "new" / "jitter.svg"
+    arguments = f"voiceai bench jitter --streams 1 --seconds 1 --json --plot {picture}"
     command = (
-        "import sys; sys.path[:] = "
-        f"{sys.path!r}; sys.argv = 'voiceai bench jitter --streams 1 --seconds 1 --json'.split(); "
+        f"import sys; sys.path[:] = {sys.path!r}; sys.argv = {arguments.split()!r}; "
         "from voiceai.cli.main import run; run()"
     )
 
@@ -136,3 +138,6 @@ def test_the_command_writes_json_with_machine_and_budget() -> None:
     assert document["bench"] == "jitter"
     assert document["machine"]["cores"] >= 1
     assert set(document["measures"][0]["budget"]) == {"p99", "met"}
+    assert json.loads(picture.with_suffix(".json").read_text()) == document
+    drawn = ET.fromstring(picture.read_text())  # noqa: S314 - ours
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
