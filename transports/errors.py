@@ -5,10 +5,17 @@
     TransportError
     ├── PacketError         peer: the datagram is not RTP; counted and dropped
     ├── PortsExhausted      operator: no free port pair; refuse the call, widen the range
-    └── AddressUnavailable  operator: the bind address is not one of this machine
+    ├── AddressUnavailable  operator: the bind address is not one of this machine
+    └── MediaUnavailable    environment: the media process has ended; refuse calls until it is back
 """
 
-__all__ = ["AddressUnavailable", "PacketError", "PortsExhausted", "TransportError"]
+__all__ = [
+    "AddressUnavailable",
+    "MediaUnavailable",
+    "PacketError",
+    "PortsExhausted",
+    "TransportError",
+]
 
 
 class TransportError(Exception):
@@ -25,3 +32,7 @@ class PortsExhausted(TransportError):
 
 class AddressUnavailable(TransportError):
     """The address to bind is not configured on this machine."""
+
+
+class MediaUnavailable(TransportError):
+    """The media process cannot be reached: it has ended, or is only starting."""

@@ -7,7 +7,7 @@ event loop that started the engine. Times are monotonic seconds, the scale of ``
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.params import StreamOptions
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.source import Address
@@ -117,6 +117,14 @@ class MediaEngine(Protocol):
     def lateness(self) -> Deviations:
         """How late the clock's ticks came, in seconds."""
 
+    @property
+    def scheduling(self) -> str:
+        """How the operating system ranks the clock: "SCHED_FIFO 20", "nice -10" or "normal"."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why no stream can be opened now, ``None`` when all is well."""
+
     def after_hearing(self, then: Callable[[], None]) -> None:
         """Call ``then`` every 20 ms, 5 ms before packets leave.
 
@@ -144,4 +152,5 @@ class MediaEngine(Protocol):
         Raises:
             PortsExhausted: The port range is used up.
             AddressUnavailable: The address to bind is not one of this machine.
+            MediaUnavailable: The media process has ended, and is being started again.
         """

@@ -2,11 +2,11 @@
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 
 __all__ = ["RtpParams", "StreamOptions"]
 
@@ -58,6 +58,9 @@ class RtpParams(BaseModel):
 
     codec: Codec = Codec.ALAW
     """What is sent; either G.711 law is understood."""
+
+    placement: Literal["inline", "process"] = "inline"
+    """Where the engine runs: on the loop of whoever starts it, or in a process of its own."""
 
     playout_delay_ms: int = Field(default=40, ge=0, le=200)
     """How long received audio waits for its stragglers, in milliseconds."""

@@ -17,6 +17,7 @@ from transports.inline.stream import InlineStream
 from transports.params import RtpParams, StreamOptions
 from transports.rtp.events import FRAME_SECONDS
 from transports.rtp.stats import Deviations, Totals
+from transports.scheduling import scheduling_class
 from transports.udp.clock import MediaClock
 from transports.udp.ports import PortPair, PortPairs
 
@@ -47,6 +48,8 @@ class InlineEngine:
         self._clock = MediaClock(self._send, interval=FRAME_SECONDS)
         self._hearing = MediaClock(self._hear, interval=FRAME_SECONDS)
         self._after_hearing: list[Callable[[], None]] = []
+        self._before_sending: list[Callable[[], None]] = []
+        self._after_sending: list[Callable[[], None]] = []
 
     @property
     def streams(self) -> Sequence[InlineStream]:
@@ -63,9 +66,27 @@ class InlineEngine:
         """How late the clock's ticks came, in seconds: the event loop's own delay."""
         return self._clock.lateness
 
+    @property
+    def scheduling(self) -> str:
+        """How the operating system ranks the thread of the clock; ask on that thread."""
+        return scheduling_class()
+
+    @property
+    def problem(self) -> str | None:
+        """Why no stream can be opened now: never, once started."""
+        return None
+
     def after_hearing(self, then: Callable[[], None]) -> None:
         """Call ``then`` every 20 ms, when all streams have heard."""
         self._after_hearing.append(then)
+
+    def around_sending(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        """Call ``before`` when packets are due, and ``after`` when all have left.
+
+        For the media process, which moves what was written in between.
+        """
+        self._before_sending.append(before)
+        self._after_sending.append(after)
 
     async def start(self) -> None:
         """Start the media clock on the running loop.
@@ -114,8 +135,22 @@ class InlineEngine:
         self._ports.close(pair)
 
     def _send(self, deadline: float, due: int) -> None:
-        for stream in self.streams:
-            stream.send_due(deadline, due)
+        """Make all packets first, then send them in one tight loop.
+
+        Each leaves from its own stream's socket, since a peer expects audio from the port that it
+        sends to (symmetric RTP, RFC 4961): ``sendmmsg`` sends from one socket only. Nor are the
+        sockets connected: the kernel would then drop what comes from elsewhere before it is
+        counted, and an ICMP error would end up at the next packet.
+        """
+        streams = self.streams
+        for then in self._before_sending:
+            then()
+        for stream in streams:
+            stream.build_due(due)
+        for stream in streams:
+            stream.send_built(deadline)
+        for then in self._after_sending:
+            then()
 
     def _hear(self, _deadline: float, due: int) -> None:
         for stream in self.streams:

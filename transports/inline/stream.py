@@ -9,10 +9,16 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.media import MediaStream
 from transports.params import StreamOptions
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
+from transports.rtp.events import (
+    FRAME_SAMPLES,
+    FRAME_SECONDS,
+    ArrivedAudio,
+    Outgoing,
+    PlayedFrame,
+)
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Address
 from transports.rtp.stats import Deviations, StreamStats
@@ -80,6 +86,7 @@ class InlineStream:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._flushes = 0
         self._closed = False
+        self._built: list[Outgoing] = []
         self._deviations = Deviations(REMEMBERED_SENDS)
 
     @property
@@ -152,10 +159,18 @@ class InlineStream:
         """
         if self._closed or self.failed:
             return False
-        self._session.sender.write(pcm)
+        self.put(pcm)
         flushes = self._flushes
         await self._until_below(QUEUE_LIMIT)
         return flushes == self._flushes and not self._closed and self.failed is None
+
+    def put(self, pcm: bytes) -> None:
+        """Queue audio of any length, without waiting. For the engine, and other placements."""
+        self._session.sender.write(pcm)
+
+    def finish(self) -> None:
+        """Let the last packet go out padded: nothing more belongs to what was written so far."""
+        self._session.sender.finish()
 
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.
@@ -170,7 +185,7 @@ class InlineStream:
     async def drained(self) -> None:
         """Wait until everything written so far was sent, the last packet padded, or dropped."""
         if not self._closed and not self.failed:
-            self._session.sender.finish()
+            self.finish()
             await self._until_below(1)
 
     def close(self) -> None:
@@ -182,17 +197,41 @@ class InlineStream:
         self._on_close(self, self._pair)
         self._wake(everyone=True)
 
-    def send_due(self, deadline: float, due: int) -> None:
-        """Send the packets of ``due`` ticks, the last of them due at ``deadline``.
+    def fail(self, error: Exception) -> None:
+        """Break the stream, as an error of its own does. For the engine, and other placements."""
+        self.failed = error
+        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
+        self._wake(everyone=True)
+        if self.on_failed is not None:
+            try:
+                self.on_failed(self)
+            except Exception:  # noqa: BLE001  nor must its handler
+                logger.bind(port=self.port).exception("media.failure_handler_failed")
+
+    def build_due(self, due: int) -> None:
+        """Make the packets of ``due`` ticks, ready to be sent.
 
         For the engine. An error breaks this stream only.
         """
         if self._peer is None or self._closed or self.failed:
             return
         try:
-            self._send(self._peer, deadline, due)
+            if due > SEND_BURST:
+                self._session.skip(due - SEND_BURST)
+            self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
+            self.fail(error)
+
+    def send_built(self, deadline: float) -> None:
+        """Send what was built, the last packet of it due at ``deadline``.
+
+        For the engine. An error breaks this stream only.
+        """
+        if self._built and self._peer is not None and not self._closed:
+            try:
+                self._send(self._peer, deadline)
+            except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+                self.fail(error)
 
     def hear_due(self, due: int) -> None:
         """Tell the listeners what came, and the subscribers what ``due`` ticks play.
@@ -204,13 +243,11 @@ class InlineStream:
         try:
             self._hear(due)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
+            self.fail(error)
 
-    def _send(self, peer: Address, deadline: float, due: int) -> None:
-        if due > SEND_BURST:
-            self._session.skip(due - SEND_BURST)
-        for ticks_ago in reversed(range(min(due, SEND_BURST))):
-            packet = self._session.next_packet()
+    def _send(self, peer: Address, deadline: float) -> None:
+        built, self._built = self._built, []
+        for ticks_ago, packet in zip(reversed(range(len(built))), built, strict=True):
             self._endpoint.send(packet.datagram, peer)
             now = time.monotonic()
             self._deviations.add(now - deadline + ticks_ago * FRAME_SECONDS)
@@ -238,17 +275,7 @@ class InlineStream:
         try:
             self._session.receive(data, address, now)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        self.failed = error
-        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
-        self._wake(everyone=True)
-        if self.on_failed is not None:
-            try:
-                self.on_failed(self)
-            except Exception:  # noqa: BLE001  nor must its handler
-                logger.bind(port=self.port).exception("media.failure_handler_failed")
+            self.fail(error)
 
     async def _until_below(self, samples: int) -> None:
         """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""

@@ -145,6 +145,12 @@ class Deviations:
         self.count += 1
         self.worst = max(self.worst, seconds)
 
+    def since(self, count: int) -> list[float]:
+        """Return those that were added after the first ``count``, as far as remembered."""
+        size = len(self._ring)
+        first = max(count, self.count - size)
+        return [self._ring[number % size] for number in range(first, self.count)]
+
     def percentile(self, percent: float) -> float:
         """Return the value that ``percent`` of the remembered ones do not exceed; 0 if none."""
         remembered = sorted(self._ring[: min(self.count, len(self._ring))])

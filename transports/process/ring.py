@@ -1,0 +1,148 @@
+"""Records in shared memory between one writer and one reader, without locks or barriers.
+
+Every record carries its number, its length and a checksum of both and of its payload. A reader
+believes nothing else: a record that is half written, or that the processor shows in another order
+than it was written in, fails its checksum and is read again later. The checksum starts from the
+ring's own key, so that records of whoever used the memory before never pass.
+"""
+
+import struct
+from zlib import crc32
+
+__all__ = ["Register", "Ring", "RingReader", "RingWriter", "record_bytes"]
+
+HEADER = struct.Struct("=QII")
+"""Number from 1, payload bytes, checksum; the checksum covers the two before it."""
+
+NUMBERED = struct.Struct("=QI")
+
+REGISTER_COPIES = 2
+"""One is whole while the other is written."""
+
+
+def record_bytes(payload_bytes: int) -> int:
+    """Return how much memory a record of so much payload takes: a multiple of 64."""
+    return (HEADER.size + payload_bytes + 63) // 64 * 64
+
+
+class Ring:
+    """Cells of one size in ``memory``; record ``n`` is in cell ``n`` modulo their number.
+
+    Args:
+        memory: Shared by both sides.
+        cell_bytes: Of a cell, from :func:`record_bytes`; as many fit are used.
+        key: Known to both sides, and of no earlier user of the memory.
+    """
+
+    def __init__(self, memory: memoryview, cell_bytes: int, key: int) -> None:
+        self.cells = len(memory) // cell_bytes
+        self.key = key & 0xFFFFFFFF
+        self._memory = memory
+        self._cell_bytes = cell_bytes
+        self._payload_limit = cell_bytes - HEADER.size
+
+    def store(self, number: int, payload: bytes) -> None:
+        """Write a record over the one that is ``cells`` older.
+
+        Raises:
+            ValueError: The payload is larger than a cell.
+        """
+        length = len(payload)
+        if length > self._payload_limit:
+            raise ValueError(f"{length} bytes do not fit into {self._payload_limit}")
+        numbered = NUMBERED.pack(number, length)
+        checksum = crc32(payload, crc32(numbered, self.key))
+        at = number % self.cells * self._cell_bytes
+        record = HEADER.pack(number, length, checksum) + payload
+        self._memory[at : at + len(record)] = record
+
+    def load(self, number: int) -> tuple[int, bytes] | None:
+        """Return what is whole in the cell of record ``number``: its own number, and payload."""
+        at = number % self.cells * self._cell_bytes
+        found, length, checksum = HEADER.unpack_from(self._memory, at)
+        if found < number or length > self._payload_limit:
+            return None
+        at += HEADER.size
+        payload = bytes(self._memory[at : at + length])
+        if crc32(payload, crc32(NUMBERED.pack(found, length), self.key)) != checksum:
+            return None
+        return found, payload
+
+
+class RingWriter:
+    """The writing end. Whether the reader keeps up is for the caller to know.
+
+    Attributes:
+        written: Records so far.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self.written = 0
+        self._ring = ring
+
+    @property
+    def cells(self) -> int:
+        """How many records are remembered."""
+        return self._ring.cells
+
+    def put(self, payload: bytes) -> None:
+        """Write the next record; the oldest gives way."""
+        self._ring.store(self.written + 1, payload)
+        self.written += 1
+
+
+class RingReader:
+    """The reading end.
+
+    Attributes:
+        taken: Records that were read or lost so far.
+        lost: Of those, how many gave way before they were read.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self.taken = 0
+        self.lost = 0
+        self._ring = ring
+
+    def take(self) -> bytes | None:
+        """Return the next record; ``None`` when none is whole yet."""
+        found = self._ring.load(self.taken + 1)
+        while found is not None and found[0] != self.taken + 1:
+            oldest = found[0] - self._ring.cells + 1
+            self.lost += oldest - self.taken - 1
+            self.taken = oldest - 1
+            found = self._ring.load(self.taken + 1)
+        if found is None:
+            return None
+        self.taken += 1
+        return found[1]
+
+
+class Register:
+    """The latest value only: written by one side, read by the other as often as it likes.
+
+    Args:
+        memory: Shared by both sides.
+        key: Known to both sides, and of no earlier user of the memory.
+    """
+
+    def __init__(self, memory: memoryview, key: int) -> None:
+        self._ring = Ring(memory, len(memory) // REGISTER_COPIES, key)
+        self._number = 0
+
+    def set(self, value: bytes) -> None:
+        """Replace the value."""
+        self._ring.store(self._number + 1, value)
+        self._number += 1
+
+    def news(self) -> bytes | None:
+        """Return the value if there is a later one than was returned before."""
+        latest = None
+        for number in range(self._number + 1, self._number + 1 + REGISTER_COPIES):
+            found = self._ring.load(number)
+            if found is not None and (latest is None or found[0] > latest[0]):
+                latest = found
+        if latest is None:
+            return None
+        self._number = latest[0]
+        return latest[1]
