@@ -35,6 +35,7 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 
 from transports.audio.captions import Captions
 from transports.audio.endpointing import Verdict
+from transports.barge_in import BargeIn
 from transports.engine import MediaStream, PlayedFrame
 from transports.vad import Hearing, VoiceDetector
 
@@ -98,7 +99,8 @@ class RtpTransport(BaseTransport):
         )
         self.marks = SpeechMarks()
         self._input = RtpInput(params, stream, detector, self.marks)
-        self._output = RtpOutput(params, stream, digits)
+        self._barge_in = BargeIn(stream)
+        self._output = RtpOutput(params, stream, digits, self._barge_in)
 
     def input(self) -> "RtpInput":
         """Return the processor that pushes what the caller says."""
@@ -107,6 +109,24 @@ class RtpTransport(BaseTransport):
     def output(self) -> "RtpOutput":
         """Return the processor that plays what the assistant says."""
         return self._output
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the assistant waits until it is known whether it was interrupted."""
+        return self._barge_in.is_held
+
+    def allow_barge_in(self, *, hold: bool) -> None:
+        """From now on lower the assistant's voice when the caller seems to speak.
+
+        Args:
+            hold: Whether to hold it back as soon as that is certain, until an interruption or
+                :meth:`dismiss_barge_in`; else it stays low until the caller has stopped.
+        """
+        self._barge_in.allow(hold=hold)
+
+    def dismiss_barge_in(self) -> None:
+        """Let the assistant go on from where it was held."""
+        self._barge_in.dismiss()
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Tell ``tap`` of every 20 ms of the caller's audio, after voice activity detection."""
@@ -210,10 +230,13 @@ class RtpOutput(BaseOutputTransport):
     which runs ahead of the audio where an answer pauses for its language model.
     """
 
-    def __init__(self, params: TransportParams, stream: MediaStream, digits: DigitSender) -> None:
+    def __init__(
+        self, params: TransportParams, stream: MediaStream, digits: DigitSender, barge_in: BargeIn
+    ) -> None:
         super().__init__(params)
         self._stream = stream
         self._digits = digits
+        self._barge_in = barge_in
         self._captions: Captions[Frame] = Captions(rate=SAMPLE_RATE, piece=WRITE_SAMPLES)
 
     async def start(self, frame: StartFrame) -> None:
@@ -231,6 +254,9 @@ class RtpOutput(BaseOutputTransport):
             self._captions.flush()
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
+            if self._barge_in.is_held:
+                self._stream.flush()  # what the base wrote meanwhile
+            self._barge_in.interrupted()
             self._captions.flush()  # audio that the base had not dropped yet was counted
 
     async def push_frame(

@@ -1,0 +1,101 @@
+"""What becomes of the assistant's voice when the caller seems to speak: a table. Pure."""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["DUCKING", "HOLDING", "Action", "BargeInPolicy", "Event", "State"]
+
+
+class State(enum.Enum):
+    """What is done to the assistant's voice."""
+
+    OPEN = "open"
+    """Nothing."""
+    DUCKED = "ducked"
+    """It is heard 12 dB lower."""
+    HELD = "held"
+    """It waits, and nothing of it is lost yet."""
+
+
+class Event(enum.Enum):
+    """What happened."""
+
+    SUSPECTED = "suspected"
+    """The first window of speech."""
+    DISMISSED = "dismissed"
+    """No second one."""
+    STARTED = "started"
+    """The caller speaks."""
+    STOPPED = "stopped"
+    """The caller has stopped."""
+    INTERRUPTED = "interrupted"
+    """The caller was meant to be heard: what waited was dropped."""
+    REFUTED = "refuted"
+    """It was no interruption: a cough, a noise."""
+
+
+class Action(enum.Enum):
+    """What to do to what is sent."""
+
+    DUCK = "duck"
+    UNDUCK = "unduck"
+    HOLD = "hold"
+    RELEASE = "release"
+    """And unduck."""
+
+
+Table = Mapping[tuple[State, Event], tuple[State, Action]]
+
+HOLDING: Final[Table] = {
+    (State.OPEN, Event.SUSPECTED): (State.DUCKED, Action.DUCK),
+    (State.OPEN, Event.STARTED): (State.HELD, Action.HOLD),
+    (State.DUCKED, Event.DISMISSED): (State.OPEN, Action.UNDUCK),
+    (State.DUCKED, Event.STARTED): (State.HELD, Action.HOLD),
+    (State.DUCKED, Event.INTERRUPTED): (State.OPEN, Action.UNDUCK),
+    (State.HELD, Event.INTERRUPTED): (State.OPEN, Action.RELEASE),
+    (State.HELD, Event.REFUTED): (State.OPEN, Action.RELEASE),
+}
+"""Speech alone interrupts. What is not in the table changes nothing."""
+
+DUCKING: Final[Table] = {
+    (State.OPEN, Event.SUSPECTED): (State.DUCKED, Action.DUCK),
+    (State.OPEN, Event.STARTED): (State.DUCKED, Action.DUCK),
+    (State.DUCKED, Event.DISMISSED): (State.OPEN, Action.UNDUCK),
+    (State.DUCKED, Event.STOPPED): (State.OPEN, Action.UNDUCK),
+    (State.DUCKED, Event.INTERRUPTED): (State.OPEN, Action.UNDUCK),
+}
+"""Only words interrupt, so the assistant speaks on beneath the caller."""
+
+NEEDS_A_VOICE: Final = frozenset({Event.SUSPECTED, Event.STARTED})
+"""There is nothing to lower or to hold while the assistant is silent."""
+
+
+class BargeInPolicy:
+    """Where a call stands in a table.
+
+    Args:
+        table: What follows what.
+
+    Attributes:
+        state: What is done to the assistant's voice.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.state = State.OPEN
+        self._table = table
+
+    def put(self, event: Event, *, audible: bool) -> Action | None:
+        """Take an event; return what to do now, if anything.
+
+        Args:
+            event: What happened.
+            audible: Whether the assistant is speaking.
+        """
+        if event in NEEDS_A_VOICE and not audible:
+            return None
+        following = self._table.get((self.state, event))
+        if following is None:
+            return None
+        self.state, action = following
+        return action
