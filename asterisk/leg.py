@@ -4,6 +4,7 @@ SHELL over :mod:`asterisk.ari.call`: carries out the actions of its table, feeds
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -93,6 +94,12 @@ class Leg:
     def media_is_up(self) -> bool:
         """Whether the external channel is in our application."""
         return self._media_entered.done()
+
+    async def ring(self) -> None:
+        """Let the caller hear ringing where that is possible: the answer takes a while."""
+        if self.state is State.RINGING:
+            with contextlib.suppress(AriRefused, AriDisconnected):
+                await self._ask(requests.ring(self.channel_id))
 
     async def answer(self) -> None:
         """Answer the caller; does nothing when the call is answered already.

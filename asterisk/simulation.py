@@ -116,6 +116,7 @@ class SimulatedCall:
         ended: Resolves when the call is over; never raises.
         digits_heard: What the application played to the caller.
         handed_over: Whether the application gave the caller back to the dialplan.
+        heard_ringing: Whether the application had it ring.
     """
 
     def __init__(self, channel: SimulatedChannel, asterisk: "Simulation") -> None:
@@ -126,6 +127,7 @@ class SimulatedCall:
         self.ended: asyncio.Future[SimulatedEnd] = loop.create_future()
         self.digits_heard = ""
         self.handed_over = False
+        self.heard_ringing = False
         self._asterisk = asterisk
 
     def press(self, digit: str, duration_ms: int = 100) -> None:

@@ -175,6 +175,7 @@ class AsteriskSimulator:
             web.get("/ari/channels/{id}", self._get_channel),
             web.delete("/ari/channels/{id}", self._hang_up),
             web.post("/ari/channels/{id}/answer", self._answer),
+            web.post("/ari/channels/{id}/ring", self._ring),
             web.post("/ari/channels/{id}/dtmf", self._dtmf),
             web.post("/ari/channels/{id}/continue", self._continue),
             web.get("/ari/channels/{id}/variable", self._get_variable),
@@ -272,6 +273,12 @@ class AsteriskSimulator:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.simulation.answer(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _ring(self, request: web.Request) -> web.Response:
+        channel = self.simulation.in_stasis(request.match_info["id"])
+        if call := self.simulation.calls.get(channel.id):
+            call.heard_ringing = True
         return web.Response(status=204)
 
     async def _dtmf(self, request: web.Request) -> web.Response:

@@ -58,6 +58,11 @@ def answer(channel_id: str) -> Request:
     return Request("POST", _path("channels", channel_id, "answer"))
 
 
+def ring(channel_id: str) -> Request:
+    """Let an incoming channel hear that it rings (180)."""
+    return Request("POST", _path("channels", channel_id, "ring"))
+
+
 def hang_up(channel_id: str, cause: HangupCause = HangupCause.NORMAL) -> Request:
     """Hang up a channel; refuse it when it is not answered yet."""
     return Request("DELETE", _path("channels", channel_id), (("reason_code", str(int(cause))),))

@@ -97,7 +97,9 @@ class CallSupervisor:
             why = f"{self._limit} calls are already up (VOICEAI_MAX_CALLS)"
             raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, why)
         assistant = await self._assistant(leg.number)
-        await self._make_ready(assistant)
+        if self._ready.get(assistant.id) != assistant.spec:
+            await leg.ring()
+            await self._make_ready(assistant)
         return await CallSession(leg, assistant, self._services, journal).run()
 
     async def _assistant(self, number: str) -> Assistant:
@@ -137,8 +139,6 @@ class CallSupervisor:
     async def _make_ready(self, assistant: Assistant) -> None:
         """Load what an assistant needs that is new since the start, while its caller rings."""
         spec = assistant.spec
-        if self._ready.get(assistant.id) == spec:
-            return
         invalid = [finding for finding in validate(spec) if finding.severity == "error"]
         if invalid:
             raise Refusal(

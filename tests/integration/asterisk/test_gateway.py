@@ -165,6 +165,23 @@ async def test_a_key_handler_that_raises_does_not_stop_the_events(
         await eventually(lambda: nothing_left(simulator))
 
 
+async def test_a_caller_hears_ringing_before_the_answer_only(
+    simulator: AsteriskSimulator, serving: ServeCalls
+) -> None:
+    async def on_call(leg: Leg) -> None:
+        if leg.number == NUMBER:
+            await leg.ring()
+        await leg.answer()
+        await leg.ring()
+        await leg.hangup()
+
+    async with serving(simulator, on_call):
+        ringing, answered = simulator.new_call(NUMBER), simulator.new_call("1" + NUMBER)
+        await asyncio.gather(ringing.ended, answered.ended)
+
+    assert (ringing.heard_ringing, answered.heard_ringing) == (True, False)
+
+
 async def test_digits_are_played_to_the_caller(
     simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
