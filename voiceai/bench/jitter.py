@@ -1,76 +1,73 @@
 """``bench jitter``: how evenly packets leave, beside the way of a sleep per call.
 
-Both send in the same process and run, on the same kind of loop; a process of its own receives,
-and the kernel takes the times.
+All ways send from the same process and run, on the same kind of loop; a process of its own
+receives, and the kernel takes the times.
 """
 
 import asyncio
 import contextlib
-import itertools
-import random
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Any, Final
+from typing import Final, Literal
 
-from pipecat.transports.websocket.server import SingleClientWebsocketServerOutputTransport
-
-from transports.audio.g711 import Codec
-from transports.engine import MediaStream, make_engine
-from transports.params import RtpParams
-from transports.rtp.sender import Sender
 from voiceai.bench.companion import Companion
 from voiceai.bench.machine import describe_machine, take_realtime_class
-from voiceai.bench.report import Budget, Measure, Report
+from voiceai.bench.pace import Pace
+from voiceai.bench.report import Budget, Chart, Measure, Report, Series
+from voiceai.bench.senders import ENGINES, Way, half_busy, sending
 
-__all__ = ["drift_ms", "interval_errors_ms", "run_jitter"]
+__all__ = ["LOADS", "WAYS", "run_jitter"]
 
-SLOT_NANOSECONDS: Final = 20_000_000
-SLOT_BYTES: Final = 320
+Load = Literal["idle", "busy"]
+LOADS: Final[tuple[Load, ...]] = ("idle", "busy")
+WAYS: Final[tuple[Way, ...]] = (*ENGINES, "sleep")
 WARM_UP_SECONDS: Final = 0.5
-DRIFT_PACKETS: Final = 50
-"""At both ends of a stream; the median of a second of packets does not see their jitter."""
-SPEECH: Final = bytes(range(256)) * 125
-"""Two seconds of anything: what it sounds like costs nothing."""
-ENGINE_BUDGETS: Final = {1: Budget("p99", 2), 10: Budget("p99", 2), 50: Budget("p99", 2)}
+BUDGETS: Final[Mapping[tuple[Way, Load], tuple[int, Budget]]] = {
+    ("inline", "idle"): (50, Budget("p99", 2)),
+    ("process", "idle"): (100, Budget("p99", 1)),
+    ("process", "busy"): (100, Budget("p99", 1)),
+}
+"""Up to so many streams."""
 DRIFT_BUDGET: Final = Budget("max", 0.1)
 REALTIME_SHARE: Final = 4
 """Under the normal scheduler so much more is allowed."""
-HEAR_SECONDS: Final = 10.0
+HEAR_SECONDS: Final = 20.0
 NOTES: Final = (
-    "engine: MediaEngine inline, a writer per stream as the pipeline's output is one",
+    "inline, process: the media engine there, a writer per stream as a pipeline's output is one",
     (
         "sleep: a task per stream, paced by Pipecat's own websocket transport "
-        "(_write_audio_sleep, packets of 20 ms); neither way has a pipeline in front"
+        "(_write_audio_sleep, packets of 20 ms); no way has a pipeline in front"
     ),
-    "drift: how much longer a stream took than its packets last, over the run",
+    "busy: the loop that writes works 5 ms, in Python, and is idle 5 ms, again and again",
+    "drift: how much longer a stream took than its packets last, or shorter, over the run",
 )
-
-Sending = Callable[[int, int], "contextlib.AbstractAsyncContextManager[None]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How the packets of some streams came, milliseconds.
+class _Run:
+    """How so many streams came, sent in one way under one load."""
 
-    Attributes:
-        errors: |interval - 20 ms| of all intervals of all streams.
-        drifts: By stream, how much longer it took than its packets last.
-    """
-
-    errors: tuple[float, ...]
-    drifts: tuple[float, ...]
+    count: int
+    way: Way
+    load: Load
+    pace: Pace
 
 
 async def run_jitter(
-    *, streams: Sequence[int] = (1, 10, 50), seconds: float = 10.0, realtime: bool = False
+    *,
+    streams: Sequence[int] = (1, 10, 50),
+    seconds: float = 10.0,
+    ways: Sequence[Way] = WAYS,
+    loads: Sequence[Load] = LOADS,
+    realtime: bool = False,
 ) -> Report:
-    """Send so many streams at a time, each way for so long.
+    """Send so many streams at a time, in each way and under each load, for so long.
 
     Args:
         streams: How many at once, one run each.
-        seconds: Each run, for each of the two ways.
+        seconds: Each run.
+        ways: Of `WAYS`.
+        loads: ``idle``, or ``busy`` for a loop that half of the time does something else.
         realtime: Whether to send under SCHED_FIFO.
 
     Raises:
@@ -79,136 +76,85 @@ async def run_jitter(
     if realtime:
         take_realtime_class()
     machine = describe_machine()
-    measures: list[Measure] = []
+    runs: list[_Run] = []
     async with Companion("voiceai.bench.arrivals", {}) as receiver:
         listening = await receiver.hear("listening", HEAR_SECONDS)
-        for count in streams:
-            ours = await _pace(_by_engine, count, seconds, receiver, listening["port"])
-            theirs = await _pace(_by_sleep, count, seconds, receiver, listening["port"])
-            measures += _measures(count, ours, theirs, realtime=realtime)
+        for load in loads:
+            for count in streams:
+                for way in ways:
+                    async with _under(load), sending(way, count, listening["port"]):
+                        runs.append(_Run(count, way, load, await _pace(seconds, receiver)))
     loop = type(asyncio.get_running_loop()).__module__
     clock = "the kernel's" if listening["by_kernel"] else "the receiver's, after each read"
     return Report(
         bench="jitter",
         machine=machine,
-        parameters={"streams": "/".join(map(str, streams)), "seconds": seconds},
-        measures=tuple(measures),
+        parameters={
+            "streams": "/".join(map(str, streams)),
+            "loads": "/".join(loads),
+            "seconds": seconds,
+        },
+        measures=tuple(measure for run in runs for measure in _measures(run, realtime=realtime)),
         notes=(
-            f"receiver in a process of its own; times are {clock}; one loop for both: {loop}",
+            f"receiver in a process of its own; times are {clock}; one loop for all: {loop}",
             *NOTES,
         ),
+        charts=tuple(_chart(load, runs) for load in loads),
     )
 
 
-def _measures(count: int, ours: Pace, theirs: Pace, *, realtime: bool) -> list[Measure]:
-    budget = ENGINE_BUDGETS.get(count)
+@contextlib.asynccontextmanager
+async def _under(load: Load) -> AsyncIterator[None]:
+    async with half_busy() if load == "busy" else contextlib.nullcontext():
+        yield
+
+
+async def _pace(seconds: float, receiver: Companion) -> Pace:
+    await asyncio.sleep(WARM_UP_SECONDS)
+    await receiver.tell({})
+    await receiver.hear("arrivals", HEAR_SECONDS)
+    await asyncio.sleep(seconds)
+    await receiver.tell({})
+    arrived = await receiver.hear("arrivals", HEAR_SECONDS)
+    return Pace.of(arrived["by_sender"])
+
+
+def _measures(run: _Run, *, realtime: bool) -> list[Measure]:
+    most, budget = BUDGETS.get((run.way, run.load), (0, None))
     if budget and not realtime:
         budget = Budget(budget.statistic, budget.limit * REALTIME_SHARE)
-    label = f"{count} stream{'s' if count > 1 else ''}"
+    label = f"{run.count} stream{'s' if run.count > 1 else ''}, {run.load}, {run.way}"
+    never_drifts = run.way != "sleep" and run.load == "idle"
     return [
-        Measure(f"{label}, engine: |interval - 20|", "ms", ours.errors, budget),
-        Measure(f"{label}, sleep: |interval - 20|", "ms", theirs.errors),
-        Measure(f"{label}, engine: |drift|", "ms", ours.drifts, DRIFT_BUDGET),
-        Measure(f"{label}, sleep: |drift|", "ms", theirs.drifts),
+        Measure(
+            f"{label}: |interval - 20|",
+            "ms",
+            run.pace.errors,
+            budget if run.count <= most else None,
+        ),
+        Measure(f"{label}: |drift|", "ms", run.pace.drifts, DRIFT_BUDGET if never_drifts else None),
     ]
 
 
-async def _pace(
-    sending: Sending, count: int, seconds: float, receiver: Companion, port: int
-) -> Pace:
-    async with sending(count, port):
-        await asyncio.sleep(WARM_UP_SECONDS)
-        await receiver.tell({})
-        await receiver.hear("arrivals", HEAR_SECONDS)
-        await asyncio.sleep(seconds)
-        await receiver.tell({})
-        arrived = await receiver.hear("arrivals", HEAR_SECONDS)
-    by_sender: Mapping[str, Sequence[int]] = arrived["by_sender"]
-    return Pace(
-        tuple(error for times in by_sender.values() for error in interval_errors_ms(times)),
-        tuple(abs(drift_ms(times)) for times in by_sender.values()),
+def _chart(load: Load, runs: Sequence[_Run]) -> Chart:
+    lines: dict[Way, list[tuple[float, float]]] = {}
+    for run in runs:
+        found = Measure("", "ms", run.pace.errors).distribution
+        if run.load == load and found:
+            lines.setdefault(run.way, []).append((run.count, found.p99))
+    loop = "an idle loop" if load == "idle" else "a loop half busy"
+    return Chart(
+        f"Send interval error beside {loop}",
+        "streams at once",
+        "p99 of |interval - 20 ms|, ms",
+        tuple(Series(_NAMES.get(way, way), tuple(sorted(line))) for way, line in lines.items()),
+        log_x=True,
+        log_y=True,
     )
 
 
-def interval_errors_ms(arrivals: Sequence[int]) -> list[float]:
-    """Return |interval - 20 ms| of arrivals in nanoseconds, in milliseconds."""
-    return [
-        abs(after - before - SLOT_NANOSECONDS) / 1e6
-        for before, after in itertools.pairwise(arrivals)
-    ]
-
-
-def drift_ms(arrivals: Sequence[int]) -> float:
-    """Return how much later the last packets came than the first ones promised, in ms.
-
-    Args:
-        arrivals: Nanoseconds, one packet per 20 ms.
-    """
-    offsets = [at - n * SLOT_NANOSECONDS for n, at in enumerate(arrivals)]
-    edge = max(min(DRIFT_PACKETS, len(offsets) // 2), 1)
-    return (median(offsets[-edge:]) - median(offsets[:edge])) / 1e6
-
-
-@contextlib.asynccontextmanager
-async def _by_engine(count: int, port: int) -> AsyncIterator[None]:
-    """Send with the media engine."""
-    engine = make_engine(RtpParams())
-    await engine.start()
-    try:
-        streams = [await engine.open_stream() for _ in range(count)]
-        for stream in streams:
-            stream.connect(("127.0.0.1", port))
-        async with _beside([_write(stream) for stream in streams]):
-            yield
-    finally:
-        await engine.close()
-
-
-async def _write(stream: MediaStream) -> None:
-    for start in _starts():
-        await stream.write(SPEECH[start : start + SLOT_BYTES])
-
-
-@contextlib.asynccontextmanager
-async def _by_sleep(count: int, port: int) -> AsyncIterator[None]:
-    """Send from a task per stream."""
-    async with _beside([_sleep_and_send(port) for _ in range(count)]):
-        yield
-
-
-async def _sleep_and_send(port: int) -> None:
-    sender = Sender(Codec.ALAW, random.SystemRandom())
-    pacer = _Pacer()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(0)
-        sock.connect(("127.0.0.1", port))
-        for start in _starts():
-            sender.write(SPEECH[start : start + SLOT_BYTES])
-            sock.send(sender.next_packet().datagram)
-            await pacer.sleep()
-
-
-class _Pacer:
-    """What Pipecat's method needs of its transport, for packets of 20 ms."""
-
-    def __init__(self) -> None:
-        self._next_send_time = 0.0
-        self._send_interval = SLOT_NANOSECONDS / 1e9
-
-    async def sleep(self) -> None:
-        method: Any = SingleClientWebsocketServerOutputTransport._write_audio_sleep  # noqa: SLF001
-        await method(self)
-
-
-def _starts() -> Iterator[int]:
-    return itertools.cycle(range(0, len(SPEECH) - SLOT_BYTES, SLOT_BYTES))
-
-
-@contextlib.asynccontextmanager
-async def _beside(work: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run coroutines beside the block; its end is theirs."""
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(each) for each in work]
-        yield
-        for task in running:
-            task.cancel()
+_NAMES: Final[Mapping[Way, str]] = {
+    "inline": "media engine, inline",
+    "process": "media engine, process",
+    "sleep": "a sleep per call, as Pipecat's own",
+}

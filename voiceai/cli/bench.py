@@ -59,17 +59,17 @@ def jitter(
     streams: Annotated[
         list[int] | None, typer.Option(min=1, max=1000, help="At once; may be repeated.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, max=600, help="Each run, each way.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Each run.")] = 5.0,
     realtime: Realtime = False,
     strict: Strict = False,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """How evenly packets leave, beside a sleep per call, as Pipecat's own transports do it."""
+    """How evenly packets leave, idle and half busy, beside a sleep per call as Pipecat's own."""
     _settings()
     from voiceai.bench.jitter import run_jitter  # noqa: PLC0415 - Pipecat takes half a second
 
-    work = run_jitter(streams=streams or (1, 10, 50), seconds=seconds, realtime=realtime)
+    work = run_jitter(streams=streams or (1, 10, 50, 100, 500), seconds=seconds, realtime=realtime)
     _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 

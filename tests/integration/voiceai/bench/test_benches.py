@@ -17,7 +17,7 @@ from tests.support.availability import have_or_skip
 from voiceai.bench import place
 from voiceai.bench.cpu import run_cpu
 from voiceai.bench.errors import BenchUnavailable
-from voiceai.bench.jitter import run_jitter
+from voiceai.bench.jitter import LOADS, WAYS, run_jitter
 from voiceai.bench.report import Measure, Report
 from voiceai.bench.setup import run_setup
 from voiceai.bench.speech import recorded_sentences
@@ -56,18 +56,22 @@ def named(report: Report) -> dict[str, Measure]:
     return {measure.name: measure for measure in report.measures}
 
 
-async def test_jitter_measures_both_ways_in_one_run() -> None:
+async def test_jitter_measures_every_way_under_every_load_in_one_run() -> None:
     report = await run_jitter(streams=(2,), seconds=0.6)
 
     found = named(report)
     assert set(found) == {
-        f"2 streams, {way}: {what}"
-        for way in ("engine", "sleep")
+        f"2 streams, {load}, {way}: {what}"
+        for load in LOADS
+        for way in WAYS
         for what in ("|interval - 20|", "|drift|")
     }
-    for way in ("engine", "sleep"):
-        assert len(found[f"2 streams, {way}: |drift|"].samples) == 2
-        assert 2 * 15 <= len(found[f"2 streams, {way}: |interval - 20|"].samples) <= 2 * 60
+    for load in LOADS:
+        for way in WAYS:
+            label = f"2 streams, {load}, {way}"
+            assert len(found[f"{label}: |drift|"].samples) == 2
+            assert 2 * 15 <= len(found[f"{label}: |interval - 20|"].samples) <= 2 * 60
+    assert [len(chart.series) for chart in report.charts] == [len(WAYS)] * len(LOADS)
 
 
 @pytest.mark.usefixtures("_voice")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voiceai.bench.jitter import drift_ms, interval_errors_ms
+from voiceai.bench.pace import Pace, drift_ms, gap_ms, interval_errors_ms
 
 MS = 1_000_000
 
@@ -34,3 +34,16 @@ def test_a_late_packet_at_the_end_is_no_drift() -> None:
 def test_a_short_stream_has_two_ends_too() -> None:
     assert drift_ms([0, 21 * MS]) == pytest.approx(1.0)
     assert drift_ms([0]) == 0
+
+
+def test_streams_are_measured_each_by_itself() -> None:
+    pace = Pace.of({"1": [0, 20 * MS], "2": [7 * MS, 29 * MS, 49 * MS]})
+
+    assert pace.errors == pytest.approx((0.0, 2.0, 0.0))
+    assert len(pace.drifts) == 2
+
+
+def test_a_gap_is_what_a_packet_does_not_cover() -> None:
+    assert gap_ms(0, 25 * MS, 20) == pytest.approx(5)
+    assert gap_ms(0, 45 * MS, 40) == pytest.approx(5)
+    assert gap_ms(0, 3 * MS, 20) == 0
