@@ -5,7 +5,7 @@ an ``rtp`` session; ``audio`` is the signal code that a session uses. ``netem`` 
 tests. ``pipecat_transport`` and ``vad`` adapt a stream to Pipecat and are imported from there.
 """
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.engine import MediaEngine, MediaStream, make_engine
 from transports.errors import AddressUnavailable, PacketError, PortsExhausted, TransportError
 from transports.params import RtpParams, StreamOptions

@@ -20,6 +20,7 @@ class StreamOptions:
 
     Attributes:
         codec: What is sent; the configured codec unless given.
+        receive: What the peer was asked to send, if it is not the same.
         telephone_event: Payload type of RFC 4733 events, in both directions; ``None`` without.
         inband_dtmf: Listen for keys in the audio too, for peers that send them as tones.
         rtcp: Send reports from the beginning; otherwise only to a peer that sends some.
@@ -29,6 +30,7 @@ class StreamOptions:
     """
 
     codec: Codec | None = None
+    receive: Codec | None = None
     telephone_event: int | None = None
     inband_dtmf: bool = False
     rtcp: bool = False
@@ -57,7 +59,10 @@ class RtpParams(BaseModel):
     """The highest port."""
 
     codec: Codec = Codec.ALAW
-    """What is sent; either G.711 law is understood."""
+    """What is sent: one with a static payload type, since Asterisk drops any other silently."""
+
+    receive: Codec | None = None
+    """What the peer is asked to send; ``codec`` unless given. G.711 is understood besides."""
 
     placement: Literal["inline", "process"] = "inline"
     """Where the engine runs: on the loop of whoever starts it, or in a process of its own."""
@@ -75,6 +80,13 @@ class RtpParams(BaseModel):
         except ValueError as error:
             raise ValueError(f"{value!r} is not a numeric IP address, e.g. 192.0.2.10") from error
 
+    @field_validator("codec")
+    @classmethod
+    def _static(cls, codec: Codec) -> Codec:
+        if not codec.is_static:
+            raise ValueError(f"{codec.value!r} can be received, not sent, e.g. 'g722'")
+        return codec
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.port_max - self.port_min - self.port_min % 2 < 1:
@@ -91,3 +103,8 @@ class RtpParams(BaseModel):
     def bind_host(self) -> str:
         """The address that sockets are bound to."""
         return self.bind or self.host
+
+    def codecs(self, options: StreamOptions) -> tuple[Codec, Codec]:
+        """Return what a stream sends, and what its peer is asked to send."""
+        send = options.codec or self.codec
+        return send, options.receive or options.codec or self.receive or send

@@ -14,11 +14,11 @@ from asterisk.gateway import Gateway
 from asterisk.params import AriParams
 from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.engine import make_engine
 from transports.errors import TransportError
+from transports.hearing import make_voice_activity
 from transports.params import RtpParams
-from transports.vad import SileroModel
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SchemaMismatch, SettingsError, StoreUnavailable
@@ -104,8 +104,10 @@ class App:
         self.store = Store(settings, owner=True)
         self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
+        ears = make_voice_activity()
+        self.engine.after_hearing(ears.run)
         self.supervisor = CallSupervisor(
-            CallServices(self.engine, self.resources, SileroModel(), self._on_media_address),
+            CallServices(self.engine, self.resources, ears, self._on_media_address),
             self.store.assistant_for,
             self.store,
             limit=settings.voiceai_max_calls or self._call_limit(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.netem import GilbertElliott, Impairments, Network
 from transports.rtp.session import RtpSession
 from transports.rtp.stats import StreamStats

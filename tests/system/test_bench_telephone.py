@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.provider import BUSY, ECHO, KEYS, RINGING, SUBSCRIBER, Provider
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench.errors import CallOver
 from voiceai.bench.sip_caller import SipCaller
 from voiceai.bench.sip_digest import Credentials

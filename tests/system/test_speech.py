@@ -13,7 +13,7 @@ from pipelines.services.whisper import Whisper
 from tests.support.availability import have_or_skip
 from tests.support.speech import LEVEL_DBFS, Prompt, english_prompts, german_prompts
 from tests.support.word_errors import word_error_rate
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench.track import level_dbfs
 
 

@@ -1,26 +1,24 @@
 """From datagrams of the far side to one 20 ms frame per tick, whatever the network does."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
+from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.concealment import Concealment
 from transports.audio.fade import cross_fade
-from transports.audio.g711 import CODEC_OF_PAYLOAD_TYPE
 from transports.audio.level import level_dbfs
 from transports.errors import PacketError
 from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
 from transports.rtp.jitter import Audio, Empty, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
+from transports.rtp.payload import PayloadDecoder
 from transports.rtp.sequence import Arrival, LogTotals, SequenceLog
 from transports.rtp.source import Address, Rejection, SourceLock, Verdict
 from transports.rtp.stats import InterarrivalJitter
 
 __all__ = ["Receiver"]
-
-SHORTEST_PAYLOAD = 40
-LONGEST_PAYLOAD = 1600
-"""5 ms and 200 ms of G.711: what no peer goes beyond."""
 
 PAUSE_DBFS = -45.0
 """Below it a frame is a pause, where a correction of the delay is not heard."""
@@ -49,9 +47,10 @@ class Receiver:
     Args:
         delay: Playout delay in seconds.
         noise: 16-bit comfort noise for what was not received.
+        codecs: What is accepted besides both laws of G.711.
     """
 
-    def __init__(self, *, delay: float, noise: ComfortNoise) -> None:
+    def __init__(self, *, delay: float, noise: ComfortNoise, codecs: Iterable[Codec] = ()) -> None:
         self.rejected: Counter[Rejection] = Counter()
         self.played: Counter[str] = Counter()
         self.late = 0
@@ -62,6 +61,7 @@ class Receiver:
         self.last_arrival: float | None = None
         self._delay = delay
         self._lock = SourceLock()
+        self._payload = PayloadDecoder(codecs)
         self._log = SequenceLog()
         self._earlier_logs = LogTotals()
         self._jitter = InterarrivalJitter()
@@ -133,17 +133,18 @@ class Receiver:
             self._restart()
         self.last_arrival = now
         number, arrival = self._log.note(packet.sequence_number)
-        codec = CODEC_OF_PAYLOAD_TYPE.get(packet.payload_type)
+        codec = self._payload.codec(packet.payload_type)
         if codec is None:
             return Rejection.PAYLOAD_TYPE
-        if not SHORTEST_PAYLOAD <= len(packet.payload) <= LONGEST_PAYLOAD:
+        if not self._payload.has_fitting_size(codec, packet.payload):
             return Rejection.PAYLOAD_SIZE
         if arrival is Arrival.DUPLICATE:
             return None
-        self._jitter.observe(packet.timestamp, now)
-        pcm = codec.decode(packet.payload)
+        timestamp = self._payload.timestamp(codec, packet.timestamp)
+        self._jitter.observe(timestamp, now)
+        pcm = self._payload.decode(codec, packet.payload)
         self._arrived.append(ArrivedAudio(pcm, now))
-        match self._buffer.put(number, packet.timestamp, pcm, now):
+        match self._buffer.put(number, timestamp, pcm, now):
             case Put.LATE:
                 self.late += 1
             case Put.EVICTED:
@@ -159,6 +160,7 @@ class Receiver:
         self._log = SequenceLog()
         self._jitter = InterarrivalJitter()
         self._buffer = PlayoutBuffer(delay=self._delay)
+        self._payload.restart()
 
     def _correction(self) -> int:
         """Return 1 to leave a frame out, -1 to put one in, 0 as a rule."""

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import ramped
-from transports.audio.g711 import Codec
 from transports.rtp.events import FRAME_SAMPLES, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
 
@@ -51,7 +51,7 @@ class Sender:
         self.skipped = 0
         self.held = False
         self.ducked = False
-        self._codec = codec
+        self._encoder = codec.encoder()
         self._payload_type = codec.payload_type
         self._noise = ComfortNoise(start=random.getrandbits(16))
         self._sequence_number = random.getrandbits(16)
@@ -114,7 +114,8 @@ class Sender:
             self._speaking = bool(pcm)
         starts_speech = self._speaking and not was_speaking
         pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
-        return Outgoing(self._packet(self._codec.encode(pcm), marker=starts_speech), starts_speech)
+        packet = self._packet(self._encoder.encode(pcm), marker=starts_speech)
+        return Outgoing(packet, starts_speech)
 
     def _held_back(self) -> bytes:
         """Return the end of what is heard before a hold, and leave it in the queue."""

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
-from transports.audio.g711 import Codec
 from transports.rtp.events import ArrivedAudio, Outgoing, PlayedFrame
 from transports.rtp.receiver import Receiver
 from transports.rtp.sender import Sender
@@ -28,15 +28,25 @@ class RtpSession:
         skip(ticks)                      instead of next_packet(), for ticks that went by unused
 
     Args:
-        codec: What is sent; either law is received.
+        codec: What is sent.
+        receive: What is received, besides both laws of G.711; the same unless given.
         playout_delay: Seconds that received audio waits for its stragglers.
         random: Source of the initial sequence number, timestamp and SSRC.
     """
 
-    def __init__(self, *, codec: Codec, playout_delay: float, random: "random.Random") -> None:
+    def __init__(
+        self,
+        *,
+        codec: Codec,
+        playout_delay: float,
+        random: "random.Random",
+        receive: Codec | None = None,
+    ) -> None:
         self.sender = Sender(codec, random)
         self._receiver = Receiver(
-            delay=playout_delay, noise=ComfortNoise(start=random.getrandbits(16))
+            delay=playout_delay,
+            noise=ComfortNoise(start=random.getrandbits(16)),
+            codecs=(codec if receive is None else receive,),
         )
 
     def connect(self, address: Address) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, cast
 
 import numpy as np
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.errors import PacketError
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.dtmf_event import digit_payloads

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
 
-from transports.audio.g711 import CODEC_OF_PAYLOAD_TYPE, Codec
+from transports.audio.codec import LAW_OF_PAYLOAD_TYPE, Codec
 from voiceai.bench.errors import SipError
 
 __all__ = ["AudioDescription", "Direction", "parse", "serialize"]
@@ -70,9 +70,9 @@ def parse(body: bytes) -> AudioDescription:
         port,
         tuple(
             dict.fromkeys(
-                CODEC_OF_PAYLOAD_TYPE[number]
+                LAW_OF_PAYLOAD_TYPE[number]
                 for number in payload_types
-                if number in CODEC_OF_PAYLOAD_TYPE
+                if number in LAW_OF_PAYLOAD_TYPE
             )
         ),
         events[0] if events else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench import sdp
 from voiceai.bench.dtmf_event import digits_in
 from voiceai.bench.errors import SipError

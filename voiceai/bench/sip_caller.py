@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 
 from loguru import logger
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench.errors import SipError
 from voiceai.bench.rtp_line import RtpLine
 from voiceai.bench.sip_call import Call

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.companion import read_message, tell
 

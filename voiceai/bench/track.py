@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from transports.audio.g711 import CODEC_OF_PAYLOAD_TYPE, Codec
+from transports.audio.codec import LAW_OF_PAYLOAD_TYPE, LAWS, Codec
 from transports.rtp.packet import RtpPacket
 
 __all__ = ["Gaps", "Track", "TrackPacket", "level_dbfs"]
@@ -28,7 +28,7 @@ REALIGN_SECONDS: Final = 0.5
 
 _SQUARES: Final[dict[Codec, NDArray[np.float64]]] = {
     codec: np.square(np.frombuffer(codec.decode(bytes(range(256))), "<i2").astype(np.float64))
-    for codec in Codec
+    for codec in LAWS
 }
 
 
@@ -98,7 +98,7 @@ class Track:
 
     def add(self, packet: RtpPacket, now: float) -> TrackPacket:
         """Record a packet that was on the wire at `now`, and return the record."""
-        codec = CODEC_OF_PAYLOAD_TYPE.get(packet.payload_type)
+        codec = LAW_OF_PAYLOAD_TYPE.get(packet.payload_type)
         level = None
         if codec and packet.payload:
             squares = _SQUARES[codec][np.frombuffer(packet.payload, np.uint8)]
@@ -181,7 +181,7 @@ def _placed(packets: Sequence[TrackPacket], start: float | None) -> Iterator[tup
     anchor: TrackPacket | None = None
     position = 0
     for packet in packets:
-        codec = CODEC_OF_PAYLOAD_TYPE.get(packet.payload_type)
+        codec = LAW_OF_PAYLOAD_TYPE.get(packet.payload_type)
         if codec is None:
             continue
         start = packet.at if start is None else start

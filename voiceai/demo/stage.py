@@ -18,7 +18,7 @@ from asterisk.process import AsteriskProcess
 from asterisk.runtime import AsteriskUnavailable, Installation, ensure_asterisk
 from asterisk.simulation import ExternalMedia, SimulatedCall
 from asterisk.simulator import AsteriskSimulator
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench.rtp_line import RtpLine
 from voiceai.bench.sip_caller import SipCaller
 from voiceai.bench.sip_digest import Credentials

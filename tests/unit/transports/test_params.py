@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.params import RtpParams, StreamOptions
 
 
@@ -16,7 +16,9 @@ def test_defaults_are_the_documented_ones() -> None:
         "port_min": 10000,
         "port_max": 20000,
         "codec": Codec.ALAW,
+        "receive": None,
         "playout_delay_ms": 40,
+        "placement": "inline",
     }
     assert params.bind_host == "127.0.0.1"
 
@@ -41,7 +43,8 @@ def test_takes_the_codec_by_its_name_and_ipv6_in_any_spelling() -> None:
         ("port_max", 65536, "less than or equal to 65535"),
         ("port_min", 20000, "hold no pair"),
         ("port_max", 10000, "hold no pair"),
-        ("codec", "opus", "'alaw' or 'ulaw'"),
+        ("codec", "opus", "'alaw', 'ulaw', 'g722', 'slin' or 'slin16'"),
+        ("codec", "slin16", "'slin16' can be received, not sent"),
         ("playout_delay_ms", -1, "greater than or equal to 0"),
         ("prot_min", 1, "Extra inputs are not permitted"),
     ],
@@ -65,3 +68,19 @@ def test_a_stream_gives_no_events_the_payload_type_of_something_else(payload_typ
 @pytest.mark.parametrize("payload_type", [None, 96, 101, 127])
 def test_a_stream_takes_the_payload_types_that_are_negotiated(payload_type: int | None) -> None:
     assert StreamOptions(telephone_event=payload_type).telephone_event == payload_type
+
+
+@pytest.mark.parametrize(
+    ("configured", "agreed", "expected"),
+    [
+        ({}, StreamOptions(), (Codec.ALAW, Codec.ALAW)),
+        ({"codec": "g722"}, StreamOptions(), (Codec.G722, Codec.G722)),
+        ({"receive": "slin16"}, StreamOptions(), (Codec.ALAW, Codec.SLIN16)),
+        ({"receive": "slin16"}, StreamOptions(codec=Codec.ULAW), (Codec.ULAW, Codec.ULAW)),
+        ({"receive": "slin16"}, StreamOptions(receive=Codec.SLIN), (Codec.ALAW, Codec.SLIN)),
+    ],
+)
+def test_a_stream_receives_what_it_sends_unless_told(
+    configured: dict[str, str], agreed: StreamOptions, expected: tuple[Codec, Codec]
+) -> None:
+    assert RtpParams.model_validate(configured).codecs(agreed) == expected

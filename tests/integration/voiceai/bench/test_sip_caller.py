@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench import sdp
 from voiceai.bench.errors import CallOver
 from voiceai.bench.sip_caller import SipCaller

@@ -2,8 +2,8 @@
 
 import pytest
 
+from transports.audio.codec import LAWS, Codec
 from transports.audio.comfort_noise import NOISE_LEVEL_DBFS, TABLE_SAMPLES, ComfortNoise
-from transports.audio.g711 import Codec
 from transports.audio.level import level_dbfs
 
 
@@ -11,17 +11,12 @@ def test_is_as_loud_as_it_says() -> None:
     assert level_dbfs(ComfortNoise().take(8000)) == pytest.approx(NOISE_LEVEL_DBFS, abs=0.5)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
-def test_encoded_noise_is_the_same_noise(codec: Codec) -> None:
-    assert ComfortNoise(codec).take(8000) == codec.encode(ComfortNoise().take(8000))
-
-
-@pytest.mark.parametrize("codec", list(Codec))
-def test_no_frame_is_digital_silence_after_encoding(codec: Codec) -> None:
-    noise = ComfortNoise(codec)
+@pytest.mark.parametrize("law", LAWS)
+def test_no_frame_is_digital_silence_after_encoding(law: Codec) -> None:
+    noise = ComfortNoise()
 
     for _ in range(TABLE_SAMPLES // 160):
-        assert len(set(noise.take(160))) > 2
+        assert len(set(law.encode(noise.take(160)))) > 2
 
 
 def test_pieces_join_to_the_same_noise_across_the_end_of_the_table() -> None:

@@ -2,7 +2,7 @@
 
 import random
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Rejection

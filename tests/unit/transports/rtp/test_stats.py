@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.rtp.session import RtpSession
 from transports.rtp.stats import Deviations, InterarrivalJitter, Totals
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from voiceai.bench.errors import SipError
 from voiceai.bench.sdp import AudioDescription, Direction, parse, serialize
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.dtmf_event import digit_payloads, digits_in
 from voiceai.bench.track import SPEECH_DBFS, Track, level_dbfs

@@ -1,0 +1,75 @@
+"""What is inside packets: told by their payload types, decoded by one decoder per stream."""
+
+from collections.abc import Iterable
+
+from transports.audio.codec import CODEC_OF_PAYLOAD_TYPE, LAWS, Codec, Decoder
+from transports.rtp.events import SAMPLE_RATE
+from transports.rtp.sequence import timestamp_difference
+
+__all__ = ["LONGEST_PACKET", "SHORTEST_PACKET", "PayloadDecoder"]
+
+SHORTEST_PACKET = 40
+LONGEST_PACKET = 1600
+"""Samples of 8 kHz, 5 ms and 200 ms: what no peer goes beyond."""
+
+
+class PayloadDecoder:
+    """Decodes what one source sends to 16-bit little-endian mono at 8 kHz.
+
+    Args:
+        codecs: What is accepted besides both laws of G.711.
+    """
+
+    def __init__(self, codecs: Iterable[Codec] = ()) -> None:
+        self._codecs = frozenset({*LAWS, *codecs})
+        self._decoders: dict[Codec, Decoder] = {}
+        self._clocks: dict[Codec, _SlowedClock] = {}
+
+    def restart(self) -> None:
+        """Begin a new source: what the last one said has no part in it."""
+        self._decoders.clear()
+        self._clocks.clear()
+
+    def codec(self, payload_type: int) -> Codec | None:
+        """Return what a packet is coded with; None if that is not accepted."""
+        codec = CODEC_OF_PAYLOAD_TYPE.get(payload_type)
+        return codec if codec in self._codecs else None
+
+    def has_fitting_size(self, codec: Codec, payload: bytes) -> bool:
+        """Say whether ``payload`` is whole samples, of 5 to 200 ms."""
+        samples = codec.samples(len(payload))
+        return samples is not None and SHORTEST_PACKET <= samples <= LONGEST_PACKET
+
+    def decode(self, codec: Codec, payload: bytes) -> bytes:
+        """Decode the next packet; of a fitting size."""
+        decoder = self._decoders.get(codec)
+        if decoder is None:
+            decoder = self._decoders[codec] = codec.decoder()
+        return decoder.decode(payload)
+
+    def timestamp(self, codec: Codec, timestamp: int) -> int:
+        """Return the packet's timestamp as a clock of 8 kHz would have made it, 32 bits."""
+        if codec.clock_rate == SAMPLE_RATE:
+            return timestamp
+        clock = self._clocks.get(codec)
+        if clock is None:
+            clock = self._clocks[codec] = _SlowedClock(codec.clock_rate // SAMPLE_RATE)
+        return clock.slowed(timestamp)
+
+
+class _SlowedClock:
+    """A timestamp divided, across the wrap of what is divided."""
+
+    def __init__(self, divisor: int) -> None:
+        self._divisor = divisor
+        self._latest: int | None = None
+        self._unwrapped = 0
+
+    def slowed(self, timestamp: int) -> int:
+        """Divide a timestamp of 32 bits; the result has 32 as well."""
+        if self._latest is None:
+            self._unwrapped = timestamp
+        else:
+            self._unwrapped += timestamp_difference(timestamp, self._latest)
+        self._latest = timestamp
+        return self._unwrapped // self._divisor & 0xFFFFFFFF
