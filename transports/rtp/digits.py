@@ -1,0 +1,133 @@
+"""Sending digits: what goes out in place of audio, tick by tick (RFC 4733 section 2.5)."""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from transports.audio.dtmf import dual_tone
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
+from transports.rtp.telephone_event import KEYS, TelephoneEvent
+
+__all__ = ["DigitSender", "EventPayload"]
+
+ENDS: Final = 3
+"""How often the end of an event is sent, a tick apart (section 2.5.1.4)."""
+
+SHORTEST_MS: Final = 40
+LONGEST_MS: Final = 6000
+"""A key's press: what receivers must notice, and what fits into one segment of an event."""
+
+MOST_QUEUED: Final = 64
+"""Digits; an account number has 34."""
+
+TICK_MS: Final = FRAME_SAMPLES * 1000 // SAMPLE_RATE
+
+
+class EventPayload(NamedTuple):
+    """What goes into a packet of telephone events.
+
+    Attributes:
+        payload: Four bytes.
+        timestamp: Of the event's beginning, the same in all its packets.
+        marker: It is the event's first packet.
+    """
+
+    payload: bytes
+    timestamp: int
+    marker: bool
+
+
+class _Press(NamedTuple):
+    """A key to send, measured in ticks."""
+
+    key: str
+    ticks: int
+    pause: int
+
+
+class DigitSender:
+    """A queue of keys, each followed by a pause.
+
+    Attributes:
+        sent: Digits begun.
+
+    Args:
+        is_event: The peer understands events; otherwise it gets the tones themselves.
+    """
+
+    def __init__(self, *, is_event: bool) -> None:
+        self.sent = 0
+        self._is_event = is_event
+        self._queue: deque[_Press] = deque()
+        self._press: _Press | None = None
+        self._tick = 0  # of the press
+        self._began_at = 0
+        self._tone = b""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to send, pauses included."""
+        return self._press is not None or bool(self._queue)
+
+    def queue(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
+        """Append keys.
+
+        Args:
+            digits: Of ``0-9*#A-D``, any case.
+            duration_ms: How long each is pressed, rounded up to whole ticks; 40..6000.
+            pause_ms: How long nothing is pressed after each; at least 40.
+
+        Raises:
+            ValueError: A key, a time or their number is out of range. Nothing is queued then.
+        """
+        keys = digits.upper()
+        wrong = sorted(set(keys) - set(KEYS))
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is none of the keys {KEYS}")
+        if not SHORTEST_MS <= duration_ms <= LONGEST_MS or not pause_ms >= SHORTEST_MS:
+            raise ValueError(
+                f"a digit lasts {SHORTEST_MS}..{LONGEST_MS} ms and its pause {SHORTEST_MS} ms or "
+                f"more, not {duration_ms} and {pause_ms}"
+            )
+        if len(self._queue) + len(keys) > MOST_QUEUED:
+            raise ValueError(f"more than {MOST_QUEUED} digits would wait")
+        ticks, pause = -(-duration_ms // TICK_MS), -(-pause_ms // TICK_MS)
+        self._queue.extend(_Press(key, ticks, pause) for key in keys)
+
+    def next(self, timestamp: int) -> EventPayload | bytes:
+        """Return what this tick sends; only while :attr:`pending`.
+
+        Args:
+            timestamp: Of the tick, in samples.
+
+        Returns:
+            An event, or 20 ms of a tone (16-bit samples), or nothing: a pause, to be filled with
+            noise.
+        """
+        if self._press is None:
+            self._begin(self._queue.popleft(), timestamp)
+        press = self._press
+        assert press is not None  # noqa: S101  begun
+        tick = self._tick
+        self._tick += 1
+        if self._tick == press.ticks + press.pause:
+            self._press = None
+        if self._is_event:
+            return self._event(press, tick)
+        return self._tone[tick * FRAME_BYTES : (tick + 1) * FRAME_BYTES]
+
+    def _begin(self, press: _Press, timestamp: int) -> None:
+        self._press = press
+        self._tick = 0
+        self._began_at = timestamp
+        self.sent += 1
+        if not self._is_event:
+            self._tone = dual_tone(press.key, press.ticks * FRAME_SAMPLES)
+
+    def _event(self, press: _Press, tick: int) -> EventPayload | bytes:
+        """Return the event's packet of a tick: it grows to its end, which is sent three times."""
+        if tick >= press.ticks + ENDS - 1:
+            return b""
+        duration = min(tick + 1, press.ticks) * FRAME_SAMPLES
+        is_end = tick + 1 >= press.ticks
+        event = TelephoneEvent(KEYS.index(press.key), duration, is_end)
+        return EventPayload(event.serialize(), self._began_at, marker=tick == 0)
