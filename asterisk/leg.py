@@ -18,7 +18,7 @@ from asterisk.ari.naming import Naming
 from asterisk.ari.reconcile import STASIS
 from asterisk.ari.requests import HangupCause, Request
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError, CallEnded
-from asterisk.params import HANDOVER_VARIABLE, AriParams, CodecName
+from asterisk.params import HANDOVER_VARIABLE, AriParams, FormatName
 
 GONE: Final = frozenset({404, 409})
 """Statuses of a request for a channel that hung up, or that has left our application."""
@@ -114,7 +114,7 @@ class Leg:
             self._move(Event.ANSWERED)
         self._still_on()
 
-    async def prepare_media(self, host: str, port: int, codec: CodecName) -> tuple[str, int]:
+    async def prepare_media(self, host: str, port: int, codec: FormatName) -> tuple[str, int]:
         """Open the external channel and the bridge; both are silent until :meth:`join`.
 
         May run while the caller still rings, and beside :meth:`answer`.
@@ -122,7 +122,7 @@ class Leg:
         Args:
             host: Numeric address at which our RTP socket listens.
             port: Its port.
-            codec: ``alaw`` or ``ulaw``.
+            codec: What Asterisk is to send.
 
         Returns:
             Address to which we send our RTP.
@@ -179,7 +179,7 @@ class Leg:
             raise
         self._move(Event.JOINED)
 
-    async def open_media(self, host: str, port: int, codec: CodecName) -> tuple[str, int]:
+    async def open_media(self, host: str, port: int, codec: FormatName) -> tuple[str, int]:
         """Do :meth:`prepare_media`, then :meth:`join`."""
         address = await self.prepare_media(host, port, codec)
         await self.join()

@@ -4,15 +4,22 @@ Pydantic models, frozen, unknown keys refused. Passwords are ``SecretStr`` and l
 a request or a configuration file is written.
 """
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic.functional_validators import AfterValidator
 
-CodecName = Literal["alaw", "ulaw"]
-"""Codecs which Asterisk accepts back from us on an external media leg without resampling."""
+CodecName = Literal["alaw", "ulaw", "g722"]
+"""Codecs that a trunk or a phone may be offered."""
+
+FormatName = Literal["alaw", "ulaw", "g722", "slin", "slin16"]
+"""Formats in which an external media leg may send us audio, by Asterisk's names."""
+
+FORMATS: Final[Mapping[str, FormatName]] = {name: name for name in get_args(FormatName)}
+"""A name that is not here is answered with 500, and nothing is logged."""
 
 INBOUND_CONTEXT: Final = "from-trunk"
 """Dialplan context in which calls of the trunk and of the local phone arrive."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, Final, Literal
 
-from asterisk.params import HANDOVER_VARIABLE, CodecName
+from asterisk.params import FORMATS, HANDOVER_VARIABLE, FormatName
 
 SIP_STATUS: Final[Mapping[int, int]] = {
     1: 404, 16: 603, 17: 486, 18: 408, 19: 480, 21: 403, 22: 410, 34: 503, 38: 500, 58: 488,
@@ -103,7 +103,7 @@ class ExternalMedia:
     channel: SimulatedChannel
     host: str
     port: int
-    codec: CodecName
+    codec: FormatName
     address: tuple[str, int] = MEDIA_ADDRESS
 
 
@@ -287,7 +287,7 @@ class Simulation:
         if not codec:
             raise Refusal(400, "format cannot be empty")
         channel_id = query.get("channelId") or f"1795379504.{next(self._numbers)}"
-        if codec not in {"alaw", "ulaw"} or channel_id in self.channels:
+        if codec not in FORMATS or channel_id in self.channels:
             raise Refusal(500, "Internal Server Error")
         channel = SimulatedChannel(
             channel_id,
@@ -295,7 +295,7 @@ class Simulation:
             "Down",
             variables=dict(variables),
         )
-        media = ExternalMedia(channel, host, port, "alaw" if codec == "alaw" else "ulaw")
+        media = ExternalMedia(channel, host, port, FORMATS[codec])
         if self._media_address:
             media.address = self._media_address(media)
         shape = channel.json()

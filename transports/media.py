@@ -23,6 +23,7 @@ class MediaStream(Protocol):
         host: The numeric address to tell the peer.
         port: The port to tell the peer; even.
         codec: What is sent.
+        receive_codec: What the peer is to send; both laws of G.711 are understood besides.
         failed: What broke the stream. It then neither sends nor plays; close it.
         on_speech_sent: Called with the time of the first packet with written audio after a pause
             or a flush.
@@ -32,6 +33,7 @@ class MediaStream(Protocol):
     host: str
     port: int
     codec: Codec
+    receive_codec: Codec
     failed: Exception | None
     on_speech_sent: Callable[[float], None] | None
     on_failed: Callable[["MediaStream"], None] | None
@@ -147,7 +149,7 @@ class MediaEngine(Protocol):
         """Bind a port pair for a call. It sends nothing before ``connect()``.
 
         Args:
-            options: What was agreed on with the peer; the configured codec alone unless given.
+            options: What was agreed on with the peer; the configured codecs alone unless given.
 
         Raises:
             PortsExhausted: The port range is used up.

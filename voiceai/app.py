@@ -47,6 +47,7 @@ def rtp_params(settings: Settings) -> RtpParams:
         port_min=settings.rtp_port,
         port_max=settings.rtp_port_max,
         codec=Codec(settings.rtp_codec),
+        receive=Codec(settings.rtp_receive) if settings.rtp_receive else None,
     )
 
 
@@ -104,8 +105,7 @@ class App:
         self.store = Store(settings, owner=True)
         self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
-        ears = make_voice_activity()
-        self.engine.after_hearing(ears.run)
+        ears = make_voice_activity(self.engine)
         self.supervisor = CallSupervisor(
             CallServices(self.engine, self.resources, ears, self._on_media_address),
             self.store.assistant_for,

@@ -28,7 +28,8 @@ EXAMPLES: Mapping[str, str] = {
     "RTP_BIND": "192.0.2.10 (numeric; RTP_HOST when unset)",
     "RTP_PORT": "10000",
     "RTP_PORT_MAX": "20000",
-    "RTP_CODEC": "alaw or ulaw",
+    "RTP_CODEC": "alaw (ulaw, g722, slin)",
+    "RTP_RECEIVE": "slin16 (alaw, ulaw, g722, slin; RTP_CODEC when unset)",
     "HTTP_PORT": "8080",
     "DATABASE_URL": "postgresql://user:password@db.example:5432/voiceai",
     "DB_HOST": "db.example",
@@ -73,7 +74,12 @@ class Settings(BaseSettings):
     rtp_bind: str | None = Field(None, description="address we bind; RTP_HOST when unset")
     rtp_port: int = Field(10000, ge=1024, le=65534, description="first UDP port for RTP")
     rtp_port_max: int = Field(20000, ge=1025, le=65535, description="last UDP port for RTP")
-    rtp_codec: Literal["alaw", "ulaw"] = Field("alaw", description="codec towards Asterisk")
+    rtp_codec: Literal["alaw", "ulaw", "g722", "slin"] = Field(
+        "alaw", description="what Asterisk is sent"
+    )
+    rtp_receive: Literal["alaw", "ulaw", "g722", "slin", "slin16"] | None = Field(
+        None, description="what Asterisk is to send; RTP_CODEC when unset"
+    )
 
     http_host: str = Field("127.0.0.1", description="address of our HTTP server")
     http_port: int = Field(8080, ge=0, le=65535, description="port of our HTTP server; 0: any")

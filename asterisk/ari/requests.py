@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
-from asterisk.params import CodecName
+from asterisk.params import FormatName
 
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
 
@@ -69,7 +69,7 @@ def hang_up(channel_id: str, cause: HangupCause = HangupCause.NORMAL) -> Request
 
 
 def external_media(
-    channel_id: str, *, app: str, host: str, port: int, codec: CodecName, limit_seconds: int
+    channel_id: str, *, app: str, host: str, port: int, codec: FormatName, limit_seconds: int
 ) -> Request:
     """Open a channel which exchanges RTP with ``host:port``.
 
@@ -79,7 +79,7 @@ def external_media(
             200 and the channel vanishes.
         host: Numeric address: a name is answered with 500.
         port: Where our RTP socket listens.
-        codec: Only codecs with a static payload type come back from us audibly.
+        codec: What Asterisk sends us; back it takes any with a static payload type, and no other.
         limit_seconds: Asterisk itself hangs the channel up after this time.
     """
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -111,16 +111,18 @@ class InlineEngine:
         """Bind a port pair for a call. It sends nothing before ``connect()``.
 
         Args:
-            options: What was agreed on with the peer; the configured codec alone unless given.
+            options: What was agreed on with the peer; the configured codecs alone unless given.
 
         Raises:
             PortsExhausted: The port range is used up.
             AddressUnavailable: The address to bind is not one of this machine.
         """
         options = options or StreamOptions()
+        codec, receive_codec = self._params.codecs(options)
         stream = InlineStream(
             host=self._params.host,
-            codec=options.codec or self._params.codec,
+            codec=codec,
+            receive_codec=receive_codec,
             options=options,
             playout_delay=self._params.playout_delay_ms / 1000,
             pair=self._ports.open(),

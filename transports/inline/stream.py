@@ -50,7 +50,8 @@ class InlineStream:
     Attributes:
         host: The numeric address to tell the peer.
         port: The port to tell the peer; even.
-        codec: The law that is sent; either is received.
+        codec: What is sent.
+        receive_codec: What the peer is to send; both laws of G.711 are understood besides.
         failed: What broke the stream. It then neither sends nor plays; close it.
         on_speech_sent: Called with the time (monotonic seconds, the scale of ``loop.time()``) of
             the first packet with written audio after a pause or a flush.
@@ -62,6 +63,7 @@ class InlineStream:
         *,
         host: str,
         codec: Codec,
+        receive_codec: Codec,
         options: StreamOptions,
         playout_delay: float,
         pair: PortPair,
@@ -70,11 +72,15 @@ class InlineStream:
         self.host = host
         self.port = pair.port
         self.codec = codec
+        self.receive_codec = receive_codec
         self.failed: Exception | None = None
         self.on_speech_sent: Callable[[float], None] | None = None
         self.on_failed: Callable[[MediaStream], None] | None = None
         self._session = RtpSession(
-            codec=codec, playout_delay=playout_delay, random=random.SystemRandom()
+            codec=codec,
+            receive=receive_codec,
+            playout_delay=playout_delay,
+            random=random.SystemRandom(),
         )
         self._options = options
         self._pair = pair
@@ -98,6 +104,11 @@ class InlineStream:
     def played_samples(self) -> int:
         """Written samples that were sent, ever."""
         return self._session.sender.played_samples
+
+    @property
+    def sent_packets(self) -> int:
+        """Packets made so far."""
+        return self._session.sender.sent
 
     @property
     def stats(self) -> StreamStats:
