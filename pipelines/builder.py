@@ -113,15 +113,17 @@ def build(
         context = LLMContext(tools=tools_schema(spec.tools))
     else:
         context = LLMContext()
+    strategies = turn.strategies(spec.turn, resources, transport)
     pair = LLMContextAggregatorPair(
         context,
         user_params=LLMUserAggregatorParams(
-            user_turn_strategies=turn.strategies(spec.turn, resources, transport),
+            user_turn_strategies=strategies,
             user_mute_strategies=turn.mutes(spec.turn),
             user_turn_stop_timeout=entry_of(spec, "stt", registry).turn_timeout,
             user_idle_timeout=spec.idle.after_ms / 1000 if spec.idle else 0,
         ),
     )
+    turn.follow(strategies, pair.assistant())
     pipeline = Pipeline(
         [
             transport.input(),

@@ -27,6 +27,25 @@ class PhoneTransport(Protocol):
         """Return where the assistant's audio goes out."""
         ...
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the caller spoke up and the assistant waits, with nothing lost yet."""
+        ...
+
+    def allow_barge_in(self, *, hold: bool) -> None:
+        """From now on lower the assistant's voice when the caller seems to speak.
+
+        Args:
+            hold: Whether to hold it back as soon as the caller does speak, until an
+                ``InterruptionFrame`` drops what waits, or :meth:`dismiss_barge_in`. Else it stays
+                low until the caller has stopped.
+        """
+        ...
+
+    def dismiss_barge_in(self) -> None:
+        """Let the assistant go on, from the sample at which it was held."""
+        ...
+
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap`` for each 20 ms of the caller's audio, after the VAD has judged it."""
         ...

@@ -72,12 +72,15 @@ class BargeInSpec(Spec):
 
     Attributes:
         enabled: ``false``: what is said while the assistant speaks is not heard.
-        min_words: So many recognised words interrupt; 0 means that speech alone does.
+        min_words: So many recognised words interrupt, and the assistant speaks on at a lower
+            level until then; 0 means that speech alone interrupts.
+        resume_after_false_ms: So long after a noise that was no speech the assistant goes on
+            where it was held, unless it is known earlier that nothing was said.
     """
 
     enabled: bool = True
     min_words: int = Field(default=0, ge=0, le=20)
-    resume_after_false_ms: Later = None
+    resume_after_false_ms: int = Field(default=1000, ge=0, le=10_000)
 
 
 def _stop(value: object) -> object:

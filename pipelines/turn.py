@@ -23,13 +23,12 @@ from pipecat.frames.frames import (
     VADUserStoppedSpeakingFrame,
 )
 from pipecat.metrics.metrics import MetricsData
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.turns.types import ProcessFrameResult
 from pipecat.turns.user_mute import AlwaysUserMuteStrategy, BaseUserMuteStrategy
 from pipecat.turns.user_start import (
     BaseUserTurnStartStrategy,
     MinWordsUserTurnStartStrategy,
-    TranscriptionUserTurnStartStrategy,
-    VADUserTurnStartStrategy,
 )
 from pipecat.turns.user_stop import (
     BaseUserTurnStopStrategy,
@@ -38,6 +37,7 @@ from pipecat.turns.user_stop import (
 )
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
+from pipelines.barge_in import ProvenTurnStart
 from pipelines.mel import FRAME_SAMPLES, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, log_mel
 from pipelines.ports import PhoneTransport
 from pipelines.resources import Resources
@@ -162,6 +162,12 @@ class SmartTurnStop(TurnAnalyzerUserTurnStopStrategy):  # type: ignore[no-untype
             await self.trigger_user_turn_stopped()
         return result
 
+    async def handle_user_turn_started(self) -> None:
+        """Keep what was concluded of speech that turned out to be a turn after its end only."""
+        complete, stopped = self._turn_complete, self._vad_stopped
+        await super().handle_user_turn_started()  # type: ignore[no-untyped-call]
+        self._turn_complete, self._vad_stopped = complete, stopped
+
     def _silence(self) -> None:
         self.task_manager.create_task(self._end_unfinished(), f"{self}::unfinished")
 
@@ -188,11 +194,7 @@ def strategies(
     spec: TurnSpec, resources: Resources, transport: PhoneTransport
 ) -> UserTurnStrategies:
     """Return when turns start and stop; connects the turn model to the caller's audio."""
-    start: list[BaseUserTurnStartStrategy]
-    if spec.barge_in.min_words:
-        start = [MinWordsUserTurnStartStrategy(min_words=spec.barge_in.min_words)]
-    else:
-        start = [VADUserTurnStartStrategy(), TranscriptionUserTurnStartStrategy()]
+    start = _starts(spec, transport)
     stop: BaseUserTurnStopStrategy
     if spec.stop == "smart-turn":
         analyzer = SmartTurn(load_session(resources), resources)
@@ -202,6 +204,27 @@ def strategies(
     else:
         stop = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)
     return UserTurnStrategies(start=start, stop=[stop])
+
+
+def _starts(spec: TurnSpec, transport: PhoneTransport) -> list[BaseUserTurnStartStrategy]:
+    barge_in = spec.barge_in
+    if barge_in.enabled:
+        transport.allow_barge_in(hold=not barge_in.min_words)
+    if barge_in.min_words:
+        return [MinWordsUserTurnStartStrategy(min_words=barge_in.min_words)]
+    start = ProvenTurnStart(
+        transport,
+        stop_seconds=spec.vad.stop_ms / 1000,
+        patience_seconds=barge_in.resume_after_false_ms / 1000,
+    )
+    return [start]
+
+
+def follow(strategies: UserTurnStrategies, last: FrameProcessor) -> None:
+    """Let the strategies know what has reached the processor that keeps the answers."""
+    for start in strategies.start or []:
+        if isinstance(start, ProvenTurnStart):
+            start.follow(last)
 
 
 def mutes(spec: TurnSpec) -> list[BaseUserMuteStrategy]:

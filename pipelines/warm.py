@@ -82,6 +82,16 @@ class _Nobody:
     def output(self) -> FrameProcessor:
         return FrameProcessor()
 
+    @property
+    def is_held(self) -> bool:
+        return False
+
+    def allow_barge_in(self, *, hold: bool) -> None:
+        del hold
+
+    def dismiss_barge_in(self) -> None:
+        return None
+
     def add_audio_tap(self, tap: AudioTap) -> None:
         del tap
 

@@ -21,7 +21,7 @@ from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
-from pipelines.ports import AudioTap, PauseTap
+from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 
@@ -79,6 +79,7 @@ class Telephone:
         self.ended = False
         self._microphone = Passing()
         self._taps: list[AudioTap] = []
+        self._early_pause_taps: list[EarlyPauseTap] = []
         self._pause_taps: list[PauseTap] = []
         self.caller: list[str] = []
         self.assistant: list[tuple[str, bool]] = []
@@ -92,8 +93,21 @@ class Telephone:
     def output(self) -> FrameProcessor:
         return self.speaker
 
+    @property
+    def is_held(self) -> bool:
+        return False
+
+    def allow_barge_in(self, *, hold: bool) -> None:
+        del hold
+
+    def dismiss_barge_in(self) -> None:
+        raise AssertionError("nothing was held")
+
     def add_audio_tap(self, tap: AudioTap) -> None:
         self._taps.append(tap)
+
+    def add_early_pause_tap(self, tap: EarlyPauseTap) -> None:
+        self._early_pause_taps.append(tap)
 
     def add_pause_tap(self, tap: PauseTap) -> None:
         self._pause_taps.append(tap)
@@ -151,6 +165,8 @@ class Telephone:
                 tap(piece, started and not stopped)
             if not paused and at >= length + PAUSE_SECONDS:
                 paused = True
+                for early_pause_tap in self._early_pause_taps:
+                    early_pause_tap()
                 for pause_tap in self._pause_taps:
                     await pause_tap()
             if not stopped and at >= length + STOP_SECONDS:
