@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import ramped
+from transports.rtp.digits import DigitSender, EventPayload
 from transports.rtp.events import FRAME_SAMPLES, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
 
@@ -40,23 +41,36 @@ class Sender:
     Attributes:
         played_samples: Written samples sent so far.
         sent: Packets made.
+        octets: Bytes of payload in them.
+        ssrc: Our source, 32 bits.
+        digits: Keys to send; audio waits meanwhile.
         skipped: Ticks without a packet.
         held: Queued audio stays and noise goes out.
         ducked: Queued audio goes out 12 dB lower.
+
+    Args:
+        codec: What audio is coded with.
+        random: Source of what starts at random.
+        telephone_event: Payload type of RFC 4733 events; without one, digits are sent as tones.
     """
 
-    def __init__(self, codec: Codec, random: "random.Random") -> None:
+    def __init__(
+        self, codec: Codec, random: "random.Random", telephone_event: int | None = None
+    ) -> None:
         self.played_samples = 0
         self.sent = 0
+        self.octets = 0
+        self.digits = DigitSender(is_event=telephone_event is not None)
         self.skipped = 0
         self.held = False
         self.ducked = False
         self._encoder = codec.encoder()
         self._payload_type = codec.payload_type
+        self._event_payload_type = telephone_event or 0
         self._noise = ComfortNoise(start=random.getrandbits(16))
         self._sequence_number = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
-        self._ssrc = random.getrandbits(32)
+        self.ssrc = random.getrandbits(32)
         self._queue = bytearray()  # 16-bit samples; perhaps half a one at the end
         self._tail = b""  # of what was flushed, to be faded out
         self._gain = 1.0  # of the last written sample that was sent
@@ -64,6 +78,11 @@ class Sender:
         self._resuming = False  # written audio was cut by a hold, and is to fade in
         self._finishing = False  # send the remainder without waiting for more
         self._waited = 0  # ticks that the remainder has waited
+
+    @property
+    def timestamp(self) -> int:
+        """The RTP timestamp of the next tick, 32 bits."""
+        return self._timestamp
 
     @property
     def queued_samples(self) -> int:
@@ -104,6 +123,9 @@ class Sender:
     def next_packet(self) -> Outgoing:
         """Make the packet of this tick."""
         was_speaking, self._speaking = self._speaking, False
+        if self.digits.pending and not self._tail:
+            self._resuming = self._resuming or was_speaking
+            return Outgoing(self._digit_packet(), starts_speech=False)
         if self._tail:
             pcm, self._tail = self._faded(self._tail), b""
             self.played_samples += len(pcm) // SAMPLE_BYTES
@@ -162,15 +184,26 @@ class Sender:
             return queued
         return 0
 
-    def _packet(self, payload: bytes, *, marker: bool) -> bytes:
+    def _digit_packet(self) -> bytes:
+        """Make the packet of a tick that belongs to a digit, or to the pause after it."""
+        digit = self.digits.next(self._timestamp)
+        if isinstance(digit, EventPayload):
+            return self._packet(digit.payload, marker=digit.marker, event_began=digit.timestamp)
+        pcm = digit or self._noise.take(FRAME_SAMPLES)
+        return self._packet(self._encoder.encode(pcm), marker=False)
+
+    def _packet(self, payload: bytes, *, marker: bool, event_began: int | None = None) -> bytes:
+        is_audio = event_began is None
+        payload_type = self._payload_type if is_audio else self._event_payload_type
         header = HEADER.pack(
             VERSION_2,
-            marker << 7 | self._payload_type,
+            marker << 7 | payload_type,
             self._sequence_number,
-            self._timestamp,
-            self._ssrc,
+            self._timestamp if event_began is None else event_began,
+            self.ssrc,
         )
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
         self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         self.sent += 1
+        self.octets += len(payload)
         return header + payload
