@@ -7,28 +7,22 @@ from typing import Literal
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.concealment import Concealment
-from transports.audio.fade import cross_fade
-from transports.audio.level import level_dbfs
 from transports.errors import PacketError
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, ArrivedAudio, PlayedFrame
-from transports.rtp.jitter import Audio, Empty, Piece, PlayoutBuffer, Put
+from transports.rtp.arrivals import ArrivalLine
+from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
+from transports.rtp.jitter import Audio, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
 from transports.rtp.payload import PayloadDecoder
-from transports.rtp.sequence import Arrival, LogTotals, SequenceLog
+from transports.rtp.retiming import Retiming, lengthened, shortened
+from transports.rtp.sequence import Arrival, LogTotals, SequenceLog, timestamp_difference
 from transports.rtp.source import Address, Rejection, SourceLock, Verdict
+from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import InterarrivalJitter
 
 __all__ = ["Receiver"]
 
-PAUSE_DBFS = -45.0
-"""Below it a frame is a pause, where a correction of the delay is not heard."""
-
-PATIENCE = 50
-"""Frames to wait for a pause before the delay is corrected in speech."""
-
-LARGE_DRIFT = 3 * FRAME_SECONDS
-LARGE_DRIFT_PATIENCE = 5
-"""Of a large error, a frame of five is taken out even in speech: it delays every answer."""
+FIRST_TIMESTAMP = 1 << 32
+"""Where unwrapped timestamps begin: room below for stragglers."""
 
 
 class Receiver:
@@ -39,37 +33,43 @@ class Receiver:
         played: Frames handed out, by kind.
         late: Packets that came after their turn.
         evicted: Times that the buffer was full.
-        hastened: Frames left out to shorten a grown delay.
-        delayed: Frames put in to lengthen a shrunken delay.
+        hastened: Samples left out because the delay was too long.
         sources: SSRCs accepted, restarts included.
         last_arrival: When the last packet was accepted, in monotonic seconds.
 
     Args:
-        delay: Playout delay in seconds.
+        delay: Playout delay in seconds, or the range in which it adapts.
         noise: 16-bit comfort noise for what was not received.
         codecs: What is accepted besides both laws of G.711.
     """
 
-    def __init__(self, *, delay: float, noise: ComfortNoise, codecs: Iterable[Codec] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        delay: float | PlayoutRange,
+        noise: ComfortNoise,
+        codecs: Iterable[Codec] = (),
+    ) -> None:
         self.rejected: Counter[Rejection] = Counter()
         self.played: Counter[str] = Counter()
         self.late = 0
         self.evicted = 0
         self.hastened = 0
-        self.delayed = 0
+        self._put_in = 0
         self.sources = 0
         self.last_arrival: float | None = None
-        self._delay = delay
+        self._playout = PlayoutRange.of(delay)
         self._lock = SourceLock()
         self._payload = PayloadDecoder(codecs)
         self._log = SequenceLog()
         self._earlier_logs = LogTotals()
         self._jitter = InterarrivalJitter()
-        self._buffer = PlayoutBuffer(delay=delay)
+        self._buffer = PlayoutBuffer(self._playout)
         self._concealment = Concealment(noise)
+        self._retiming = Retiming()
         self._last_pcm = b""
-        self._impatience = 0
-        self._arrived: list[ArrivedAudio] = []
+        self._line = ArrivalLine(noise)
+        self._timestamp = FIRST_TIMESTAMP
 
     @property
     def packets(self) -> LogTotals:
@@ -80,6 +80,26 @@ class Receiver:
     def jitter(self) -> float:
         """Interarrival jitter in seconds."""
         return self._jitter.seconds
+
+    @property
+    def delayed(self) -> int:
+        """Samples put in because the delay was too short."""
+        return self._put_in + self._buffer.put_in_samples
+
+    @property
+    def overrun(self) -> int:
+        """Packets that no listener was told of, since more audio came than there is time."""
+        return self._line.overrun
+
+    @property
+    def playout_delay(self) -> float | None:
+        """Seconds from the arrival of the fastest packets to their turn, while it is known."""
+        return self._buffer.delay
+
+    @property
+    def target_delay(self) -> float:
+        """Seconds that :attr:`playout_delay` is led to."""
+        return self._buffer.spread.target
 
     @property
     def buffered_samples(self) -> int:
@@ -97,25 +117,22 @@ class Receiver:
             self.rejected[rejection] += 1
         return rejection
 
-    def arrived(self) -> list[ArrivedAudio]:
-        """Return the audio that came since the last call, ahead of its playout."""
-        arrived, self._arrived = self._arrived, []
-        return arrived
+    def arrived(self, now: float) -> list[ArrivedAudio]:
+        """Return what the far side said since the last call, ahead of its playout.
+
+        One line without holes, however packets come; see :class:`ArrivalLine`. Call once per tick.
+        """
+        return self._line.take(now, spread=self._buffer.spread.target)
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms. Call once per tick, on time."""
-        correction = self._correction()
-        if correction < 0:
-            self.delayed += 1
-            self._buffer.delay_by_a_frame(now)
-            frame = self._render((Empty(FRAME_SAMPLES),))
+        buffer = self._buffer
+        buffer.tick(now)
+        samples = self._retiming.samples(buffer.error, self._last_pcm) if buffer.error else 0
+        if samples and buffer.has_unbroken(FRAME_SAMPLES + samples):
+            frame = self._retimed(FRAME_SAMPLES + samples)
         else:
-            frame = self._render(self._buffer.get(now))
-            if correction > 0:
-                self.hastened += 1
-                second = self._render(self._buffer.hasten_by_a_frame(now))
-                pcm = cross_fade(frame.pcm, second.pcm)
-                frame = PlayedFrame(pcm, frame.arrived_at, frame.kind)
+            frame = self._render(buffer.get())
         self._last_pcm = frame.pcm
         self.played[frame.kind] += 1
         return frame
@@ -142,8 +159,10 @@ class Receiver:
             return None
         timestamp = self._payload.timestamp(codec, packet.timestamp)
         self._jitter.observe(timestamp, now)
+        timestamp = self._timestamp + timestamp_difference(timestamp, self._timestamp)
+        self._timestamp = timestamp
         pcm = self._payload.decode(codec, packet.payload)
-        self._arrived.append(ArrivedAudio(pcm, now))
+        self._line.put(number, timestamp, pcm, now)
         match self._buffer.put(number, timestamp, pcm, now):
             case Put.LATE:
                 self.late += 1
@@ -159,26 +178,32 @@ class Receiver:
         self._earlier_logs = self.packets
         self._log = SequenceLog()
         self._jitter = InterarrivalJitter()
-        self._buffer = PlayoutBuffer(delay=self._delay)
+        self._buffer.restart()
         self._payload.restart()
+        self._line.restart()
 
-    def _correction(self) -> int:
-        """Return 1 to leave a frame out, -1 to put one in, 0 as a rule."""
-        drift = self._buffer.drift
-        if drift == 0 or (drift > 0 and not self._buffer.has_unbroken(2 * FRAME_SAMPLES)):
-            return 0
-        self._impatience += 1
-        patience = LARGE_DRIFT_PATIENCE if drift > LARGE_DRIFT else PATIENCE
-        if self._impatience < patience and level_dbfs(self._last_pcm) > PAUSE_DBFS:
-            return 0
-        self._impatience = 0
-        return 1 if drift > 0 else -1
+    def _retimed(self, samples: int) -> PlayedFrame:
+        """Make 20 ms of the next ``samples`` samples, which are held without a hole."""
+        frame = self._render(self._buffer.get(samples))
+        if samples > FRAME_SAMPLES:
+            self.hastened += samples - FRAME_SAMPLES
+            pcm = shortened(frame.pcm)
+        else:
+            self._put_in += FRAME_SAMPLES - samples
+            pcm = lengthened(self._last_pcm, frame.pcm)
+        return PlayedFrame(pcm, frame.arrived_at, frame.kind)
 
     def _render(self, pieces: tuple[Piece, ...]) -> PlayedFrame:
         """Make 20 ms of sound from what the buffer gave."""
         concealment = self._concealment
-        if len(pieces) == 1 and isinstance(pieces[0], Audio):
-            return PlayedFrame(concealment.heard(pieces[0].pcm), pieces[0].arrived_at, "audio")
+        first = pieces[0]
+        if isinstance(first, Audio):
+            if len(pieces) == 1:
+                return PlayedFrame(concealment.heard(first.pcm), first.arrived_at, "audio")
+            unbroken = [piece.pcm for piece in pieces if isinstance(piece, Audio)]
+            if len(unbroken) == len(pieces):
+                pcm = concealment.heard(b"".join(unbroken))
+                return PlayedFrame(pcm, first.arrived_at, "audio")
         parts = []
         arrived_at = None
         kind: Literal["audio", "concealed", "noise"]

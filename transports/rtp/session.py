@@ -8,6 +8,7 @@ from transports.rtp.events import ArrivedAudio, Outgoing, PlayedFrame
 from transports.rtp.receiver import Receiver
 from transports.rtp.sender import Sender
 from transports.rtp.source import Address, Rejection
+from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import StreamStats
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class RtpSession:
     ::
 
         receive(data, address, now)      at any time
-        arrived()                        once per tick: what came, ahead of its playout
+        arrived(now)                     once per tick: what came, ahead of its playout
         frame(now)                       once per tick: what the far side says
         next_packet()                    once per tick, after connect(): what it gets to hear
         skip(ticks)                      instead of next_packet(), for ticks that went by unused
@@ -30,7 +31,8 @@ class RtpSession:
     Args:
         codec: What is sent.
         receive: What is received, besides both laws of G.711; the same unless given.
-        playout_delay: Seconds that received audio waits for its stragglers.
+        playout_delay: Seconds that received audio waits for its stragglers, or the range in
+            which that adapts.
         random: Source of the initial sequence number, timestamp and SSRC.
     """
 
@@ -38,7 +40,7 @@ class RtpSession:
         self,
         *,
         codec: Codec,
-        playout_delay: float,
+        playout_delay: float | PlayoutRange,
         random: "random.Random",
         receive: Codec | None = None,
     ) -> None:
@@ -57,9 +59,9 @@ class RtpSession:
         """Take one datagram; return why it was dropped, if it was."""
         return self._receiver.receive(data, address, now)
 
-    def arrived(self) -> list[ArrivedAudio]:
-        """Return what arrived since the last call, ahead of its playout."""
-        return self._receiver.arrived()
+    def arrived(self, now: float) -> list[ArrivedAudio]:
+        """Return what the far side said since the last call, ahead of its playout, gapless."""
+        return self._receiver.arrived(now)
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms of the far side."""

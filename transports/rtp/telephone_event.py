@@ -125,7 +125,7 @@ class _Event:
 
 
 class EventReceiver:
-    """Makes digits of one source's events. A new source needs a new receiver.
+    """Makes digits of a source's events.
 
     Attributes:
         count: Digits heard.
@@ -158,6 +158,12 @@ class EventReceiver:
                 span = filled if span is None else Span(span.timestamp, span.samples + filled[1])
             timestamp = (timestamp + event.duration) & 0xFFFFFFFF
         return span
+
+    def restart(self) -> None:
+        """Begin a new source: its timestamps have nothing to do with the last one's."""
+        if self._last is not None and not self._last.is_over:
+            self._finish(self._last)
+        self._last = None
 
     def digits(self, now: float) -> list[Digit]:
         """Return the digits that have ended since the last call. Call it on every tick."""
