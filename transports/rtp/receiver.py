@@ -18,6 +18,7 @@ from transports.rtp.sequence import Arrival, LogTotals, SequenceLog, timestamp_d
 from transports.rtp.source import Address, Rejection, SourceLock, Verdict
 from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import InterarrivalJitter
+from transports.rtp.telephone_event import EventReceiver
 
 __all__ = ["Receiver"]
 
@@ -36,11 +37,13 @@ class Receiver:
         hastened: Samples left out because the delay was too long.
         sources: SSRCs accepted, restarts included.
         last_arrival: When the last packet was accepted, in monotonic seconds.
+        events: The keys that the far side pressed.
 
     Args:
         delay: Playout delay in seconds, or the range in which it adapts.
         noise: 16-bit comfort noise for what was not received.
         codecs: What is accepted besides both laws of G.711.
+        telephone_event: Payload type of RFC 4733 events; none are accepted without.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Receiver:
         delay: float | PlayoutRange,
         noise: ComfortNoise,
         codecs: Iterable[Codec] = (),
+        telephone_event: int | None = None,
     ) -> None:
         self.rejected: Counter[Rejection] = Counter()
         self.played: Counter[str] = Counter()
@@ -58,6 +62,9 @@ class Receiver:
         self._put_in = 0
         self.sources = 0
         self.last_arrival: float | None = None
+        self.events = EventReceiver()
+        self._event_payload_type = telephone_event
+        self._noise = noise
         self._playout = PlayoutRange.of(delay)
         self._lock = SourceLock()
         self._payload = PayloadDecoder(codecs)
@@ -150,6 +157,8 @@ class Receiver:
             self._restart()
         self.last_arrival = now
         number, arrival = self._log.note(packet.sequence_number)
+        if packet.payload_type == self._event_payload_type:
+            return self._take_event(packet, number, arrival, now)
         codec = self._payload.codec(packet.payload_type)
         if codec is None:
             return Rejection.PAYLOAD_TYPE
@@ -159,9 +168,25 @@ class Receiver:
             return None
         timestamp = self._payload.timestamp(codec, packet.timestamp)
         self._jitter.observe(timestamp, now)
+        self._queue(number, timestamp, self._payload.decode(codec, packet.payload), now)
+        return None
+
+    def _take_event(
+        self, packet: RtpPacket, number: int, arrival: Arrival, now: float
+    ) -> Rejection | None:
+        """Note a key; the time that it fills is no loss, but noise."""
+        try:
+            span = self.events.receive(packet.payload, packet.timestamp, now)
+        except PacketError:
+            return Rejection.PAYLOAD_SIZE
+        if span is not None and arrival is not Arrival.DUPLICATE:
+            self._queue(number, span.timestamp, self._noise.take(span.samples), now)
+        return None
+
+    def _queue(self, number: int, timestamp: int, pcm: bytes, now: float) -> None:
+        """Hand audio on to who listens ahead of playout, and to playout."""
         timestamp = self._timestamp + timestamp_difference(timestamp, self._timestamp)
         self._timestamp = timestamp
-        pcm = self._payload.decode(codec, packet.payload)
         self._line.put(number, timestamp, pcm, now)
         match self._buffer.put(number, timestamp, pcm, now):
             case Put.LATE:
@@ -170,7 +195,6 @@ class Receiver:
                 self.evicted += 1
             case Put.QUEUED | Put.DUPLICATE:
                 pass
-        return None
 
     def _restart(self) -> None:
         """Begin a new source: its numbers and timestamps have nothing to do with the last one's."""
@@ -180,6 +204,7 @@ class Receiver:
         self._jitter = InterarrivalJitter()
         self._buffer.restart()
         self._payload.restart()
+        self.events.restart()
         self._line.restart()
 
     def _retimed(self, samples: int) -> PlayedFrame:

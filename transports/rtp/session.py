@@ -10,6 +10,7 @@ from transports.rtp.sender import Sender
 from transports.rtp.source import Address, Rejection
 from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import StreamStats
+from transports.rtp.telephone_event import Digit
 
 if TYPE_CHECKING:
     import random
@@ -34,6 +35,7 @@ class RtpSession:
         playout_delay: Seconds that received audio waits for its stragglers, or the range in
             which that adapts.
         random: Source of the initial sequence number, timestamp and SSRC.
+        telephone_event: Payload type of RFC 4733 events in both directions; ``None`` without.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class RtpSession:
         playout_delay: float | PlayoutRange,
         random: "random.Random",
         receive: Codec | None = None,
+        telephone_event: int | None = None,
     ) -> None:
-        self.sender = Sender(codec, random)
+        self.sender = Sender(codec, random, telephone_event)
         self._receiver = Receiver(
             delay=playout_delay,
             noise=ComfortNoise(start=random.getrandbits(16)),
             codecs=(codec if receive is None else receive,),
+            telephone_event=telephone_event,
         )
 
     def connect(self, address: Address) -> None:
@@ -62,6 +66,10 @@ class RtpSession:
     def arrived(self, now: float) -> list[ArrivedAudio]:
         """Return what the far side said since the last call, ahead of its playout, gapless."""
         return self._receiver.arrived(now)
+
+    def digits(self, now: float) -> list[Digit]:
+        """Return the keys that the far side has let go of since the last call."""
+        return self._receiver.events.digits(now)
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms of the far side."""
