@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from transports.audio.codec import Codec
+from transports.rtp.spread import PlayoutRange
 
 __all__ = ["RtpParams", "StreamOptions"]
 
@@ -67,8 +68,11 @@ class RtpParams(BaseModel):
     placement: Literal["inline", "process"] = "inline"
     """Where the engine runs: on the loop of whoever starts it, or in a process of its own."""
 
-    playout_delay_ms: int = Field(default=40, ge=0, le=200)
-    """How long received audio waits for its stragglers, in milliseconds."""
+    playout_min_ms: int = Field(default=20, ge=0, le=200)
+    """How long received audio waits for its stragglers on a good line, in milliseconds."""
+
+    playout_max_ms: int = Field(default=80, ge=0, le=200)
+    """And on a bad one; the same as ``playout_min_ms`` for a fixed delay."""
 
     @field_validator("host", "bind")
     @classmethod
@@ -94,6 +98,11 @@ class RtpParams(BaseModel):
                 f"ports {self.port_min}..{self.port_max} hold no pair of an even port and the "
                 "odd one above it, e.g. port_min=10000 port_max=20000"
             )
+        if self.playout_min_ms > self.playout_max_ms:
+            raise ValueError(
+                f"the delay of {self.playout_min_ms}..{self.playout_max_ms} ms is an empty range, "
+                "e.g. playout_min_ms=20 playout_max_ms=80"
+            )
         host, bind = ipaddress.ip_address(self.host), ipaddress.ip_address(self.bind_host)
         if host.version != bind.version:
             raise ValueError(f"host {host} and bind {bind} are not of the same IP version")
@@ -103,6 +112,11 @@ class RtpParams(BaseModel):
     def bind_host(self) -> str:
         """The address that sockets are bound to."""
         return self.bind or self.host
+
+    @property
+    def playout_delay(self) -> PlayoutRange:
+        """The range of the playout delay in seconds."""
+        return PlayoutRange(self.playout_min_ms / 1000, self.playout_max_ms / 1000)
 
     def codecs(self, options: StreamOptions) -> tuple[Codec, Codec]:
         """Return what a stream sends, and what its peer is asked to send."""

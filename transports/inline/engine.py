@@ -124,7 +124,7 @@ class InlineEngine:
             codec=codec,
             receive_codec=receive_codec,
             options=options,
-            playout_delay=self._params.playout_delay_ms / 1000,
+            playout_delay=self._params.playout_delay,
             pair=self._ports.open(),
             on_close=self._release,
         )

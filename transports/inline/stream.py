@@ -21,6 +21,7 @@ from transports.rtp.events import (
 )
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Address
+from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import Deviations, StreamStats
 from transports.udp.endpoint import UdpEndpoint
 from transports.udp.ports import PortPair
@@ -65,7 +66,7 @@ class InlineStream:
         codec: Codec,
         receive_codec: Codec,
         options: StreamOptions,
-        playout_delay: float,
+        playout_delay: PlayoutRange,
         pair: PortPair,
         on_close: Callable[["InlineStream", PortPair], None],
     ) -> None:
@@ -208,17 +209,6 @@ class InlineStream:
         self._on_close(self, self._pair)
         self._wake(everyone=True)
 
-    def fail(self, error: Exception) -> None:
-        """Break the stream, as an error of its own does. For the engine, and other placements."""
-        self.failed = error
-        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
-        self._wake(everyone=True)
-        if self.on_failed is not None:
-            try:
-                self.on_failed(self)
-            except Exception:  # noqa: BLE001  nor must its handler
-                logger.bind(port=self.port).exception("media.failure_handler_failed")
-
     def build_due(self, due: int) -> None:
         """Make the packets of ``due`` ticks, ready to be sent.
 
@@ -231,7 +221,7 @@ class InlineStream:
                 self._session.skip(due - SEND_BURST)
             self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self.fail(error)
+            self._fail(error)
 
     def send_built(self, deadline: float) -> None:
         """Send what was built, the last packet of it due at ``deadline``.
@@ -242,7 +232,7 @@ class InlineStream:
             try:
                 self._send(self._peer, deadline)
             except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-                self.fail(error)
+                self._fail(error)
 
     def hear_due(self, due: int) -> None:
         """Tell the listeners what came, and the subscribers what ``due`` ticks play.
@@ -254,7 +244,7 @@ class InlineStream:
         try:
             self._hear(due)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self.fail(error)
+            self._fail(error)
 
     def _send(self, peer: Address, deadline: float) -> None:
         built, self._built = self._built, []
@@ -270,7 +260,7 @@ class InlineStream:
     def _hear(self, due: int) -> None:
         if due > 1:
             self._endpoint.read()  # the packets of the stall, before their turn has passed
-        for audio in self._session.arrived():
+        for audio in self._session.arrived(time.monotonic()):
             for listener in self._listeners:
                 listener(audio)
         for _ in range(min(due, PLAY_BURST)):
@@ -286,7 +276,17 @@ class InlineStream:
         try:
             self._session.receive(data, address, now)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self.fail(error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = error
+        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
+        self._wake(everyone=True)
+        if self.on_failed is not None:
+            try:
+                self.on_failed(self)
+            except Exception:  # noqa: BLE001  nor must its handler
+                logger.bind(port=self.port).exception("media.failure_handler_failed")
 
     async def _until_below(self, samples: int) -> None:
         """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""

@@ -8,9 +8,9 @@ transcodes).
 import enum
 from dataclasses import dataclass
 
-from transports.rtp.drift import PlayoutDrift
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from transports.rtp.sequence import timestamp_difference
+from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE
+from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
+from transports.rtp.ticks import TickClock
 
 __all__ = ["Audio", "Empty", "Lost", "Piece", "PlayoutBuffer", "Put"]
 
@@ -26,6 +26,21 @@ LARGEST_HIDDEN_LOSS = 960
 LARGEST_LOSS = 4000
 """So is one with missing numbers up to half a second: who comes earlier before its turn than that
 does not keep time with us."""
+
+EXCESS = 0.01
+DEFICIT = 0.002
+"""Seconds of delay above and below the target that are left alone: a little too long costs
+little, a little too short costs packets."""
+
+OTHER_TIMELINE = 0.5
+"""Seconds; a larger error is not one of the delay."""
+
+RESTART_TOLERANCE = 0.02
+"""Seconds beyond the target that the first packet after a pause may take, before what is known
+of the path is taken to be out of date."""
+
+OWN_STALL = 0.04
+"""Seconds since the last tick after which the arrival time is not the network's doing."""
 
 LATE_SAMPLES = SAMPLE_RATE
 """A timestamp up to a second behind playout is late; further back it has been reset."""
@@ -76,30 +91,40 @@ class _Held:
 
 
 class PlayoutBuffer:
-    """Fixed-delay buffer for one source. No clock, no I/O: the caller passes ``now``.
+    """Adaptive buffer for one source. No clock, no I/O: the caller passes ``now``.
 
     ::
 
-        waiting --get, `delay` after the first packet--> playing
-        playing --get, 60 ms after the last sample-----> waiting
+        waiting --get, when the earliest packet is due--> playing
+        playing --get, 60 ms after the last sample------> waiting
+
+    Playout starts at the sample at which the delay is the target. From then on the delay is what
+    :attr:`error` says; whoever plays corrects it,
+    by taking more or fewer than 20 ms in a tick.
+
+    Attributes:
+        spread: What is known of the arrival times; a successor for the same path may go on with it.
+        put_in_samples: Samples by which holes were lengthened because the delay was short.
 
     Args:
-        delay: Seconds from the arrival of a packet to its turn, on average.
+        playout: The range of the delay in seconds: from the arrival of the fastest packets to
+            their turn.
         capacity: Samples held at most, though one packet always is.
     """
 
-    def __init__(self, *, delay: float, capacity: int = CAPACITY_SAMPLES) -> None:
-        self._delay = delay
+    def __init__(self, playout: PlayoutRange, *, capacity: int = CAPACITY_SAMPLES) -> None:
+        self.spread = ArrivalSpread(playout)
+        self.put_in_samples = 0
         self._capacity = capacity
         self._held: dict[int, _Held] = {}  # by unwrapped sequence number
         self._samples = 0
         self._next = 0  # the lowest number still playable
         self._position = 0  # timestamp of the next sample to play
         self._playing = False
-        self._start_at = 0.0
         self._starved = 0  # samples since the last packet ran out
-        self._ticked_at = 0.0
-        self._drift = PlayoutDrift(delay)
+        self._clock = TickClock()
+        self._delay: float | None = None
+        self._error = 0.0
 
     @property
     def samples(self) -> int:
@@ -112,54 +137,74 @@ class PlayoutBuffer:
         return self._playing
 
     @property
-    def drift(self) -> float:
-        """Seconds by which the delay has grown (positive) or shrunk, beyond what is normal."""
-        return self._drift.error if self._playing else 0.0
+    def delay(self) -> float | None:
+        """Seconds from the arrival of the fastest packets to their turn, while it is known."""
+        return self._delay
+
+    @property
+    def error(self) -> float:
+        """Seconds by which the delay is too long (positive) or too short; 0 where it will do."""
+        return self._error
 
     def put(self, number: int, timestamp: int, pcm: bytes, now: float) -> Put:
         """Offer a decoded packet (16-bit samples) that arrived at ``now``.
 
         Args:
             number: Unwrapped sequence number.
-            timestamp: As in the packet, 32 bits.
+            timestamp: Unwrapped timestamp.
             pcm: Its samples; not empty.
             now: Monotonic seconds.
         """
-        late = self._playing and self._comes_late(timestamp, pcm, now)
-        if late or number < self._next:
+        if now - self._clock.ticked_at < OWN_STALL:
+            self.spread.observe(now - timestamp / SAMPLE_RATE, now)
+        samples = len(pcm) // 2
+        if number < self._next or (
+            self._playing and -LATE_SAMPLES < timestamp - self._position <= -samples
+        ):
             return Put.LATE
         if number in self._held:
             return Put.DUPLICATE
-        if not self._held and not self._playing:
-            self._start_at = now + self._delay
         self._held[number] = _Held(timestamp, pcm, now)
-        self._samples += len(pcm) // 2
+        self._samples += samples
         if self._samples > self._capacity:
             return self._evict()
         return Put.QUEUED
 
-    def get(self, now: float) -> tuple[Piece, ...]:
-        """Take the next 20 ms: pieces of 160 samples in all."""
-        self._ticked_at = now
-        if not self._playing and not self._start(now):
-            return (Empty(FRAME_SAMPLES),)
+    def restart(self) -> None:
+        """Begin a new source, of which nothing is known but that it takes the same path."""
+        self._held.clear()
+        self._samples = 0
+        self._next = 0
+        self._playing = False
+        self._error = 0.0
+        self.spread.restart()
+
+    def tick(self, now: float) -> None:
+        """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
+        self._clock.tick(now)
+        self._delay = None
+        self._error = 0.0
+        fastest = self.spread.fastest
+        if self._playing and fastest is not None:
+            self._delay = self._clock.time - self._position / SAMPLE_RATE - fastest
+            error = self._delay - self.spread.target
+            if (error > EXCESS or error < -DEFICIT) and abs(error) < OTHER_TIMELINE:
+                self._error = error
+
+    def get(self, samples: int = FRAME_SAMPLES) -> tuple[Piece, ...]:
+        """Take the next samples: pieces of so many in all."""
+        if self._playing:
+            number = self._next
+            head = self._held.get(number)
+            at_turn = head is not None and head.timestamp == self._position
+            if head is not None and at_turn and len(head.pcm) >= 2 * samples:
+                return (self._play(number, head, samples),)
         pieces: list[Piece] = []
-        need = FRAME_SAMPLES
-        while need > 0:
-            piece = self._take(need)
+        while samples > 0:
+            piece = self._take(samples)
             pieces.append(piece)
-            need -= len(piece.pcm) // 2 if isinstance(piece, Audio) else piece.samples
+            samples -= len(piece.pcm) // 2 if isinstance(piece, Audio) else piece.samples
         return tuple(pieces)
-
-    def delay_by_a_frame(self, now: float) -> None:
-        """Take nothing for this 20 ms: everything plays a frame later."""
-        self._ticked_at = now
-        self._drift.corrected(FRAME_SECONDS)
-
-    def hasten_by_a_frame(self, now: float) -> tuple[Piece, ...]:
-        """Take a second 20 ms within the same tick: everything plays a frame earlier."""
-        self._drift.corrected(-FRAME_SECONDS)
-        return self.get(now)
 
     def has_unbroken(self, samples: int) -> bool:
         """Whether the next ``samples`` samples could be played without a hole."""
@@ -170,53 +215,58 @@ class PlayoutBuffer:
                 return False
             length = len(held.pcm) // 2
             samples -= length
-            position = (position + length) & 0xFFFFFFFF
+            position += length
             number += 1
-        return True
-
-    def _comes_late(self, timestamp: int, pcm: bytes, now: float) -> bool:
-        """Measure the slack; return whether all of the packet lies before the playout position."""
-        ahead = timestamp_difference(timestamp, self._position)
-        timeline_holds = -CAPACITY_SAMPLES <= ahead <= CAPACITY_SAMPLES
-        clock_holds = now - self._ticked_at < 2 * FRAME_SECONDS
-        if timeline_holds and clock_holds:
-            self._drift.observe(self._ticked_at + FRAME_SECONDS + ahead / SAMPLE_RATE - now)
-        return -LATE_SAMPLES < ahead <= -(len(pcm) // 2)
-
-    def _start(self, now: float) -> bool:
-        """Begin a run at the lowest number held, at the tick nearest to its time."""
-        if not self._held or now + FRAME_SECONDS / 2 < self._start_at:
-            return False
-        self._next = min(self._held)
-        self._position = self._held[self._next].timestamp
-        self._playing = True
-        self._starved = 0
-        self._drift.restart()
         return True
 
     def _take(self, need: int) -> Piece:
         """Take up to ``need`` samples from the playout position on."""
         if not self._playing:
-            return Empty(need)
+            wait = self._start(need)
+            if wait:
+                return Empty(wait)
         self._trim()
         if not self._held:
             return self._starve(need)
         number = min(self._held)
         head = self._held[number]
-        gap = timestamp_difference(head.timestamp, self._position)
+        gap = head.timestamp - self._position
         if gap == 0:
             return self._play(number, head, need)
         missing = (number - self._next) * (len(head.pcm) // 2)
         if 0 < gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
-            gap = min(gap, need)
-            self._position = (self._position + gap) & 0xFFFFFFFF
-            return Lost(gap)
+            return self._bridge(min(gap, need))
         if self._starved:  # a jump after a pause: wait for the delay again
             self._playing = False
-            self._start_at = head.arrived_at + self._delay
             return Empty(need)
         self._position = head.timestamp
+        self.spread.restart()
+        self.spread.observe(head.arrived_at - head.timestamp / SAMPLE_RATE, head.arrived_at)
         return self._play(number, head, need)
+
+    def _start(self, need: int) -> int:
+        """Play from the earliest packet on, when it is due; return the samples before it is."""
+        if not self._held:
+            return need
+        number = min(self._held)
+        head = self._held[number]
+        spread = self.spread
+        sent = head.timestamp / SAMPLE_RATE
+        if spread.fastest is not None:
+            behind = head.arrived_at - sent - spread.fastest
+            if not EARLIEST <= behind <= spread.target + RESTART_TOLERANCE:
+                spread.restart()
+        if spread.fastest is None:
+            spread.observe(head.arrived_at - sent, head.arrived_at)
+        fastest = head.arrived_at - sent if spread.fastest is None else spread.fastest
+        now = self._clock.time + (FRAME_SAMPLES - need) / SAMPLE_RATE
+        wait = max(round((fastest + sent + spread.target - now) * SAMPLE_RATE), 0)
+        if wait < need:
+            self._next = number
+            self._position = head.timestamp
+            self._playing = True
+            self._starved = 0
+        return min(wait, need)
 
     def _play(self, number: int, head: _Held, need: int) -> Audio:
         """Take from the packet at the playout position."""
@@ -225,7 +275,7 @@ class PlayoutBuffer:
         self._samples -= taken
         self._starved = 0
         self._next = number
-        self._position = head.timestamp = (head.timestamp + taken) & 0xFFFFFFFF
+        self._position = head.timestamp = head.timestamp + taken
         if not head.pcm:
             del self._held[number]
             self._next = number + 1
@@ -236,12 +286,12 @@ class PlayoutBuffer:
         while self._held:
             number = min(self._held)
             head = self._held[number]
-            overlap = timestamp_difference(self._position, head.timestamp)
+            overlap = self._position - head.timestamp
             if not 0 < overlap < LATE_SAMPLES:
                 return
             overlap = min(overlap, len(head.pcm) // 2)
             head.pcm = head.pcm[2 * overlap :]
-            head.timestamp = (head.timestamp + overlap) & 0xFFFFFFFF
+            head.timestamp += overlap
             self._samples -= overlap
             if head.pcm:
                 return
@@ -249,16 +299,24 @@ class PlayoutBuffer:
             self._next = number + 1
 
     def _starve(self, need: int) -> Piece:
-        """Bridge an empty buffer for a while; where the delay is short, without moving on."""
+        """Bridge an empty buffer for a while."""
         if self._starved >= STARVATION_SAMPLES:
             self._playing = False
             return Empty(need)
-        self._starved += need
-        if self._drift.error < 0:
-            self._drift.corrected(need / SAMPLE_RATE)
+        lost = self._bridge(need)
+        self._starved += lost.samples
+        return lost
+
+    def _bridge(self, samples: int) -> Lost:
+        """Move on over a hole; where the delay is too short, lengthen the hole instead."""
+        short = round(-self._error * SAMPLE_RATE)
+        if short > 0:
+            samples = min(samples, short)
+            self.put_in_samples += samples
+            self._error = min(self._error + samples / SAMPLE_RATE, 0.0)
         else:
-            self._position = (self._position + need) & 0xFFFFFFFF
-        return Lost(need)
+            self._position += samples
+        return Lost(samples)
 
     def _evict(self) -> Put:
         """Drop the oldest packets down to the capacity; the newest always stays."""
@@ -269,5 +327,4 @@ class PlayoutBuffer:
             self._samples -= len(self._held.pop(number).pcm) // 2
             self._next = number + 1
         self._position = self._held[min(self._held)].timestamp
-        self._drift.restart()
         return Put.EVICTED

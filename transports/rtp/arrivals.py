@@ -1,0 +1,180 @@
+"""One line of what the far side says, as it arrives: for who must know before playout does.
+
+::
+
+    in order ------------------------------------> emitted at once
+    after a hole --a packet more, or 10..30 ms---> the hole filled, then emitted
+    its time was emitted already ----------------> left out
+    nothing comes --patience---------------------> noise, in real time
+"""
+
+from transports.audio.comfort_noise import ComfortNoise
+from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE, ArrivedAudio
+
+__all__ = ["ArrivalLine"]
+
+SHORTEST_PATIENCE = 0.04
+"""Seconds without a packet after which the line goes on in noise, or longer if they spread."""
+
+LONGEST_NOISE = SAMPLE_RATE
+"""Samples of noise at one look."""
+
+BEHIND = 0.02
+"""Seconds by which the noise then stays behind, so that speech that resumes fits on."""
+
+HOLD = 0.01
+"""Seconds that a packet behind a hole waits, at least, for the one that it overtook."""
+
+LARGEST_HIDDEN_LOSS = 960
+LARGEST_LOSS = 4000
+"""Samples of a hole: beyond them it is a jump of the timeline, as in the playout buffer."""
+
+COVERED_SAMPLES = 1600
+"""So far behind the line a packet is late; further behind, the line was filled for too long."""
+
+RATE = 1.25 * SAMPLE_RATE
+BURST_SAMPLES = 2 * SAMPLE_RATE
+"""No more audio than this passes: a quarter more than there is time, and two seconds at once."""
+
+STALL = 0.06
+"""Seconds between two looks after which it was us who were late: what came meanwhile is unread."""
+
+
+class ArrivalLine:
+    """Puts the packets of one source into a line without holes, and no longer than time itself.
+
+    Up to 40 ms of a hole repeat what was before it, which keeps a word one word; the rest of it
+    is noise.
+
+    Attributes:
+        overrun: Packets left out because more audio came than there is time.
+
+    Args:
+        noise: 16-bit comfort noise.
+    """
+
+    def __init__(self, noise: ComfortNoise) -> None:
+        self.overrun = 0
+        self._noise = noise
+        self._line: list[ArrivedAudio] = []
+        self._held: list[tuple[int, int, bytes, float]] = []  # timestamp, number, samples, arrival
+        self._end: int | None = None  # the timestamp that the line has reached
+        self._number = 0  # the highest number emitted
+        self._heard_end = 0  # the timestamp after the newest audio, and when that came
+        self._heard_at = 0.0
+        self._looked_at: float | None = None
+        self._last = b""
+        self._allowance = float(BURST_SAMPLES)
+        self._allowed_at = 0.0
+
+    def put(self, number: int, timestamp: int, pcm: bytes, now: float) -> None:
+        """Take a decoded packet.
+
+        Args:
+            number: Unwrapped sequence number.
+            timestamp: Unwrapped, in samples.
+            pcm: 16-bit samples; not empty.
+            now: When it arrived, in monotonic seconds.
+        """
+        if not self._held and timestamp == self._end:
+            self._emit(number, timestamp, pcm, now)
+            return
+        if self._end is None:
+            self._end = timestamp
+        self._held.append((timestamp, number, pcm, now))
+        self._held.sort()
+        self._drain()
+        if self._held and (len(self._held) > 1 or number == self._number + 1):
+            self._release()
+
+    def restart(self) -> None:
+        """Begin a new source: its timestamps have nothing to do with those before."""
+        while self._held:
+            self._release()
+        self._end = None
+        self._number = 0
+
+    def take(self, now: float, *, spread: float) -> list[ArrivedAudio]:
+        """Return what was added to the line. Call once per tick.
+
+        Args:
+            now: Monotonic seconds.
+            spread: How unevenly packets are known to come, in seconds.
+        """
+        stalled = self._looked_at is None or now - self._looked_at > STALL
+        self._looked_at = now
+        if not stalled:
+            if self._held and now - self._held[0][3] >= HOLD:
+                self._release()
+            waited = now - self._heard_at
+            if waited >= SHORTEST_PATIENCE and self._end is not None:
+                self._go_on_in_noise(waited, spread)
+        line, self._line = self._line, []
+        return line
+
+    def _go_on_in_noise(self, waited: float, spread: float) -> None:
+        """Keep up with time, where nothing has come for longer than is usual."""
+        patience = max(len(self._last) / 2 / SAMPLE_RATE + spread, SHORTEST_PATIENCE)
+        if waited < patience or self._end is None:
+            return
+        due = self._heard_end + round((waited - patience + BEHIND) * SAMPLE_RATE)
+        samples = min(due - self._end, LONGEST_NOISE)
+        if samples > 0:
+            self._end += samples
+            self._line.append(ArrivedAudio(self._noise.take(samples), None))
+
+    def _drain(self) -> None:
+        """Emit what fits on, and leave out what was filled already."""
+        while self._held and self._end is not None:
+            timestamp, number, pcm, arrived_at = self._held[0]
+            covered = self._end - timestamp
+            if covered < 0:
+                return
+            del self._held[0]
+            if covered <= COVERED_SAMPLES:
+                pcm = pcm[2 * covered :]
+                timestamp += covered
+            elif number <= self._number:
+                continue
+            if pcm:
+                self._emit(number, timestamp, pcm, arrived_at)
+
+    def _release(self) -> None:
+        """Fill the hole before the first packet held, if it is one, and go on with that packet."""
+        timestamp, number, pcm, _ = self._held[0]
+        missing = (number - self._number - 1) * (len(pcm) // 2)
+        end = timestamp if self._end is None else self._end
+        if timestamp - end <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
+            self._fill(timestamp - end)
+        self._end = timestamp
+        self._drain()
+
+    def _fill(self, samples: int) -> None:
+        """Bridge a hole."""
+        if not self._spend(samples, self._heard_at):
+            return
+        tail = self._last[-2 * FRAME_SAMPLES :]
+        repeated = (tail * 2)[: 2 * samples] if self._end == self._heard_end else b""
+        rest = samples - len(repeated) // 2
+        pcm = repeated + self._noise.take(rest) if rest else repeated
+        self._line.append(ArrivedAudio(pcm, None))
+
+    def _emit(self, number: int, timestamp: int, pcm: bytes, now: float) -> None:
+        """Lengthen the line by audio that begins where it ends."""
+        samples = len(pcm) // 2
+        self._end = self._heard_end = timestamp + samples
+        self._heard_at = now
+        self._last = pcm
+        self._number = max(self._number, number)
+        if self._spend(samples, now):
+            self._line.append(ArrivedAudio(pcm, now))
+        else:
+            self.overrun += 1
+
+    def _spend(self, samples: int, now: float) -> bool:
+        """Say whether there has been time for so much audio."""
+        allowance = self._allowance + max(now - self._allowed_at, 0.0) * RATE
+        self._allowed_at = now
+        allowed = allowance >= samples
+        self._allowance = min(allowance - samples if allowed else allowance, BURST_SAMPLES)
+        return allowed
