@@ -145,7 +145,7 @@ class Receiver:
         return frame
 
     def _accept(self, data: bytes, address: Address, now: float) -> Rejection | None:
-        """Parse, judge, decode and queue."""
+        """Parse, judge and take in."""
         try:
             packet = RtpPacket.parse(data)
         except PacketError:
@@ -156,6 +156,10 @@ class Receiver:
         if verdict is Verdict.NEW_SOURCE:
             self._restart()
         self.last_arrival = now
+        return self._take(packet, now)
+
+    def _take(self, packet: RtpPacket, now: float) -> Rejection | None:
+        """Count, decode and queue a packet of the accepted source."""
         number, arrival = self._log.note(packet.sequence_number)
         if packet.payload_type == self._event_payload_type:
             return self._take_event(packet, number, arrival, now)
