@@ -3,6 +3,7 @@
 from transports.inline.engine import InlineEngine
 from transports.media import MediaEngine, MediaStream
 from transports.params import RtpParams
+from transports.process.engine import supervised_engine
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.stats import StreamStats
 
@@ -17,9 +18,16 @@ __all__ = [
 
 
 def make_engine(params: RtpParams) -> MediaEngine:
-    """Return an engine of the placement that is configured; start it before use.
+    """Return an engine of the placement that ``params`` names; start it before use.
+
+    ::
+
+        make_engine(RtpParams(placement="inline"))     on this loop
+        make_engine(RtpParams(placement="process"))    in a process that start() starts; Linux
 
     Args:
-        params: Addresses, ports, codec and playout delay.
+        params: Placement, addresses, ports, codec and playout delay.
     """
+    if params.placement == "process":
+        return supervised_engine(params)
     return InlineEngine(params)

@@ -137,12 +137,11 @@ class Register:
 
     def news(self) -> bytes | None:
         """Return the value if there is a later one than was returned before."""
-        latest = None
-        for number in range(self._number + 1, self._number + 1 + REGISTER_COPIES):
-            found = self._ring.load(number)
-            if found is not None and (latest is None or found[0] > latest[0]):
-                latest = found
+        latest = self._ring.load(self._number + 1)
         if latest is None:
             return None
         self._number = latest[0]
+        later = self._ring.load(self._number + 1)
+        if later is not None:
+            self._number, latest = later[0], later
         return latest[1]

@@ -1,0 +1,123 @@
+"""Messages between the media process and its users: JSON over a Unix socket that keeps records.
+
+The socket is half of a pair, handed over by descriptor: no name, no file, nobody else may connect.
+It ends when the other side does, however it died.
+"""
+
+import asyncio
+import json
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["Channel", "Message", "socket_pair"]
+
+Message = dict[str, Any]
+
+MESSAGE_BYTES = 65536
+"""The largest message; a stream's counters take one."""
+
+DESCRIPTORS = 4
+"""The most that come with a message."""
+
+BACKLOG = 4096
+"""Messages that may wait for the other side. Who does not read for so long is gone."""
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Return two connected, non-blocking ends."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)  # noqa: FBT003
+    theirs.setblocking(False)  # noqa: FBT003
+    return ours, theirs
+
+
+class Channel:
+    """One end, on the running loop.
+
+    Args:
+        sock: Connected and non-blocking; closed here.
+        on_message: Called with each message and the descriptors that came with it, to be closed
+            by the callee.
+        on_end: Called once if the other side ends; not after :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        on_message: Callable[[Message, Sequence[int]], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._socket = sock
+        self._on_message = on_message
+        self._on_end = on_end
+        self._backlog: deque[bytes] = deque()
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._read)
+
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send now, or when there is room; in order, and never blocking."""
+        if self._closed:
+            return
+        data = json.dumps(message, separators=(",", ":")).encode()
+        if self._backlog:
+            self._wait(data)
+            return
+        try:
+            socket.send_fds(self._socket, [data], descriptors)
+        except BlockingIOError:
+            self._wait(data)
+        except OSError:
+            self._end()
+
+    def close(self) -> None:
+        """Hang up; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    def _wait(self, data: bytes) -> None:
+        if len(self._backlog) >= BACKLOG:
+            self._end()
+            return
+        if not self._backlog:
+            self._loop.add_writer(self._socket.fileno(), self._write)
+        self._backlog.append(data)
+
+    def _write(self) -> None:
+        try:
+            while self._backlog:
+                self._socket.send(self._backlog[0])
+                self._backlog.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end()
+            return
+        self._loop.remove_writer(self._socket.fileno())
+
+    def _read(self) -> None:
+        while not self._closed:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._socket, MESSAGE_BYTES, DESCRIPTORS)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            if not data:
+                self._end()
+                return
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)  # noqa: FBT003
+            self._on_message(json.loads(data), descriptors)
+
+    def _end(self) -> None:
+        if not self._closed:
+            self.close()
+            self._loop.call_soon(self._on_end)

@@ -1,0 +1,292 @@
+"""The media process: one engine for all streams, and the users that they belong to.
+
+The first user is the supervisor: the process lives as long as it does. It admits the others and is
+told when one of them ends; that user's streams go on with noise until the supervisor decides.
+
+==============  ==================================  ================================================
+from a user     with                                answered by
+==============  ==================================  ================================================
+``attach``      memory and eventfd; ``key``         ``ready`` with ``scheduling``, or ``refused``
+``open``        ``stream``, ``slot``, ``key``,      ``opened`` with ``host``, ``port``, ``codec``,
+                ``options``                         ``receive_codec``, or ``refused`` with
+                                                    ``error``, ``message``
+``connect``     ``stream``, ``host``, ``port``
+``subscribe``   ``stream``
+``listen``      ``stream``
+``fail``        ``stream``                          (the stream stops sending and playing)
+``close``       ``stream``                          ``closed`` with ``stats``
+``admit``       a socket; supervisor only
+``end_orphan``  ``orphan``; supervisor only
+``adopt``       ``orphan``, ``stream``, ``slot``,   as ``open``
+                ``key``; supervisor only
+==============  ==================================  ================================================
+
+Told without being asked: ``failed`` (``stream``, ``message``) to its user; ``orphaned``
+(``streams``: pairs of orphan and port) and ``log`` (``level``, ``message``) to the supervisor.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from pydantic import TypeAdapter
+
+from transports.errors import TransportError
+from transports.inline.engine import InlineEngine
+from transports.params import RtpParams, StreamOptions
+from transports.process.channel import Channel, Message
+from transports.process.hosted import HostedStream, stats_json
+from transports.process.layout import CLOCK, Slot, clock_ring, map_memory, slot_memory
+from transports.process.ring import RingWriter
+
+if TYPE_CHECKING:
+    from transports.inline.stream import InlineStream
+
+__all__ = ["OPTIONS", "MediaHost"]
+
+OPTIONS = TypeAdapter(StreamOptions)
+
+SUPERVISOR_CHECK = 1.0
+"""Seconds between two looks at whether the supervisor lives, should its socket be held open."""
+
+
+class User:
+    """Whoever holds the other end of a channel.
+
+    Attributes:
+        streams: By the number that the user gave.
+    """
+
+    def __init__(self, host: "MediaHost", sock: socket.socket) -> None:
+        self.streams: dict[int, HostedStream] = {}
+        self.channel = Channel(
+            sock,
+            lambda message, descriptors: host.put(self, message, descriptors),
+            lambda: host.put(self, None, ()),
+        )
+        self._memory: memoryview | None = None
+        self._clock: RingWriter | None = None
+        self._doorbell = -1
+
+    def attach(self, message: Message, descriptors: Sequence[int]) -> None:
+        """Take the shared memory, and what to wake the user with."""
+        memory, self._doorbell = descriptors
+        self._memory = map_memory(memory)
+        os.close(memory)
+        self._clock = RingWriter(clock_ring(self._memory, message["key"]))
+
+    def slot(self, message: Message) -> Slot:
+        """Return the slot that a message names."""
+        assert self._memory is not None  # noqa: S101  the first message brought it
+        return Slot(slot_memory(self._memory, message["slot"]), message["key"])
+
+    def ring(self) -> None:
+        """Say that everything of this tick is in the rings."""
+        if self._doorbell >= 0:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_write(self._doorbell, 1)
+
+    def tell_lateness(self, ticks: Sequence[float]) -> None:
+        """Publish how late the clock was."""
+        if self._clock is not None:
+            for lateness in ticks:
+                self._clock.put(CLOCK.pack(lateness))
+
+    def close(self) -> None:
+        """Let go of the channel and the eventfd."""
+        self.channel.close()
+        if self._doorbell >= 0:
+            os.close(self._doorbell)
+            self._doorbell = -1
+
+
+class MediaHost:
+    """Runs the engine for its users.
+
+    Args:
+        params: Of the engine.
+        scheduling: How the process is ranked, as it is told to users.
+    """
+
+    def __init__(self, params: RtpParams, scheduling: str) -> None:
+        self._engine = InlineEngine(params)
+        self._scheduling = scheduling
+        self._supervisor: User | None = None
+        self._users: list[User] = []
+        self._orphans: dict[int, HostedStream] = {}
+        self._messages: asyncio.Queue[tuple[User, Message | None, Sequence[int]]] = asyncio.Queue()
+        self._ticks = 0
+        self._garbage = False
+        self._refusal: TransportError | None = None
+
+    async def run(self, supervisor: socket.socket) -> None:
+        """Serve until the supervisor ends; all streams end with it."""
+        parent = os.getppid()
+        self._supervisor = User(self, supervisor)
+        self._users.append(self._supervisor)
+        self._engine.around_sending(self._before_sending, self._after_sending)
+        self._engine.after_hearing(self._after_hearing)
+        try:
+            await self._engine.start()
+        except TransportError as error:
+            self._refusal = error
+        while os.getppid() == parent:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUPERVISOR_CHECK):
+                    user, message, descriptors = await self._messages.get()
+                if message is None and user is self._supervisor:
+                    break
+                await self._handle(user, message, descriptors)
+        await self._engine.close()
+        for user in self._users:
+            user.close()
+
+    def put(self, user: User, message: Message | None, descriptors: Sequence[int]) -> None:
+        """Queue what a user said; ``None`` says that it has ended."""
+        self._messages.put_nowait((user, message, descriptors))
+
+    def log(self, level: str, message: str) -> None:
+        """Let the supervisor write something down."""
+        if self._supervisor is not None:
+            self._supervisor.channel.send({"is": "log", "level": level, "message": message})
+
+    async def _handle(
+        self, user: User, message: Message | None, descriptors: Sequence[int]
+    ) -> None:
+        try:
+            if message is None:
+                self._lose(user)
+            elif message["do"] == "attach":
+                user.attach(message, descriptors)
+                user.channel.send(self._greeting())
+            elif message["do"] == "open":
+                await self._open(user, message)
+            elif message["do"] in ("admit", "end_orphan", "adopt"):
+                self._decide(user, message, descriptors)
+            elif message["stream"] in user.streams:
+                self._change(user, message)
+        except Exception:  # noqa: BLE001  one user's message must not stop the others' calls
+            logger.exception("media.message_failed: {}", message)
+
+    def _greeting(self) -> Message:
+        if self._refusal is None:
+            return {"is": "ready", "scheduling": self._scheduling}
+        return {"is": "refused", **_named(self._refusal)}
+
+    async def _open(self, user: User, message: Message) -> None:
+        number = message["stream"]
+        try:
+            stream = await self._engine.open_stream(OPTIONS.validate_json(message["options"]))
+        except TransportError as error:
+            user.channel.send({"is": "refused", "stream": number, **_named(error)})
+            return
+        self._own(user, message, stream)
+
+    def _own(self, user: User, message: Message, stream: "InlineStream | HostedStream") -> None:
+        number = message["stream"]
+        slot = user.slot(message)
+        if isinstance(stream, HostedStream):
+            hosted = stream
+            hosted.attach(slot)
+        else:
+            hosted = HostedStream(stream, slot, self._on_failed)
+        user.streams[number] = hosted
+        user.channel.send(
+            {
+                "is": "opened",
+                "stream": number,
+                "host": hosted.stream.host,
+                "port": hosted.port,
+                "codec": hosted.stream.codec.value,
+                "receive_codec": hosted.stream.receive_codec.value,
+            }
+        )
+
+    def _change(self, user: User, message: Message) -> None:
+        hosted = user.streams[message["stream"]]
+        match message["do"]:
+            case "connect":
+                hosted.stream.connect((message["host"], message["port"]))
+            case "subscribe":
+                hosted.subscribe()
+            case "listen":
+                hosted.listen()
+            case "fail":
+                hosted.stream.failed = RuntimeError("its user's callback raised")
+            case "close":
+                del user.streams[message["stream"]]
+                hosted.stream.close()
+                self._garbage = True
+                stats = stats_json(hosted.stream.stats)
+                user.channel.send({"is": "closed", "stream": message["stream"], "stats": stats})
+            case unknown:
+                raise ValueError(f"no message is called {unknown!r}")
+
+    def _decide(self, user: User, message: Message, descriptors: Sequence[int]) -> None:
+        """Do what only the supervisor may."""
+        if user is not self._supervisor:
+            raise PermissionError(f"{message['do']} is for the supervisor")
+        if message["do"] == "admit":
+            sock = socket.socket(fileno=descriptors[0])
+            sock.setblocking(False)  # noqa: FBT003
+            self._users.append(User(self, sock))
+            return
+        hosted = self._orphans.pop(message["orphan"], None)
+        if message["do"] == "end_orphan":
+            if hosted is not None:
+                hosted.stream.close()
+        elif hosted is not None:
+            self._own(user, message, hosted)
+        else:
+            refusal = {"error": "MediaUnavailable", "message": "there is no such orphan"}
+            user.channel.send({"is": "refused", "stream": message["stream"], **refusal})
+
+    def _lose(self, user: User) -> None:
+        """Keep the calls of a user that has ended, and tell the supervisor."""
+        user.close()
+        self._users.remove(user)
+        orphaned = []
+        for hosted in user.streams.values():
+            hosted.orphan()
+            self._orphans[hosted.port] = hosted
+            orphaned.append([hosted.port, hosted.port])
+        user.streams.clear()
+        if orphaned and self._supervisor is not None:
+            self._supervisor.channel.send({"is": "orphaned", "streams": orphaned})
+
+    def _on_failed(self, hosted: HostedStream) -> None:
+        for user in self._users:
+            for number, stream in user.streams.items():
+                if stream is hosted:
+                    error = repr(hosted.stream.failed)
+                    user.channel.send({"is": "failed", "stream": number, "message": error})
+
+    def _before_sending(self) -> None:
+        for user in self._users:
+            for hosted in user.streams.values():
+                hosted.before_sending()
+
+    def _after_sending(self) -> None:
+        lateness = self._engine.lateness
+        ticks = lateness.since(self._ticks)
+        self._ticks = lateness.count
+        for user in self._users:
+            user.tell_lateness(ticks)
+            for hosted in user.streams.values():
+                hosted.after_sending()
+        if self._garbage:  # the next tick is far off now
+            self._garbage = False
+            gc.collect()
+
+    def _after_hearing(self) -> None:
+        for user in self._users:
+            user.ring()
+
+
+def _named(error: TransportError) -> Message:
+    return {"error": type(error).__name__, "message": str(error)}

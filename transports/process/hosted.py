@@ -1,0 +1,181 @@
+"""One stream in the media process: between its rings and the engine that plays and sends it."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+
+from transports.inline.stream import QUEUE_LIMIT, InlineStream
+from transports.process.layout import (
+    CONTROL,
+    HEARD,
+    HEARD_BYTES,
+    PROGRESS,
+    WRITTEN,
+    HeardKind,
+    Progress,
+    Slot,
+    WrittenKind,
+)
+from transports.rtp.events import ArrivedAudio, PlayedFrame
+from transports.rtp.stats import StreamStats
+
+__all__ = ["STATS_TICKS", "HostedStream", "stats_json"]
+
+STATS_TICKS = 5
+"""Counters are published every 100 ms."""
+
+NEVER = float("nan")
+
+KINDS = {
+    "audio": HeardKind.AUDIO,
+    "concealed": HeardKind.CONCEALED,
+    "noise": HeardKind.NOISE,
+}
+
+
+def stats_json(stats: StreamStats) -> str:
+    """Return counters as text."""
+    return json.dumps(dataclasses.asdict(stats), separators=(",", ":"))
+
+
+class HostedStream:
+    """Moves one stream's audio, decisions and counters between it and a slot.
+
+    Without a slot it is an orphan: noise goes out, and nobody is told what comes in.
+
+    Args:
+        stream: Of the engine of the media process.
+        slot: Shared with its user.
+        on_failed: Called once if the stream breaks.
+    """
+
+    def __init__(
+        self, stream: InlineStream, slot: Slot, on_failed: Callable[["HostedStream"], None]
+    ) -> None:
+        self.stream = stream
+        self._ticks = stream.port // 2  # so that not all publish their counters at once
+        self._tell_arrived = self._tell_played = False
+        self._listens = self._subscribed = False
+        stream.on_speech_sent = self._on_speech_sent
+        stream.on_failed = lambda _: on_failed(self)
+        self.attach(slot)
+
+    @property
+    def port(self) -> int:
+        """The port that the peer sends to."""
+        return self.stream.port
+
+    def attach(self, slot: Slot) -> None:
+        """Begin with a slot that nothing was written to."""
+        self._slot: Slot | None = slot
+        self._heard = slot.heard_writer()
+        self._written = slot.written_reader()
+        self._epoch = 0
+        self._held = self._ducked = False
+        self._accepted = 0  # samples of this epoch that were taken from the ring
+        self._flushed = False  # since the last packet
+        self._played = self.stream.played_samples
+        self._speeches = 0
+        self._speech_at = 0.0
+        self._tell_arrived = self._tell_played = False
+
+    def orphan(self) -> None:
+        """Send noise from now on, and nothing of what was written."""
+        self._slot = None
+        self._tell_arrived = self._tell_played = False
+        self.stream.flush()
+        self.stream.release()
+        self.stream.unduck()
+
+    def subscribe(self) -> None:
+        """Put played frames into the ring from now on."""
+        self._tell_played = True
+        if not self._subscribed:
+            self._subscribed = True
+            self.stream.subscribe(self._on_frame)
+
+    def listen(self) -> None:
+        """Put arrived audio into the ring from now on."""
+        self._tell_arrived = True
+        if not self._listens:
+            self._listens = True
+            self.stream.listen(self._on_audio)
+
+    def before_sending(self) -> None:
+        """Obey what was decided, and take what was written, as far as the next packets need it."""
+        if self._slot is None:
+            return
+        decided = self._slot.control.news()
+        if decided is not None:
+            self._obey(*CONTROL.unpack(decided))
+        stream = self.stream
+        while stream.queued_samples < QUEUE_LIMIT:
+            record = self._written.take()
+            if record is None:
+                return
+            epoch, kind = WRITTEN.unpack_from(record)
+            if epoch > self._epoch:
+                self._flush(epoch)
+            if epoch < self._epoch:
+                continue
+            if kind == WrittenKind.FINISH:
+                stream.finish()
+            else:
+                stream.put(record[WRITTEN.size :])
+                self._accepted += (len(record) - WRITTEN.size) // 2
+
+    def after_sending(self) -> None:
+        """Publish what has left, and from time to time the counters."""
+        slot, stream = self._slot, self.stream
+        if slot is None:
+            return
+        played = stream.played_samples
+        speaking = played > self._played and not self._flushed
+        self._played, self._flushed = played, False
+        progress = Progress(
+            epoch=self._epoch,
+            done=self._accepted - stream.queued_samples,
+            played=played,
+            taken=self._written.taken,
+            sent=stream.sent_packets,
+            speeches=self._speeches,
+            speech_at=self._speech_at,
+            speaking=speaking,
+        )
+        slot.progress.set(PROGRESS.pack(*progress))
+        self._ticks += 1
+        if self._ticks % STATS_TICKS == 0:
+            slot.stats.set(stats_json(stream.stats).encode())
+
+    def _obey(self, epoch: int, held: bool, ducked: bool) -> None:  # noqa: FBT001  as packed
+        if epoch > self._epoch:
+            self._flush(epoch)
+        if held != self._held:
+            self._held = held
+            (self.stream.hold if held else self.stream.release)()
+        if ducked != self._ducked:
+            self._ducked = ducked
+            (self.stream.duck if ducked else self.stream.unduck)()
+
+    def _flush(self, epoch: int) -> None:
+        self.stream.flush()
+        self._epoch = epoch
+        self._accepted = 0
+        self._flushed = True
+
+    def _on_speech_sent(self, now: float) -> None:
+        self._speeches += 1
+        self._speech_at = now
+
+    def _on_frame(self, frame: PlayedFrame) -> None:
+        if self._tell_played:
+            arrived_at = NEVER if frame.arrived_at is None else frame.arrived_at
+            self._heard.put(HEARD.pack(KINDS[frame.kind], arrived_at) + frame.pcm)
+
+    def _on_audio(self, audio: ArrivedAudio) -> None:
+        if not self._tell_arrived:
+            return
+        arrived_at = NEVER if audio.arrived_at is None else audio.arrived_at
+        for start in range(0, len(audio.pcm), HEARD_BYTES):
+            piece = audio.pcm[start : start + HEARD_BYTES]
+            self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + piece)

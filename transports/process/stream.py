@@ -1,0 +1,331 @@
+"""A stream of the media process, as its user sees it."""
+
+import asyncio
+import dataclasses
+import ipaddress
+import json
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from transports.audio.codec import Codec
+from transports.inline.stream import QUEUE_LIMIT
+from transports.media import MediaStream
+from transports.process.layout import (
+    CONTROL,
+    HEARD,
+    PROGRESS,
+    WRITTEN,
+    WRITTEN_BYTES,
+    HeardKind,
+    Progress,
+    Slot,
+    WrittenKind,
+)
+from transports.rtp.events import ArrivedAudio, PlayedFrame
+from transports.rtp.sender import RAMP_SAMPLES
+from transports.rtp.source import Address
+from transports.rtp.stats import StreamStats
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+__all__ = ["NO_STATS", "ProcessStream"]
+
+SAMPLE_BYTES = 2
+
+KINDS: "dict[int, Literal['audio', 'concealed', 'noise']]" = {
+    HeardKind.AUDIO: "audio",
+    HeardKind.CONCEALED: "concealed",
+    HeardKind.NOISE: "noise",
+}
+
+NO_STATS = StreamStats(
+    received=0,
+    lost=0,
+    late=0,
+    duplicate=0,
+    reordered=0,
+    evicted=0,
+    rejected={},
+    played=0,
+    concealed=0,
+    noise=0,
+    hastened=0,
+    delayed=0,
+    sources=0,
+    sent=0,
+    skipped=0,
+    jitter_s=0.0,
+    last_arrival=None,
+)
+"""Of a stream that has not ticked yet."""
+
+
+class ProcessStream:
+    """See :class:`transports.media.MediaStream`, whose contract this keeps.
+
+    What is written waits here and in the ring; three packets of it at most wait in the media
+    process. A flush raises the epoch: whatever an earlier one wrote is not sent any more.
+
+    Args:
+        slot: Shared with the media process.
+        opened: Host, port and codecs, as the media process says.
+        send: Sends a message about this stream.
+        on_close: Called when the stream is closed here.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        opened: dict[str, Any],
+        send: Callable[..., None],
+        on_close: Callable[["ProcessStream"], None],
+    ) -> None:
+        self.host: str = opened["host"]
+        self.port: int = opened["port"]
+        self.codec = Codec(opened["codec"])
+        self.receive_codec = Codec(opened["receive_codec"])
+        self.failed: Exception | None = None
+        self.on_speech_sent: Callable[[float], None] | None = None
+        self.on_failed: Callable[[MediaStream], None] | None = None
+        self.lost_audio = 0
+        self._slot = slot
+        self._send = send
+        self._on_close = on_close
+        self._heard = slot.heard_reader()
+        self._ring = slot.written_writer()
+        self._progress = Progress()
+        self._stats = NO_STATS
+        self._overflow: deque[bytes] = deque()
+        self._half_sample = b""
+        self._epoch = 0
+        self._written = 0  # samples of this epoch
+        self._held = self._ducked = False
+        self._speeches = 0
+        self._subscribers: list[Callable[[PlayedFrame], None]] = []
+        self._listeners: list[Callable[[ArrivedAudio], None]] = []
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._closed = False
+
+    @property
+    def queued_samples(self) -> int:
+        """Samples written and not yet sent."""
+        progress = self._latest()
+        return self._written - (progress.done if progress.epoch == self._epoch else 0)
+
+    @property
+    def played_samples(self) -> int:
+        """Written samples that were sent, ever."""
+        return self._latest().played
+
+    @property
+    def stats(self) -> StreamStats:
+        """What happened until 0.1 s ago; valid after :meth:`close` too."""
+        news = self._slot.stats.news()
+        if news is not None and not self._closed:
+            self.set_stats(news)
+        sent = max(self._stats.sent, self._latest().sent)
+        return dataclasses.replace(self._stats, sent=sent)
+
+    def connect(self, address: Address) -> None:
+        """Start sending to the peer's RTP address, and trust packets from there alone.
+
+        Args:
+            address: Numeric host, and port.
+
+        Raises:
+            ValueError: The host is not numeric, or of the other IP version.
+        """
+        peer = ipaddress.ip_address(address[0])
+        if peer.version != ipaddress.ip_address(self.host).version:
+            raise ValueError(f"peer {peer} and {self.host} are not of the same IP version")
+        self._send("connect", host=str(peer), port=address[1])
+
+    def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
+        """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
+        if not self._subscribers:
+            self._send("subscribe")
+        self._subscribers.append(on_frame)
+
+    def listen(self, on_audio: Callable[[ArrivedAudio], None]) -> None:
+        """Call ``on_audio`` with the peer's audio before its playout; see ``MediaStream``."""
+        if not self._listeners:
+            self._send("listen")
+        self._listeners.append(on_audio)
+
+    async def write(self, pcm: bytes) -> bool:
+        """Queue audio of any length; return when less than 60 ms of it wait to be sent.
+
+        Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
+
+        Returns:
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+        """
+        if self._closed or self.failed:
+            return False
+        epoch = self._epoch
+        pcm = self._half_sample + pcm
+        whole = len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES
+        pcm, self._half_sample = pcm[:whole], pcm[whole:]
+        self._written += whole // SAMPLE_BYTES
+        head = WRITTEN.pack(epoch, WrittenKind.AUDIO)
+        for start in range(0, whole, WRITTEN_BYTES):
+            self._put(head + pcm[start : start + WRITTEN_BYTES])
+        await self._until_below(QUEUE_LIMIT)
+        return epoch == self._epoch and not self._closed and self.failed is None
+
+    def flush(self) -> int:
+        """Drop queued audio, at once; return how many samples.
+
+        Up to 5 ms more are sent, fading out, and count as played.
+        """
+        dropped = self.queued_samples
+        if self._progress.speaking:
+            dropped -= min(RAMP_SAMPLES, dropped)
+        self._epoch += 1
+        self._written = 0
+        self._half_sample = b""
+        self._overflow.clear()
+        self._decide()
+        self._wake(everyone=True)
+        return dropped
+
+    def hold(self) -> None:
+        """Send comfort noise and keep what is written for later."""
+        self._held = True
+        self._decide()
+
+    def release(self) -> None:
+        """Send what was written, from the next packet on."""
+        self._held = False
+        self._decide()
+
+    def duck(self) -> None:
+        """Lower what is sent by 12 dB, within the next packet."""
+        self._ducked = True
+        self._decide()
+
+    def unduck(self) -> None:
+        """Raise what is sent to its own level again, within the next packet."""
+        self._ducked = False
+        self._decide()
+
+    async def drained(self) -> None:
+        """Wait until everything written so far was sent, the last packet padded, or dropped."""
+        if not self._closed and not self.failed:
+            self._half_sample = b""
+            self._put(WRITTEN.pack(self._epoch, WrittenKind.FINISH))
+            await self._until_below(1)
+
+    def close(self) -> None:
+        """Stop, and give the ports back. Idempotent."""
+        if self._closed:
+            return
+        self._latest()
+        self._closed = True
+        self._on_close(self)
+        self._wake(everyone=True)
+
+    def progressed(self) -> None:
+        """Hand on what waits, and resume who waited for it to leave. For the engine."""
+        while self._overflow and self._has_room():
+            self._ring.put(self._overflow.popleft())
+        progress = self._latest()
+        if progress.speeches != self._speeches:
+            self._speeches = progress.speeches
+            if self.on_speech_sent is not None and not self.failed:
+                self._guarded(self.on_speech_sent, progress.speech_at)
+        if self._waiting:
+            self._wake()
+
+    def hear(self) -> None:
+        """Tell listeners and subscribers what has come into the ring. For the engine."""
+        if not self._subscribers and not self._listeners:
+            return
+        while not self._closed and not self.failed:
+            record = self._heard.take()
+            if record is None:
+                break
+            kind, arrived_at = HEARD.unpack_from(record)
+            pcm, came = record[HEARD.size :], None if math.isnan(arrived_at) else arrived_at
+            if kind == HeardKind.ARRIVED:
+                audio = ArrivedAudio(pcm, came)
+                for listener in self._listeners:
+                    self._guarded(listener, audio)
+            else:
+                frame = PlayedFrame(pcm, came, KINDS[kind])
+                for subscriber in self._subscribers:
+                    self._guarded(subscriber, frame)
+        self.lost_audio = self._heard.lost
+
+    def fail(self, error: Exception) -> None:
+        """Break the stream. For the engine."""
+        if self.failed or self._closed:
+            return
+        self.failed = error
+        self._wake(everyone=True)
+        if self.on_failed is not None:
+            try:
+                self.on_failed(self)
+            except Exception:  # noqa: BLE001  its handler must not stop the other streams
+                logger.bind(port=self.port).exception("media.failure_handler_failed")
+
+    def set_stats(self, text: str | bytes) -> None:
+        """Take counters over. For the engine."""
+        self._stats = StreamStats(**json.loads(text))
+
+    def _guarded(self, callback: Callable[[Any], None], argument: object) -> None:
+        """Call back; an error breaks this stream only."""
+        if self.failed:
+            return
+        try:
+            callback(argument)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
+            self._send("fail")
+            self.fail(error)
+
+    def _latest(self) -> Progress:
+        news = None if self._closed else self._slot.progress.news()
+        if news is not None:
+            self._progress = Progress._make(PROGRESS.unpack(news))
+        return self._progress
+
+    def _decide(self) -> None:
+        if not self._closed:
+            self._slot.control.set(CONTROL.pack(self._epoch, self._held, self._ducked))
+
+    def _put(self, record: bytes) -> None:
+        if self._overflow or not self._has_room():
+            self._overflow.append(record)
+        else:
+            self._ring.put(record)
+
+    def _has_room(self) -> bool:
+        """Whether no unread record would give way; believes the progress that was read last."""
+        if self._ring.written - self._progress.taken < self._ring.cells:
+            return True
+        return self._ring.written - self._latest().taken < self._ring.cells
+
+    async def _until_below(self, samples: int) -> None:
+        """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""
+        if self.queued_samples < samples:
+            return
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((samples, ready))
+        await ready
+
+    def _wake(self, *, everyone: bool = False) -> None:
+        """Resume the writers whose audio has gone out."""
+        queued = self.queued_samples
+        still = []
+        for samples, ready in self._waiting:
+            if not everyone and queued >= samples and not ready.done():
+                still.append((samples, ready))
+            elif not ready.done():
+                ready.set_result(None)
+        self._waiting = still
