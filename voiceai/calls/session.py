@@ -19,7 +19,7 @@ from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.resources import Resources
 from transports.audio.endpointing import EndpointingParams
 from transports.engine import MediaEngine, MediaStream
-from transports.errors import AddressUnavailable, PortsExhausted
+from transports.errors import AddressUnavailable, MediaUnavailable, PortsExhausted
 from transports.pipecat_transport import RtpTransport
 from transports.vad import SileroModel, VoiceDetector
 from voiceai.calls.control import LegControl
@@ -139,6 +139,8 @@ class CallSession:
         except AddressUnavailable as error:
             why = f"{error}; set RTP_HOST, or RTP_BIND where Asterisk reaches us at another"
             raise Refusal(EndReason.MEDIA_FAILED, HangupCause.FAILURE, why) from error
+        except MediaUnavailable as error:
+            raise Refusal(EndReason.MEDIA_FAILED, HangupCause.OVERLOADED, str(error)) from error
         with contextlib.closing(stream):
             async with _beside(self._talk(stream)) as talk:
                 try:
