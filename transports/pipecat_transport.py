@@ -35,6 +35,7 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 
 from transports.audio.captions import Captions
 from transports.audio.endpointing import Verdict
+from transports.audio.resampler import Resampler
 from transports.barge_in import BargeIn
 from transports.engine import MediaStream, PlayedFrame
 from transports.vad import Hearing, VoiceDetector
@@ -238,6 +239,7 @@ class RtpOutput(BaseOutputTransport):
         self._digits = digits
         self._barge_in = barge_in
         self._captions: Captions[Frame] = Captions(rate=SAMPLE_RATE, piece=WRITE_SAMPLES)
+        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
 
     async def start(self, frame: StartFrame) -> None:
         """Open the default media sender."""
@@ -252,6 +254,7 @@ class RtpOutput(BaseOutputTransport):
         if isinstance(frame, InterruptionFrame):
             self._stream.flush()
             self._captions.flush()
+            self._resampler.reset()
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
             if self._barge_in.is_held:
@@ -272,6 +275,8 @@ class RtpOutput(BaseOutputTransport):
 
     async def _handle_frame(self, frame: Frame) -> None:
         """Bind what has a time to the audio; the base would deliver it at that time."""
+        if isinstance(frame, OutputAudioRawFrame):
+            self._lower_rate(frame)
         if isinstance(frame, TTSAudioRawFrame):
             samples = frame.num_frames * SAMPLE_RATE // frame.sample_rate
             self._captions.add_audio(frame.context_id, samples, self.get_clock().get_time())
@@ -286,6 +291,16 @@ class RtpOutput(BaseOutputTransport):
         elif frame.pts and self._captions.follow(frame):
             return
         await super()._handle_frame(frame)
+
+    def _lower_rate(self, frame: OutputAudioRawFrame) -> None:
+        """Bring a service's rate to ours; the base would do it 80 ms late, and in bursts."""
+        if frame.sample_rate == SAMPLE_RATE or frame.num_channels != 1:
+            return
+        if frame.sample_rate != self._resampler.from_rate:
+            self._resampler = Resampler(frame.sample_rate, SAMPLE_RATE)
+        frame.audio = self._resampler.resample(frame.audio)
+        frame.sample_rate = SAMPLE_RATE
+        frame.num_frames = len(frame.audio) // 2
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Queue audio; returns when fewer than three packets wait, so at most 60 ms do."""
