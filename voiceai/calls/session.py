@@ -174,7 +174,7 @@ class CallSession:
 
     async def _talk(self, stream: MediaStream) -> EndReason:
         stream.hold()
-        preparing = self._leg.prepare_media(stream.host, stream.port, stream.codec.value)
+        preparing = self._leg.prepare_media(stream.host, stream.port, stream.receive_codec.value)
         async with (
             _beside(preparing) as address,
             self._conversation(stream) as (conversation, running),
