@@ -1,32 +1,35 @@
-"""Packet-loss concealment in the manner of ITU-T G.711 Appendix I.
+"""Packet-loss concealment in the class of ITU-T G.711 Appendix I, for single losses and bursts.
 
-A lost piece is filled with repetitions of the last pitch period, from the second 10 ms on of the
-last two and three periods, which fade into comfort noise until 60 ms. Unlike the appendix, nothing
-is delayed by 3.75 ms for the first overlap: the step at the start of the repetition is instead
-removed by an offset that decays within a quarter of a period.
+A lost piece is filled with repetitions of the last pitch period, full for 10 ms, which fade into
+comfort noise until 60 ms. Unlike the appendix, nothing is delayed by 3.75 ms for the first
+overlap, and where the audio behind the hole has arrived already, the hole is bridged from both
+sides.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from transports.audio.comfort_noise import ComfortNoise
+from transports.audio.bridge import MINIMUM_FOLLOWING, PHASE_SAMPLES, bridged, fades
+from transports.audio.comfort_noise import TABLE_SAMPLES, ComfortNoise
+from transports.audio.repetition import (
+    LONGEST_PERIOD,
+    Samples,
+    continued,
+    pitch_period,
+    rising,
+)
 
 __all__ = ["FADE_SAMPLES", "Concealment"]
 
-SHORTEST_PERIOD = 40
-LONGEST_PERIOD = 120
-"""In samples: 200 Hz and 66 Hz. A higher voice repeats several of its periods."""
+HISTORY_SAMPLES = 240
+"""Twice the longest period: one to repeat, and one to look for it in."""
 
-MATCH_SAMPLES = 160
-"""The last 20 ms are compared with what was heard a period before."""
-
-HISTORY_SAMPLES = LONGEST_PERIOD * 13 // 4
-"""Three of the longest periods, and a quarter to overlap them."""
+HISTORY_PIECES = 16
+"""So many pieces are kept apart: joining them costs more than a call without loss is worth."""
 
 STEP_SAMPLES = 80
-"""Every 10 ms another period joins the repetition, up to three."""
+"""10 ms: so long a repetition keeps its level."""
 
 FADE_SAMPLES = 480
 """After 60 ms only noise is left: longer repetition hums."""
@@ -34,15 +37,14 @@ FADE_SAMPLES = 480
 RECOVERY_STEP_SAMPLES = 32
 """Each further 10 ms lost lengthens the return to real audio by 4 ms, up to 10 ms."""
 
-MOST_PERIODS = 3
+LONGEST_BRIDGE = FADE_SAMPLES
+"""The end of a longer hole is left to noise first."""
 
-MINIMUM_POWER = 250.0
-"""Keeps the correlation of silence finite (the appendix's CORRMINPOWER)."""
-
-Samples = NDArray[np.float32]
+ONWARD_SAMPLES = FADE_SAMPLES + LONGEST_BRIDGE + LONGEST_PERIOD + PHASE_SAMPLES
 
 GAIN: Samples = np.clip(
-    1 - (np.arange(FADE_SAMPLES, dtype=np.float32) - STEP_SAMPLES) / (FADE_SAMPLES - STEP_SAMPLES),
+    1
+    - (np.arange(ONWARD_SAMPLES, dtype=np.float32) - STEP_SAMPLES) / (FADE_SAMPLES - STEP_SAMPLES),
     0,
     1,
 )
@@ -50,26 +52,27 @@ GAIN: Samples = np.clip(
 
 
 @dataclass(slots=True)
-class _Repetition:
-    """The last periods, repeated without end."""
+class _Bridge:
+    """What fills the rest of a hole whose other side is known."""
 
-    cycle: Samples
-    offset: int
+    samples: Samples
+    following: bytes
+    """What belongs behind it."""
+    position: int = 0
 
-    @classmethod
-    def of(cls, history: Samples, length: int, overlap: int, offset: int) -> "_Repetition":
-        """Repeat the last ``length`` samples, their end blended into what precedes their start."""
-        cycle = history[-length:].copy()
-        rising = _rising(overlap)
-        before = history[-length - overlap : -length]
-        cycle[-overlap:] = cycle[-overlap:] * (1 - rising) + before * rising
-        return cls(cycle, offset)
+    @property
+    def left(self) -> int:
+        """Samples up to the other side."""
+        return len(self.samples) - self.position
 
-    def read(self, samples: int) -> Samples:
-        """Take the next ``samples`` samples."""
-        end = self.offset + samples
-        taken = np.take(self.cycle, np.arange(self.offset, end), mode="wrap")
-        self.offset = end % len(self.cycle)
+    def leads_to(self, pcm: bytes) -> bool:
+        """Whether ``pcm`` begins what belongs behind the bridge, or is more of it."""
+        return self.following.startswith(pcm) or pcm.startswith(self.following)
+
+    def take(self, samples: int) -> Samples:
+        """Return the next ``samples`` samples, or what is left."""
+        taken = self.samples[self.position : self.position + samples]
+        self.position += len(taken)
         return taken
 
 
@@ -88,106 +91,119 @@ class Concealment:
 
     def __init__(self, noise: ComfortNoise) -> None:
         self._noise = noise
-        self._history = bytes(2 * HISTORY_SAMPLES)
-        self._before_hole: Samples = np.zeros(HISTORY_SAMPLES, np.float32)
+        self._pieces = [bytes(2 * HISTORY_SAMPLES)]
         self._period = LONGEST_PERIOD
-        self._repetition = _Repetition(self._before_hole, 0)
+        self._onward: Samples = np.zeros(ONWARD_SAMPLES, np.float32)
+        self._bridge: _Bridge | None = None
         self._erased = FADE_SAMPLES
 
     @property
     def faded(self) -> bool:
-        """Nothing is left of the last audio: :meth:`lost` returns noise only."""
-        return self._erased >= FADE_SAMPLES
+        """Nothing is left of the last audio: :meth:`lost` returns noise, unless it is told more."""
+        return self._erased >= FADE_SAMPLES and self._bridge is None
 
     def heard(self, pcm: bytes) -> bytes:
         """Take audio that did arrive; return what to play of it, blended in after a hole."""
         if self._erased and pcm:
-            pcm = self._blend_in(pcm)
+            bridge = self._bridge
+            if bridge is None or bridge.left or not bridge.leads_to(pcm):
+                pcm = self._blend_in(pcm)
             self._erased = 0
+            self._bridge = None
         self._remember(pcm)
         return pcm
 
-    def lost(self, samples: int) -> bytes:
-        """Return ``samples`` samples (16-bit, little-endian) for a hole of that length."""
+    def lost(self, samples: int, following: bytes = b"", distance: int = 0) -> bytes:
+        """Return ``samples`` samples (16-bit, little-endian) for a hole of that length.
+
+        Args:
+            samples: How many are wanted now.
+            following: Audio known to come behind the hole, as much of it as is at hand; less
+                than 20 ms of it is of no use.
+            distance: Samples from here to there; at least ``samples``.
+        """
         if self._erased == 0:
             self._begin()
+        if len(following) >= 2 * MINIMUM_FOLLOWING and samples <= distance <= LONGEST_BRIDGE:
+            self._aim_at(following, distance)
         pieces = []
-        while samples > 0 and not self.faded:
-            size = min(samples, STEP_SAMPLES - self._erased % STEP_SAMPLES)
-            pieces.append(self._fill(size).astype(np.int16).tobytes())
-            self._erased += size
-            samples -= size
-        if samples > 0:
-            pieces.append(self._noise.take(samples))
-            self._erased += samples
-        pcm = b"".join(pieces)
-        self._remember(pcm)
-        return pcm
+        while samples > 0:
+            piece = self._fill(samples)
+            self._remember(piece)
+            pieces.append(piece)
+            samples -= len(piece) // 2
+        return b"".join(pieces)
 
     def _remember(self, pcm: bytes) -> None:
-        self._history = (self._history + pcm)[-2 * HISTORY_SAMPLES :]
+        self._pieces.append(pcm)
+        if len(self._pieces) > HISTORY_PIECES:
+            self._pieces = [self._history()]
+
+    def _history(self) -> bytes:
+        return b"".join(self._pieces)[-2 * HISTORY_SAMPLES :]
 
     def _begin(self) -> None:
         """Find the period and repeat it."""
-        history = np.frombuffer(self._history, np.int16).astype(np.float32)
-        self._before_hole = history
-        self._period = _pitch_period(history)
-        self._repetition = _Repetition.of(history, self._period, self._period // 4, 0)
+        history = _floats(self._history())
+        self._period = pitch_period(history)
+        self._onward = continued(history, self._period, ONWARD_SAMPLES)
+        self._bridge = None
+        self._erased = 0
 
-    def _fill(self, samples: int) -> Samples:
-        """Return up to a step of fading repetition over rising noise."""
+    def _aim_at(self, following: bytes, distance: int) -> None:
+        """Plan the rest of the hole, unless that is done already."""
+        bridge = self._bridge
+        if bridge is not None:
+            if bridge.left == distance and bridge.leads_to(following):
+                return
+            self._begin()
         start = self._erased
-        filled = self._repeat(samples)
-        if start == 0:
-            step = self._before_hole[-1] - self._before_hole[-self._period - 1]
-            decay = min(self._period // 4, samples)
-            filled[:decay] += step * (1 - _rising(decay))
-        gain = GAIN[start : start + samples]
-        noise = np.frombuffer(self._noise.take(samples), np.int16)
-        mixed = filled * gain + noise * (1 - gain)
-        return mixed.clip(-32768, 32767).round().astype(np.float32)
+        before = _floats(self._history())
+        onward = self._onward[min(start, FADE_SAMPLES) :]
+        out, into = bridged(before, onward, self._period, _floats(following), distance)
+        down, up = fades(out, into)
+        down *= GAIN[np.minimum(np.arange(start, start + distance), FADE_SAMPLES)]
+        up *= GAIN[:distance][::-1]
+        noise = _floats(self._noise.take(distance)) * np.maximum(1 - down - up, 0)
+        self._bridge = _Bridge(out * down + into * up + noise, following)
 
-    def _repeat(self, samples: int) -> Samples:
-        """Continue the repetition; at the second and the third step, another period joins it."""
-        repetition = self._repetition
-        periods = self._erased // STEP_SAMPLES + 1
-        if self._erased % STEP_SAMPLES or not 2 <= periods <= MOST_PERIODS:
-            return repetition.read(samples)
-        overlap = min(self._period // 4, samples)
-        offset = repetition.offset % self._period
-        longer = _Repetition.of(
-            self._before_hole, periods * self._period, self._period // 4, offset
-        )
-        filled, rising = longer.read(samples), _rising(overlap)
-        filled[:overlap] = filled[:overlap] * rising + repetition.read(overlap) * (1 - rising)
-        self._repetition = longer
-        return filled
+    def _fill(self, samples: int) -> bytes:
+        """Return up to ``samples`` samples: of the bridge, of fading repetition, or of noise."""
+        if self._bridge is not None:
+            if self._bridge.left:
+                filled = self._bridge.take(samples)
+                self._erased += len(filled)
+                return _pcm(filled)
+            self._begin()  # what was promised did not come
+        start = self._erased
+        if start >= FADE_SAMPLES:
+            return self._noise.take(min(samples, TABLE_SAMPLES))
+        end = self._erased = min(start + samples, FADE_SAMPLES)
+        gain = GAIN[start:end]
+        noise = _floats(self._noise.take(end - start))
+        return _pcm(self._onward[start:end] * gain + noise * (1 - gain))
 
     def _blend_in(self, pcm: bytes) -> bytes:
         """Cross over from the concealment to what follows the hole."""
-        audio = np.frombuffer(pcm, np.int16).astype(np.float32)
-        steps_more = (min(self._erased, FADE_SAMPLES) - 1) // STEP_SAMPLES
-        overlap = self._period // 4 + RECOVERY_STEP_SAMPLES * steps_more
+        audio = _floats(pcm)
+        start = min(self._erased, FADE_SAMPLES)
+        overlap = self._period // 4 + RECOVERY_STEP_SAMPLES * ((start - 1) // STEP_SAMPLES)
         overlap = min(overlap, STEP_SAMPLES, len(audio))
-        continued = np.frombuffer(self._noise.take(overlap), np.int16).astype(np.float32)
-        if not self.faded:
-            gain = GAIN[self._erased - 1]
-            continued = self._repetition.read(overlap) * gain + continued * (1 - gain)
-        rising = _rising(overlap)
-        audio[:overlap] = audio[:overlap] * rising + continued * (1 - rising)
-        return np.rint(audio).astype(np.int16).tobytes()
+        if self._bridge is not None:
+            going_on = continued(_floats(self._history()), self._period, overlap)
+        else:
+            gain = GAIN[start - 1] if start < FADE_SAMPLES else np.float32(0)
+            noise = _floats(self._noise.take(overlap))
+            going_on = self._onward[start : start + overlap] * gain + noise * (1 - gain)
+        ramp = rising(overlap)
+        audio[:overlap] = audio[:overlap] * ramp + going_on * (1 - ramp)
+        return _pcm(audio)
 
 
-def _rising(samples: int) -> Samples:
-    """Return a ramp that climbs from above 0 to 1."""
-    return np.arange(1, samples + 1, dtype=np.float32) / np.float32(samples)
+def _floats(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, np.int16).astype(np.float32)
 
 
-def _pitch_period(history: Samples) -> int:
-    """Return the lag, in samples, at which the last 20 ms resemble the history most."""
-    latest = history[-MATCH_SAMPLES:]
-    past = history[-MATCH_SAMPLES - LONGEST_PERIOD : -SHORTEST_PERIOD]
-    alike = np.correlate(past, latest, "valid")  # from the longest lag to the shortest
-    energy = np.concatenate(([0.0], np.cumsum(past.astype(np.float64) ** 2)))
-    power = energy[MATCH_SAMPLES:] - energy[:-MATCH_SAMPLES]
-    return LONGEST_PERIOD - int(np.argmax(alike / np.sqrt(np.maximum(power, MINIMUM_POWER))))
+def _pcm(samples: Samples) -> bytes:
+    pcm: bytes = np.rint(samples.clip(-32768, 32767)).astype(np.int16).tobytes()
+    return pcm

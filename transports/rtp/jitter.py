@@ -6,9 +6,10 @@ transcodes).
 """
 
 import enum
+import math
 from dataclasses import dataclass
 
-from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE
+from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
 from transports.rtp.ticks import TickClock
 
@@ -27,10 +28,14 @@ LARGEST_LOSS = 4000
 """So is one with missing numbers up to half a second: who comes earlier before its turn than that
 does not keep time with us."""
 
-EXCESS = 0.01
-DEFICIT = 0.002
-"""Seconds of delay above and below the target that are left alone: a little too long costs
-little, a little too short costs packets."""
+SHORT_BY = 0.002
+"""Seconds of delay below what is needed that are left alone."""
+
+RESERVE = 0.004
+"""Seconds above it that a correction leaves, so that the next one is not the opposite."""
+
+SOONER = 0.0001
+"""Seconds by which a tick may be too early to start at: that much is rounding."""
 
 OTHER_TIMELINE = 0.5
 """Seconds; a larger error is not one of the delay."""
@@ -98,9 +103,10 @@ class PlayoutBuffer:
         waiting --get, when the earliest packet is due--> playing
         playing --get, 60 ms after the last sample------> waiting
 
-    Playout starts at the sample at which the delay is the target. From then on the delay is what
-    :attr:`error` says; whoever plays corrects it,
-    by taking more or fewer than 20 ms in a tick.
+    Playout starts with a whole packet at the first tick at which the delay is long enough. Since
+    a tick takes all of its 20 ms at once, nothing in between would serve packets of 20 ms better.
+    From then on :attr:`surplus` tells how far the delay is off; whoever plays corrects it, by
+    taking more or less than 20 ms in a tick.
 
     Attributes:
         spread: What is known of the arrival times; a successor for the same path may go on with it.
@@ -124,7 +130,7 @@ class PlayoutBuffer:
         self._starved = 0  # samples since the last packet ran out
         self._clock = TickClock()
         self._delay: float | None = None
-        self._error = 0.0
+        self._surplus = 0
 
     @property
     def samples(self) -> int:
@@ -142,9 +148,9 @@ class PlayoutBuffer:
         return self._delay
 
     @property
-    def error(self) -> float:
-        """Seconds by which the delay is too long (positive) or too short; 0 where it will do."""
-        return self._error
+    def surplus(self) -> int:
+        """Samples by which the delay is too long, or too short if negative: whole frames."""
+        return self._surplus
 
     def put(self, number: int, timestamp: int, pcm: bytes, now: float) -> Put:
         """Offer a decoded packet (16-bit samples) that arrived at ``now``.
@@ -156,7 +162,10 @@ class PlayoutBuffer:
             now: Monotonic seconds.
         """
         if now - self._clock.ticked_at < OWN_STALL:
-            self.spread.observe(now - timestamp / SAMPLE_RATE, now)
+            early = (timestamp - self._position) % FRAME_SAMPLES if self._playing else 0
+            self.spread.observe(
+                now - timestamp / SAMPLE_RATE, now, early=early / SAMPLE_RATE if early else 0.0
+            )
         samples = len(pcm) // 2
         if number < self._next or (
             self._playing and -LATE_SAMPLES < timestamp - self._position <= -samples
@@ -176,20 +185,18 @@ class PlayoutBuffer:
         self._samples = 0
         self._next = 0
         self._playing = False
-        self._error = 0.0
+        self._surplus = 0
         self.spread.restart()
 
     def tick(self, now: float) -> None:
         """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
         self._clock.tick(now)
         self._delay = None
-        self._error = 0.0
+        self._surplus = 0
         fastest = self.spread.fastest
         if self._playing and fastest is not None:
             self._delay = self._clock.time - self._position / SAMPLE_RATE - fastest
-            error = self._delay - self.spread.target
-            if (error > EXCESS or error < -DEFICIT) and abs(error) < OTHER_TIMELINE:
-                self._error = error
+            self._surplus = FRAME_SAMPLES * _frames(self._delay - self.spread.least)
 
     def get(self, samples: int = FRAME_SAMPLES) -> tuple[Piece, ...]:
         """Take the next samples: pieces of so many in all."""
@@ -219,12 +226,29 @@ class PlayoutBuffer:
             number += 1
         return True
 
+    def ahead(self, samples: int) -> tuple[int, bytes]:
+        """Return how far ahead of playout the next audio begins, and up to so much of it.
+
+        Nothing is taken. Without any the audio is empty.
+        """
+        if not self._held:
+            return 0, b""
+        number = min(self._held)
+        head = self._held[number]
+        pcm, end = head.pcm, head.timestamp + len(head.pcm) // 2
+        while len(pcm) < 2 * samples:
+            number += 1
+            held = self._held.get(number)
+            if held is None or held.timestamp != end:
+                break
+            pcm += held.pcm
+            end += len(held.pcm) // 2
+        return head.timestamp - self._position, pcm[: 2 * samples]
+
     def _take(self, need: int) -> Piece:
         """Take up to ``need`` samples from the playout position on."""
-        if not self._playing:
-            wait = self._start(need)
-            if wait:
-                return Empty(wait)
+        if not self._playing and not self._start(need):
+            return Empty(need)
         self._trim()
         if not self._held:
             return self._starve(need)
@@ -244,10 +268,10 @@ class PlayoutBuffer:
         self.spread.observe(head.arrived_at - head.timestamp / SAMPLE_RATE, head.arrived_at)
         return self._play(number, head, need)
 
-    def _start(self, need: int) -> int:
-        """Play from the earliest packet on, when it is due; return the samples before it is."""
-        if not self._held:
-            return need
+    def _start(self, need: int) -> bool:
+        """Play from the earliest packet on, if it has waited long enough, from a tick on."""
+        if not self._held or need < FRAME_SAMPLES:
+            return False
         number = min(self._held)
         head = self._held[number]
         spread = self.spread
@@ -259,14 +283,13 @@ class PlayoutBuffer:
         if spread.fastest is None:
             spread.observe(head.arrived_at - sent, head.arrived_at)
         fastest = head.arrived_at - sent if spread.fastest is None else spread.fastest
-        now = self._clock.time + (FRAME_SAMPLES - need) / SAMPLE_RATE
-        wait = max(round((fastest + sent + spread.target - now) * SAMPLE_RATE), 0)
-        if wait < need:
-            self._next = number
-            self._position = head.timestamp
-            self._playing = True
-            self._starved = 0
-        return min(wait, need)
+        if self._clock.time - sent - fastest < spread.least - SOONER:
+            return False
+        self._next = number
+        self._position = head.timestamp
+        self._playing = True
+        self._starved = 0
+        return True
 
     def _play(self, number: int, head: _Held, need: int) -> Audio:
         """Take from the packet at the playout position."""
@@ -309,11 +332,10 @@ class PlayoutBuffer:
 
     def _bridge(self, samples: int) -> Lost:
         """Move on over a hole; where the delay is too short, lengthen the hole instead."""
-        short = round(-self._error * SAMPLE_RATE)
-        if short > 0:
-            samples = min(samples, short)
+        if self._surplus < 0:
+            samples = min(samples, -self._surplus)
             self.put_in_samples += samples
-            self._error = min(self._error + samples / SAMPLE_RATE, 0.0)
+            self._surplus += samples
         else:
             self._position += samples
         return Lost(samples)
@@ -328,3 +350,12 @@ class PlayoutBuffer:
             self._next = number + 1
         self._position = self._held[min(self._held)].timestamp
         return Put.EVICTED
+
+
+def _frames(excess: float) -> int:
+    """Return by how many frames a delay is too long that is so much longer than needed."""
+    if abs(excess) > OTHER_TIMELINE:
+        return 0
+    if excess < -SHORT_BY:
+        return math.floor(excess / FRAME_SECONDS)
+    return max(math.floor((excess - RESERVE) / FRAME_SECONDS), 0)

@@ -10,7 +10,7 @@ from transports.audio.concealment import Concealment
 from transports.errors import PacketError
 from transports.rtp.arrivals import ArrivalLine
 from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
-from transports.rtp.jitter import Audio, Piece, PlayoutBuffer, Put
+from transports.rtp.jitter import Audio, Lost, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
 from transports.rtp.payload import PayloadDecoder
 from transports.rtp.retiming import Retiming, lengthened, shortened
@@ -24,6 +24,9 @@ __all__ = ["Receiver"]
 
 FIRST_TIMESTAMP = 1 << 32
 """Where unwrapped timestamps begin: room below for stragglers."""
+
+LOOK_AHEAD = 240
+"""Samples of the audio behind a hole that concealment makes use of."""
 
 
 class Receiver:
@@ -237,13 +240,30 @@ class Receiver:
         arrived_at = None
         kind: Literal["audio", "concealed", "noise"]
         kind = "noise" if concealment.faded else "concealed"
-        for piece in pieces:
+        for place, piece in enumerate(pieces):
             if isinstance(piece, Audio):
                 parts.append(concealment.heard(piece.pcm))
                 if arrived_at is None:
                     arrived_at = piece.arrived_at
+            elif isinstance(piece, Lost):
+                parts.append(concealment.lost(piece.samples, *self._behind(pieces[place:])))
             else:
                 parts.append(concealment.lost(piece.samples))
         if arrived_at is not None:
             kind = "audio"
         return PlayedFrame(b"".join(parts), arrived_at, kind)
+
+    def _behind(self, pieces: tuple[Piece, ...]) -> tuple[bytes, int]:
+        """Return what has arrived of the audio behind a hole, and how far off that begins."""
+        distance, pcm = 0, b""
+        for piece in pieces:
+            if isinstance(piece, Audio):
+                pcm += piece.pcm
+            elif pcm:
+                return pcm, distance
+            else:
+                distance += piece.samples
+        gap, more = self._buffer.ahead(LOOK_AHEAD)
+        if not pcm:
+            return more, distance + gap
+        return pcm + more if gap == 0 else pcm, distance
