@@ -99,13 +99,8 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
         self, frame: TranscriptionFrame | InterimTranscriptionFrame
     ) -> ProcessFrameResult:
         if frame.text.strip():
-            if not self._transport.is_held:
-                return await self._begin()
-            self._interrupted.clear()
-            await self._interrupt()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERRUPTION_SECONDS):
-                    await self._interrupted.wait()
+            if not self._turn_is_open or self._transport.is_held:
+                await self._interrupt_first()
             return ProcessFrameResult.STOP
         is_final = isinstance(frame, TranscriptionFrame) and frame.finalized
         if is_final and self._transport.is_held and not self._speaking:
@@ -124,6 +119,14 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
             await self.broadcast_frame(InterruptionFrame)
         else:
             await self.trigger_user_turn_started()
+
+    async def _interrupt_first(self) -> None:
+        """Interrupt, and let that reach the end of the pipeline before a turn can end."""
+        self._interrupted.clear()
+        await self._interrupt()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INTERRUPTION_SECONDS):
+                await self._interrupted.wait()
 
     async def _dismiss(self) -> None:
         self._transport.dismiss_barge_in()
