@@ -13,6 +13,7 @@ from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.jitter import Audio, Lost, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
 from transports.rtp.payload import PayloadDecoder
+from transports.rtp.reports import Reception
 from transports.rtp.retiming import Retiming, lengthened, shortened
 from transports.rtp.sequence import Arrival, LogTotals, SequenceLog, timestamp_difference
 from transports.rtp.source import Address, Rejection, SourceLock, Verdict
@@ -77,6 +78,7 @@ class Receiver:
         self._buffer = PlayoutBuffer(self._playout)
         self._concealment = Concealment(noise)
         self._retiming = Retiming()
+        self._owed = 0  # what is missing of a whole frame put in, so that packets fit ticks again
         self._last_pcm = b""
         self._line = ArrivalLine(noise)
         self._timestamp = FIRST_TIMESTAMP
@@ -85,6 +87,15 @@ class Receiver:
     def packets(self) -> LogTotals:
         """What the sequence numbers say, over all sources."""
         return self._earlier_logs.plus(self._log)
+
+    @property
+    def reception(self) -> Reception | None:
+        """What came of the present source; ``None`` before there is one."""
+        ssrc, log = self._lock.ssrc, self._log
+        if ssrc is None:
+            return None
+        received = log.received + log.duplicates
+        return Reception(ssrc, log.highest, log.expected, received, self._jitter.seconds)
 
     @property
     def jitter(self) -> float:
@@ -138,9 +149,9 @@ class Receiver:
         """Return the next 20 ms. Call once per tick, on time."""
         buffer = self._buffer
         buffer.tick(now)
-        samples = self._retiming.samples(buffer.error, self._last_pcm) if buffer.error else 0
+        samples = self._to_retime()
         if samples and buffer.has_unbroken(FRAME_SAMPLES + samples):
-            frame = self._retimed(FRAME_SAMPLES + samples)
+            frame = self._retimed(samples)
         else:
             frame = self._render(buffer.get())
         self._last_pcm = frame.pcm
@@ -214,14 +225,24 @@ class Receiver:
         self.events.restart()
         self._line.restart()
 
+    def _to_retime(self) -> int:
+        """Return how many samples to leave out of this frame, or to put in if negative."""
+        if self._owed:
+            self._owed = self._owed if self._buffer.playing else 0
+            return self._owed
+        surplus = self._buffer.surplus
+        return self._retiming.samples(surplus, self._last_pcm) if surplus else 0
+
     def _retimed(self, samples: int) -> PlayedFrame:
-        """Make 20 ms of the next ``samples`` samples, which are held without a hole."""
-        frame = self._render(self._buffer.get(samples))
-        if samples > FRAME_SAMPLES:
-            self.hastened += samples - FRAME_SAMPLES
+        """Make 20 ms of more or fewer samples, which are held without a hole."""
+        frame = self._render(self._buffer.get(FRAME_SAMPLES + samples))
+        self._retiming.done()
+        if samples > 0:
+            self.hastened += samples
             pcm = shortened(frame.pcm)
         else:
-            self._put_in += FRAME_SAMPLES - samples
+            self._put_in -= samples
+            self._owed = 0 if self._owed else -FRAME_SAMPLES - samples
             pcm = lengthened(self._last_pcm, frame.pcm)
         return PlayedFrame(pcm, frame.arrived_at, frame.kind)
 

@@ -2,7 +2,7 @@
 
 from transports.audio.fade import cross_fade
 from transports.audio.level import level_dbfs
-from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE
+from transports.rtp.events import FRAME_SAMPLES
 
 __all__ = ["LONGEST_PUT_IN", "Retiming", "lengthened", "shortened"]
 
@@ -15,15 +15,17 @@ NOISY_PAUSE_DB = 12.0
 LEARNING = 10
 """Frames to have listened to before that is known."""
 
+LONG = 3 * FRAME_SAMPLES
+
 LONGEST_PUT_IN = FRAME_SAMPLES // 2
 LONGEST_LEFT_OUT = FRAME_SAMPLES
 """Samples of one correction: as long as there is room to cross over."""
 
-SHORT, SHORT_PATIENCE = 0.01, 10
-LONG, LONG_PATIENCE = 0.06, 5
 PATIENCE = 50
-"""Frames to wait for a pause before speech is corrected: a second; a fifth where packets come too
-late by more than so many seconds; a tenth where every answer is delayed by more than that."""
+SHORT_PATIENCE = 10
+LONG_PATIENCE = 5
+"""Frames to wait for a pause before speech is corrected: a second; a fifth of it where packets
+come too late; a tenth where three frames and more delay every answer."""
 
 
 class Retiming:
@@ -33,21 +35,23 @@ class Retiming:
         self._waited = 0
         self._loudest = 0.0
 
-    def samples(self, error: float, last_pcm: bytes) -> int:
+    def samples(self, surplus: int, last_pcm: bytes) -> int:
         """Return how many samples to leave out now (positive) or to put in (negative).
 
         Args:
-            error: Seconds by which the delay is too long, or too short if negative; not 0.
+            surplus: Samples by which the delay is too long, or too short if negative; not 0.
             last_pcm: The last frame that was played, 16-bit.
         """
         self._waited += 1
-        if not self._may(error, level_dbfs(last_pcm)):
+        if not self._may(surplus, level_dbfs(last_pcm)):
             return 0
-        self._waited = 0
-        samples = round(error * SAMPLE_RATE)
-        return max(min(samples, LONGEST_LEFT_OUT), -LONGEST_PUT_IN)
+        return max(min(surplus, LONGEST_LEFT_OUT), -LONGEST_PUT_IN)
 
-    def _may(self, error: float, level: float) -> bool:
+    def done(self) -> None:
+        """Take note that it was done."""
+        self._waited = 0
+
+    def _may(self, surplus: int, level: float) -> bool:
         """Say whether nobody hears it, or it cannot wait."""
         if self._waited == 1:
             self._loudest = level
@@ -56,9 +60,9 @@ class Retiming:
             return True
         if self._waited > LEARNING and level < self._loudest - NOISY_PAUSE_DB:
             return True
-        if error < -SHORT:
+        if surplus < 0:
             return self._waited >= SHORT_PATIENCE
-        return self._waited >= (LONG_PATIENCE if error > LONG else PATIENCE)
+        return self._waited >= (LONG_PATIENCE if surplus >= LONG else PATIENCE)
 
 
 def shortened(pcm: bytes) -> bytes:

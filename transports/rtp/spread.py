@@ -38,8 +38,12 @@ IN_TIME = 0.99
 MARGIN = 0.003
 """Seconds on top of it."""
 
+TOLERANCE = 0.01
+"""Seconds by which the delay may be below the target if packets do come in time: ticks are 20 ms
+apart, and the nearest one is meant."""
+
 SHRINK_PER_SECOND = 0.004
-"""The target grows at once and shrinks slowly: trouble that ended a second ago may come again."""
+"""What is needed grows at once and shrinks slowly: trouble that has ended may come again."""
 
 EARLIEST = -0.06
 LATEST = 0.25
@@ -53,11 +57,12 @@ class ArrivalSpread:
     """Measures transit times, of which only the differences mean anything, and derives a target.
 
     The transit time of a packet is its arrival on our clock less its timestamp on the sender's.
-    The fastest packet of the last seconds is the reference: the target is how much later than it
-    99 of 100 packets arrive.
+    The fastest packet of the last seconds is the reference: needed is how much later than it
+    99 of 100 packets are ready.
 
     Attributes:
-        target: How long the fastest packet is to wait for its turn, in seconds.
+        needed: How long the fastest packet has to wait for its turn, in seconds, at most the
+            longest delay of the range.
         fastest: The lowest transit time in memory, in seconds; ``None`` while there is none.
 
     Args:
@@ -65,26 +70,40 @@ class ArrivalSpread:
     """
 
     def __init__(self, playout: PlayoutRange) -> None:
-        self.target = min(max(FIRST_TARGET, playout.shortest), playout.longest)
+        first = min(max(FIRST_TARGET, playout.shortest), playout.longest)
+        self.needed = first - TOLERANCE
         self.fastest: float | None = None
         self._playout = playout
-        self._memory: deque[tuple[float, float]] = deque(maxlen=MEMORY_PACKETS)
+        self._memory: deque[tuple[float, float, float]] = deque(maxlen=MEMORY_PACKETS)
         self._unreviewed = 0
         self._strays = 0
         self._reviewed_at: float | None = None
 
-    def observe(self, transit: float, now: float) -> None:
-        """Count a packet with that transit time, which arrived at ``now`` (seconds)."""
+    @property
+    def target(self) -> float:
+        """How long the fastest packet should wait, in seconds."""
+        return max(self.needed, self._playout.shortest)
+
+    @property
+    def least(self) -> float:
+        """Down to which delay, in seconds, the target counts as kept."""
+        return max(self.needed, self._playout.shortest - TOLERANCE)
+
+    def observe(self, transit: float, now: float, *, early: float = 0.0) -> None:
+        """Count a packet.
+
+        Args:
+            transit: Its transit time in seconds.
+            now: When it arrived, in monotonic seconds.
+            early: Seconds by which it is fetched before its turn, with what precedes it.
+        """
         memory = self._memory
         oldest = now - MEMORY_SECONDS
-        if memory and memory[0][0] < oldest:
-            while memory and memory[0][0] < oldest:
-                memory.popleft()
-            if not memory:
-                self.fastest = None
-        fastest = self.fastest
-        if fastest is None:
-            fastest = self.fastest = transit
+        while memory and memory[0][0] < oldest:
+            memory.popleft()
+        if not memory:
+            self.fastest = transit
+        fastest = transit if self.fastest is None else self.fastest
         spread = transit - fastest
         if not EARLIEST <= spread <= LATEST:
             self._strays += 1
@@ -92,13 +111,11 @@ class ArrivalSpread:
                 return
             self.restart()
             fastest = transit
-            spread = 0.0
         self._strays = 0
-        memory.append((now, transit))
-        if spread < 0 or self.fastest is None:
-            self.fastest = transit
+        memory.append((now, transit, transit + early))
+        self.fastest = min(fastest, transit)
         self._unreviewed += 1
-        if self._unreviewed >= REVIEW_EVERY or spread > self.target:
+        if self._unreviewed >= REVIEW_EVERY or spread + early > self.needed + MARGIN:
             self._review(now)
 
     def restart(self) -> None:
@@ -109,14 +126,14 @@ class ArrivalSpread:
         self._unreviewed = 0
 
     def _review(self, now: float) -> None:
-        """Look at the whole memory: find the fastest anew and move the target."""
+        """Look at the whole memory: find the fastest anew and what is needed."""
         self._unreviewed = 0
-        transits = sorted(transit for _, transit in self._memory)
-        self.fastest = transits[0]
+        self.fastest = min([transit for _, transit, _ in self._memory])
         elapsed = 0.0 if self._reviewed_at is None else now - self._reviewed_at
         self._reviewed_at = now
-        if len(transits) < WARM_UP:
+        if len(self._memory) < WARM_UP:
             return
-        needed = transits[int(len(transits) * IN_TIME)] - transits[0] + MARGIN
-        needed = min(max(needed, self._playout.shortest), self._playout.longest)
-        self.target = max(needed, self.target - SHRINK_PER_SECOND * elapsed)
+        ready = sorted([ready for _, _, ready in self._memory])
+        needed = ready[int(len(ready) * IN_TIME)] - self.fastest + MARGIN
+        needed = max(needed, self.needed - SHRINK_PER_SECOND * elapsed)
+        self.needed = min(needed, self._playout.longest)
