@@ -47,6 +47,7 @@ def rtp_params(settings: Settings) -> RtpParams:
         port_min=settings.rtp_port,
         port_max=settings.rtp_port_max,
         codec=Codec(settings.rtp_codec),
+        placement=settings.voiceai_media,
         receive=Codec(settings.rtp_receive) if settings.rtp_receive else None,
     )
 
@@ -140,6 +141,8 @@ class App:
         problems = self.store.problems()
         if not self._warm:
             problems.append("the models are being loaded")
+        elif self.engine.problem:
+            problems.append(self.engine.problem)
         elif self.gateway.status.state != "connected":
             status = self.gateway.status
             problems.append(status.reason or f"Asterisk: {status.state}")

@@ -7,6 +7,7 @@ only place that reads ``os.environ``.
 import difflib
 import ipaddress
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ EXAMPLES: Mapping[str, str] = {
     "VOICEAI_LOG_FORMAT": "text or json",
     "VOICEAI_LOG_LEVEL": "INFO",
     "VOICEAI_MAX_CALLS": "100",
+    "VOICEAI_MEDIA": "process or inline",
 }
 """What a correct value looks like, shown with every complaint."""
 
@@ -112,6 +114,10 @@ class Settings(BaseSettings):
     voiceai_log_format: Literal["text", "json"] = Field("text", description="log lines")
     voiceai_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least severe line that is logged"
+    )
+    voiceai_media: Literal["process", "inline"] = Field(
+        "process" if sys.platform == "linux" else "inline",
+        description="where audio is sent from: a process of its own, or the calls' own",
     )
     voiceai_max_calls: int | None = Field(
         None, ge=1, description="calls at once; unset: as many as the machine carries"
