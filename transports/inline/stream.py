@@ -10,6 +10,7 @@ from collections.abc import Callable
 from loguru import logger
 
 from transports.audio.codec import Codec
+from transports.inline.report_line import ReportLine
 from transports.media import MediaStream
 from transports.params import StreamOptions
 from transports.rtp.events import (
@@ -57,6 +58,9 @@ class InlineStream:
         on_speech_sent: Called with the time (monotonic seconds, the scale of ``loop.time()``) of
             the first packet with written audio after a pause or a flush.
         on_failed: Called once if the stream breaks.
+        on_digit: Called with each key that the peer let go of, and for how many milliseconds it
+            was pressed.
+        on_peer_left: Called when the peer says by RTCP that it ends its source.
     """
 
     def __init__(
@@ -77,16 +81,27 @@ class InlineStream:
         self.failed: Exception | None = None
         self.on_speech_sent: Callable[[float], None] | None = None
         self.on_failed: Callable[[MediaStream], None] | None = None
+        self.on_digit: Callable[[str, int], None] | None = None
+        self.on_peer_left: Callable[[], None] | None = None
         self._session = RtpSession(
             codec=codec,
             receive=receive_codec,
             playout_delay=playout_delay,
             random=random.SystemRandom(),
+            telephone_event=options.telephone_event,
+            inband_dtmf=options.inband_dtmf,
         )
-        self._options = options
         self._pair = pair
         self._on_close = on_close
         self._endpoint = UdpEndpoint(pair.rtp, self._receive)
+        self._report_line = ReportLine(
+            pair.rtcp,
+            self._session,
+            eager=options.rtcp,
+            on_goodbye=self._peer_left,
+            on_error=self._fail,
+        )
+        self._due_at = 0.0  # when the next packet is, in monotonic seconds
         self._peer: Address | None = None
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
@@ -114,12 +129,19 @@ class InlineStream:
     @property
     def stats(self) -> StreamStats:
         """What happened so far; valid after :meth:`close` too."""
+        reports = self._report_line.reports
         return dataclasses.replace(
             self._session.stats(),
             send_deviation_p50_s=self._deviations.percentile(50),
             send_deviation_p99_s=self._deviations.percentile(99),
             send_deviation_max_s=self._deviations.worst,
             send_errors=self._endpoint.send_errors,
+            rtcp_received=reports.received,
+            rtcp_rejected=reports.rejected.total(),
+            rtcp_sent=reports.sent,
+            remote_lost=reports.remote_lost,
+            remote_jitter_s=reports.remote_jitter_s,
+            round_trip_s=reports.round_trip_s,
         )
 
     def connect(self, address: Address) -> None:
@@ -136,6 +158,7 @@ class InlineStream:
             raise ValueError(f"peer {peer} and {self.host} are not of the same IP version")
         self._peer = (str(peer), address[1])
         self._session.connect(self._peer)
+        self._report_line.connect(self._peer)
 
     def hold(self) -> None:
         """Send comfort noise and keep what is written for later."""
@@ -184,6 +207,10 @@ class InlineStream:
         """Let the last packet go out padded: nothing more belongs to what was written so far."""
         self._session.sender.finish()
 
+    def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
+        """Press keys for the peer, in place of audio; see ``MediaStream``."""
+        self._session.sender.digits.queue(digits, duration_ms=duration_ms, pause_ms=pause_ms)
+
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.
 
@@ -205,6 +232,7 @@ class InlineStream:
         if self._closed:
             return
         self._closed = True
+        self._report_line.close(time.monotonic(), self._due_at)
         self._endpoint.close()
         self._on_close(self, self._pair)
         self._wake(everyone=True)
@@ -247,6 +275,7 @@ class InlineStream:
             self._fail(error)
 
     def _send(self, peer: Address, deadline: float) -> None:
+        self._due_at = deadline + FRAME_SECONDS
         built, self._built = self._built, []
         for ticks_ago, packet in zip(reversed(range(len(built))), built, strict=True):
             self._endpoint.send(packet.datagram, peer)
@@ -269,6 +298,16 @@ class InlineStream:
                 subscriber(frame)
             if self._closed:  # by a subscriber
                 return
+        now = time.monotonic()
+        for digit, duration_ms in self._session.digits(now):
+            if self.on_digit is not None:
+                self.on_digit(digit, duration_ms)
+        if not self._closed:
+            self._report_line.tick(now, self._due_at)
+
+    def _peer_left(self) -> None:
+        if self.on_peer_left is not None:
+            self.on_peer_left()
 
     def _receive(self, data: bytes, address: Address, now: float) -> None:
         if self.failed:

@@ -8,6 +8,9 @@ __all__ = ["Arrival", "LogTotals", "SequenceLog", "timestamp_difference"]
 WINDOW = 512
 """How many numbers below the highest are remembered, to tell a duplicate from a straggler."""
 
+FIRST_CYCLE = 0x10000
+"""Where unwrapped numbers begin: room below for a straggler."""
+
 _WINDOW_MASK = (1 << WINDOW) - 1
 
 
@@ -44,14 +47,22 @@ class SequenceLog:
     @property
     def lost(self) -> int:
         """Packets between the lowest and the highest number that did not come (yet)."""
-        if self._first is None:
-            return 0
-        return self._highest - self._first + 1 - self.received
+        return self.expected - self.received
+
+    @property
+    def expected(self) -> int:
+        """Packets from the lowest number to the highest."""
+        return 0 if self._first is None else self._highest - self._first + 1
+
+    @property
+    def highest(self) -> int:
+        """The highest number, with its wraps in the upper bits (RFC 3550 section 6.4.1)."""
+        return max(self._highest - FIRST_CYCLE, 0)
 
     def note(self, sequence_number: int) -> tuple[int, Arrival]:
         """Return the unwrapped number, which never wraps, and how it stands to the others."""
         if self._first is None:
-            self._first = self._highest = 0x10000 + sequence_number  # room below for a straggler
+            self._first = self._highest = FIRST_CYCLE + sequence_number
             self._seen = 1
             self.received = 1
             return self._highest, Arrival.IN_ORDER

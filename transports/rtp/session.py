@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
-from transports.rtp.events import ArrivedAudio, Outgoing, PlayedFrame
+from transports.audio.dtmf import DtmfDetector
+from transports.rtp.events import SAMPLE_RATE, ArrivedAudio, Outgoing, PlayedFrame
 from transports.rtp.receiver import Receiver
+from transports.rtp.reports import Reception, Transmission
 from transports.rtp.sender import Sender
 from transports.rtp.source import Address, Rejection
 from transports.rtp.spread import PlayoutRange
@@ -26,6 +28,7 @@ class RtpSession:
         receive(data, address, now)      at any time
         arrived(now)                     once per tick: what came, ahead of its playout
         frame(now)                       once per tick: what the far side says
+        digits(now)                      once per tick, after it: the keys that it pressed
         next_packet()                    once per tick, after connect(): what it gets to hear
         skip(ticks)                      instead of next_packet(), for ticks that went by unused
 
@@ -36,6 +39,7 @@ class RtpSession:
             which that adapts.
         random: Source of the initial sequence number, timestamp and SSRC.
         telephone_event: Payload type of RFC 4733 events in both directions; ``None`` without.
+        inband_dtmf: Listen for tones of keys too, as long as no event has come.
     """
 
     def __init__(
@@ -46,7 +50,10 @@ class RtpSession:
         random: "random.Random",
         receive: Codec | None = None,
         telephone_event: int | None = None,
+        inband_dtmf: bool = False,
     ) -> None:
+        self._tones = DtmfDetector() if inband_dtmf else None
+        self._heard: list[Digit] = []
         self.sender = Sender(codec, random, telephone_event)
         self._receiver = Receiver(
             delay=playout_delay,
@@ -67,13 +74,36 @@ class RtpSession:
         """Return what the far side said since the last call, ahead of its playout, gapless."""
         return self._receiver.arrived(now)
 
+    @property
+    def reception(self) -> Reception | None:
+        """What came of the peer's present source; ``None`` before there is one."""
+        return self._receiver.reception
+
+    def transmission(self, now: float, due_at: float) -> Transmission:
+        """Return what was sent so far.
+
+        Args:
+            now: Monotonic seconds.
+            due_at: When the next packet is.
+        """
+        sender = self.sender
+        timestamp = sender.timestamp + round((now - due_at) * SAMPLE_RATE)
+        return Transmission(timestamp & 0xFFFFFFFF, sender.sent, sender.octets)
+
     def digits(self, now: float) -> list[Digit]:
         """Return the keys that the far side has let go of since the last call."""
-        return self._receiver.events.digits(now)
+        digits = self._receiver.events.digits(now)
+        if self._heard:
+            digits += self._heard
+            self._heard = []
+        return digits
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms of the far side."""
-        return self._receiver.frame(now)
+        frame = self._receiver.frame(now)
+        if self._tones is not None and not self._receiver.events.count:
+            self._heard += [Digit(*tone) for tone in self._tones.hear(frame.pcm)]
+        return frame
 
     def next_packet(self) -> Outgoing:
         """Return the packet of this tick."""
@@ -104,4 +134,6 @@ class RtpSession:
             skipped=self.sender.skipped,
             jitter_s=receiver.jitter,
             last_arrival=receiver.last_arrival,
+            digits_received=receiver.events.count + (self._tones.count if self._tones else 0),
+            digits_sent=self.sender.digits.sent,
         )

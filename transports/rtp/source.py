@@ -95,6 +95,11 @@ class SourceLock:
         self._of_source = _Allowance()
         self._of_others = _Allowance()
 
+    @property
+    def ssrc(self) -> int | None:
+        """The accepted source, 32 bits; ``None`` before there is one."""
+        return self._ssrc
+
     def expect(self, address: Address) -> None:
         """Trust ``address`` alone from now on."""
         self._expected = address

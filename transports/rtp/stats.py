@@ -40,6 +40,14 @@ class StreamStats:
         send_deviation_p99_s: Its 99th percentile.
         send_deviation_max_s: The worst so far.
         send_errors: Datagrams that the system refused to send.
+        digits_received: Keys that the peer pressed.
+        digits_sent: Keys that were sent to it.
+        rtcp_received: Compounds of RTCP accepted.
+        rtcp_rejected: Datagrams dropped on the port for RTCP.
+        rtcp_sent: Compounds of RTCP sent.
+        remote_lost: Packets of ours that the peer misses, so it says; ``None`` if it does not.
+        remote_jitter_s: Interarrival jitter in seconds that the peer says it sees, or ``None``.
+        round_trip_s: From us to the peer and back, last measured by RTCP, or ``None``.
     """
 
     received: int
@@ -63,6 +71,14 @@ class StreamStats:
     send_deviation_p99_s: float = 0.0
     send_deviation_max_s: float = 0.0
     send_errors: int = 0
+    digits_received: int = 0
+    digits_sent: int = 0
+    rtcp_received: int = 0
+    rtcp_rejected: int = 0
+    rtcp_sent: int = 0
+    remote_lost: int | None = None
+    remote_jitter_s: float | None = None
+    round_trip_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,9 @@ SUMMED = (
     "sent",
     "skipped",
     "send_errors",
+    "rtcp_received",
+    "rtcp_rejected",
+    "rtcp_sent",
 )
 """The counters of a stream whose sum means something."""
 

@@ -18,7 +18,7 @@ RTP_RECEIVE_BUFFER = 128 * 1024
 """Bytes, as the kernel counts them (about 800 for a packet of 172): two seconds of a stall."""
 
 RTCP_RECEIVE_BUFFER = 4096
-"""Nobody reads it: the port is held so that no other program gets the peer's reports."""
+"""Bytes, for some reports of a few hundred: there is one in five seconds."""
 
 EXPEDITED_FORWARDING = 0xB8
 """DSCP 46 for voice (RFC 3246, RFC 4594)."""
@@ -31,7 +31,7 @@ class PortPair:
     Attributes:
         port: The even port, of ``rtp``; ``rtcp`` has the next.
         rtp: For audio.
-        rtcp: Bound and not read.
+        rtcp: For reports.
     """
 
     port: int
