@@ -6,17 +6,21 @@ from typing import Any, Protocol, runtime_checkable
 from pipecat.processors.frame_processor import FrameProcessor
 
 AudioTap = Callable[[bytes, bool], None]
-"""Called with 20 ms (16-bit little-endian mono at 8 kHz) and whether it is speech, by the VAD."""
+"""Called with audio (16-bit little-endian mono at 8 kHz) and whether the caller speaks."""
 
 PauseTap = Callable[[], Awaitable[None]]
 """Awaited when the caller pauses within speech: perhaps that was all."""
+
+EarlyPauseTap = Callable[[], None]
+"""Called likewise, at once."""
 
 
 class PhoneTransport(Protocol):
     """The telephone as Pipecat sees it.
 
     ``input()`` pushes audio and, **before** the recogniser, ``VADUserStartedSpeakingFrame``
-    and ``VADUserStoppedSpeakingFrame``, each after the audio frame that caused it.
+    and ``VADUserStoppedSpeakingFrame``: the former at once, even ahead of the audio that caused
+    it, the latter after all speech.
     """
 
     def input(self) -> FrameProcessor:
@@ -47,7 +51,11 @@ class PhoneTransport(Protocol):
         ...
 
     def add_audio_tap(self, tap: AudioTap) -> None:
-        """Call ``tap`` for each 20 ms of the caller's audio, after the VAD has judged it."""
+        """Call ``tap`` with the caller's audio as it arrives, ahead of what ``input()`` pushes."""
+        ...
+
+    def add_early_pause_tap(self, tap: EarlyPauseTap) -> None:
+        """Call ``tap`` at each pause within speech, when audio taps have been told all of it."""
         ...
 
     def add_pause_tap(self, tap: PauseTap) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from loguru import logger
 from pipecat.processors.frame_processor import FrameProcessor
 
-from pipelines import turn
+from pipelines import smart_turn
 from pipelines.builder import build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.findings import Finding
-from pipelines.ports import AudioTap, PauseTap
+from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import KINDS, Kind
 from pipelines.resources import Resources, Stage, Voice
 from pipelines.spec import PipelineSpec
@@ -31,7 +31,7 @@ async def warm(
     """
     wrong: dict[str, tuple[Finding, ...]] = {}
     loop = asyncio.get_running_loop()
-    await loop.run_in_executor(resources.threads["turn"], turn.load_session, resources)
+    await loop.run_in_executor(resources.threads["turn"], smart_turn.load_model, resources)
     for spec in specs:
         findings = [
             found for found in validate(spec, resources=resources) if found.severity == "error"
@@ -93,6 +93,9 @@ class _Nobody:
         return None
 
     def add_audio_tap(self, tap: AudioTap) -> None:
+        del tap
+
+    def add_early_pause_tap(self, tap: EarlyPauseTap) -> None:
         del tap
 
     def add_pause_tap(self, tap: PauseTap) -> None:

@@ -6,7 +6,6 @@ the recogniser would then never hear anything and no turn would ever start.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,11 +33,13 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
 from transports.audio.captions import Captions
-from transports.audio.endpointing import Verdict
+from transports.audio.endpointing import Hearing, Verdict, VerdictListener
 from transports.audio.resampler import Resampler
+from transports.audio.speech_order import SpeechOrder
 from transports.barge_in import BargeIn
 from transports.engine import MediaStream, PlayedFrame
-from transports.vad import Hearing, VoiceDetector
+from transports.rtp.events import ArrivedAudio
+from transports.vad import VoiceDetector
 
 SAMPLE_RATE = 8000
 WRITE_SAMPLES = 160
@@ -49,9 +50,11 @@ QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
 
 AudioTap = Callable[[bytes, bool], None]
-"""Told of every 20 ms frame (16-bit mono at 8 kHz) and whether the caller is speaking."""
+"""Told of the caller's audio (16-bit mono at 8 kHz) and whether the caller was speaking before."""
 PauseTap = Callable[[], Awaitable[None]]
 """Awaited when the caller pauses within speech: perhaps that was all."""
+EarlyPauseTap = Callable[[], None]
+"""Called at a pause, when the audio taps were told of it; what is played may be behind."""
 
 
 class DigitSender(Protocol):
@@ -101,6 +104,7 @@ class RtpTransport(BaseTransport):
         self.marks = SpeechMarks()
         self._input = RtpInput(params, stream, detector, self.marks)
         self._barge_in = BargeIn(stream)
+        self._input.listeners.append(self._barge_in)
         self._output = RtpOutput(params, stream, digits, self._barge_in)
 
     def input(self) -> "RtpInput":
@@ -130,16 +134,24 @@ class RtpTransport(BaseTransport):
         self._barge_in.dismiss()
 
     def add_audio_tap(self, tap: AudioTap) -> None:
-        """Tell ``tap`` of every 20 ms of the caller's audio, after voice activity detection."""
+        """Tell ``tap`` of the caller's audio as it arrives, ahead of what the pipeline gets."""
         self._input.taps.append(tap)
 
+    def add_early_pause_tap(self, tap: EarlyPauseTap) -> None:
+        """Tell ``tap`` of every pause within speech, a third of the way to its end, at once."""
+        self._input.early_pause_taps.append(tap)
+
     def add_pause_tap(self, tap: PauseTap) -> None:
-        """Tell ``tap`` of every pause within speech, a third of the way to its end."""
+        """Tell ``tap`` of every such pause when the pipeline has got the audio up to it."""
         self._input.pause_taps.append(tap)
+
+    def add_verdict_listener(self, listener: VerdictListener) -> None:
+        """Tell ``listener`` of every verdict, 5 ms before the next packet leaves."""
+        self._input.listeners.append(listener)
 
 
 class RtpInput(BaseInputTransport):
-    """Push the caller's audio and, right behind the frame that decided them, VAD verdicts."""
+    """Push the caller's audio as it is played, and the verdicts on it, which are ahead of that."""
 
     def __init__(
         self,
@@ -150,47 +162,53 @@ class RtpInput(BaseInputTransport):
     ) -> None:
         super().__init__(params)
         self.taps: list[AudioTap] = []
+        self.early_pause_taps: list[EarlyPauseTap] = []
         self.pause_taps: list[PauseTap] = []
-        self.dropped_frames = 0
+        self.listeners: list[VerdictListener] = []
         self._stream = stream
         self._detector = detector
         self._marks = marks
-        self._heard: deque[tuple[bytes, Hearing]] = deque()
+        self._order = SpeechOrder(QUEUE_LIMIT)
         self._arrived = asyncio.Event()
+
+    @property
+    def dropped_frames(self) -> int:
+        """Frames dropped because the pipeline did not keep up."""
+        return self._order.dropped_frames
 
     async def start(self, frame: StartFrame) -> None:
         """Subscribe to the media stream once the pipeline can take frames."""
         await super().start(frame)
         await self.set_transport_ready(frame)
+        self._detector.on_hearing = self._on_hearing
+        self._stream.listen(self._on_audio)
         self._stream.subscribe(self._on_frame)
 
+    def _on_audio(self, audio: ArrivedAudio) -> None:
+        self._detector.put(audio)
+        for tap in self.taps:
+            tap(audio.pcm, self._detector.speaking)
+
     def _on_frame(self, frame: PlayedFrame) -> None:
-        hearing = self._detector.put(frame.pcm)
-        self._mark(frame, hearing)
-        if len(self._heard) >= QUEUE_LIMIT:
-            self._drop_one()
-        self._heard.append((frame.pcm, hearing))
+        self._order.play(frame.pcm, frame.arrived_at)
         self._arrived.set()
 
-    def _drop_one(self) -> None:
-        """Drop the oldest frame that decided nothing: a turn must not lose its begin or end."""
-        undecided = (
-            place
-            for place, (_, hearing) in enumerate(self._heard)
-            if hearing.verdict is Verdict.NOTHING
-        )
-        del self._heard[next(undecided, 0)]
-        self.dropped_frames += 1
+    def _on_hearing(self, hearing: Hearing) -> None:
+        verdict = hearing.verdict
+        self._mark(hearing)
+        if verdict is Verdict.NOTHING:
+            return
+        for listener in self.listeners:
+            listener.on_verdict(hearing)
+        if verdict is Verdict.PAUSED:
+            for tap in self.early_pause_taps:
+                tap()
+        self._order.decide(verdict, hearing.arrived_at)
+        self._arrived.set()
 
-    async def _next_heard(self) -> tuple[bytes, Hearing]:
-        while not self._heard:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._heard.popleft()
-
-    def _mark(self, frame: PlayedFrame, hearing: Hearing) -> None:
+    def _mark(self, hearing: Hearing) -> None:
         now = asyncio.get_running_loop().time()
-        arrived_at = frame.arrived_at if frame.arrived_at is not None else now
+        arrived_at = hearing.arrived_at if hearing.arrived_at is not None else now
         if hearing.verdict is Verdict.STARTED:
             self._marks.started_at = arrived_at - self._detector.params.start_seconds
         if hearing.speaking and hearing.voiced:
@@ -198,30 +216,39 @@ class RtpInput(BaseInputTransport):
         if hearing.verdict is Verdict.STOPPED:
             self._marks.stopped_at = now
 
+    async def _next_due(self) -> bytes | Verdict:
+        while (due := self._order.take()) is None:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return due
+
     async def _audio_task_handler(self) -> None:
         """Replace the base's task: batch frames, and keep verdicts in order with the audio."""
         together = bytearray()
         frames = 0
         while True:
-            pcm, hearing = await self._next_heard()
-            together += pcm
-            frames += 1
-            for tap in self.taps:
-                tap(pcm, hearing.speaking)
-            is_due = hearing.paused or hearing.verdict is not Verdict.NOTHING
-            if frames < FRAMES_TOGETHER and not is_due:
-                continue
-            await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
-            together.clear()
-            frames = 0
-            if hearing.paused:
-                for pause_tap in self.pause_taps:
-                    await pause_tap()
-            params = self._detector.params
-            if hearing.verdict is Verdict.STARTED:
-                await self.push_frame(VADUserStartedSpeakingFrame(start_secs=params.start_seconds))
-            elif hearing.verdict is Verdict.STOPPED:
-                await self.push_frame(VADUserStoppedSpeakingFrame(stop_secs=params.stop_seconds))
+            due = await self._next_due()
+            if isinstance(due, bytes):
+                together += due
+                frames += 1
+                if frames < FRAMES_TOGETHER:
+                    continue
+            if together:
+                await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
+                together.clear()
+                frames = 0
+            if isinstance(due, Verdict):
+                await self._tell(due)
+
+    async def _tell(self, verdict: Verdict) -> None:
+        params = self._detector.params
+        if verdict is Verdict.PAUSED:
+            for tap in self.pause_taps:
+                await tap()
+        elif verdict is Verdict.STARTED:
+            await self.push_frame(VADUserStartedSpeakingFrame(start_secs=params.start_seconds))
+        elif verdict is Verdict.STOPPED:
+            await self.push_frame(VADUserStoppedSpeakingFrame(stop_secs=params.stop_seconds))
 
 
 class RtpOutput(BaseOutputTransport):

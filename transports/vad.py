@@ -1,152 +1,248 @@
-"""Voice activity detection for every call of a process with one Silero model.
+"""Voice activity detection for every call of a process, ahead of playout.
 
-Pipecat ships the model (``pipecat.audio.vad.data/silero_vad.onnx``, MIT). Its own
-analyser opens a session per call, which blocks the loop for 38 ms and holds 12 MB; here
-the session is shared and a call keeps only its recurrent state.
+::
+
+    stream.listen(detector.put)             each packet's audio, as it arrives
+    engine.after_hearing(activity.run)      every 20 ms: all full windows, scored together
+    detector.on_hearing(hearing)            from within run(): what each window decided
 """
 
-from dataclasses import dataclass
-from importlib import resources
+import operator
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+from loguru import logger
 
-from transports.audio.endpointing import Endpointer, EndpointingParams, Verdict
+from transports.audio.endpointing import Endpointer, EndpointingParams, Hearing
+from transports.rtp.events import FRAME_BYTES, ArrivedAudio
 
-SAMPLE_RATE = 8000
+__all__ = ["Scorer", "VoiceActivity", "VoiceDetector"]
+
 WINDOW = 256
-"""Samples the model takes at 8 kHz: 32 ms."""
-CONTEXT = 32
-"""Samples of the previous window that the model wants in front of each."""
-STATE_SHAPE = (2, 1, 128)
-NOISE_RMS = 104.0 / 32768
-"""-50 dBFS. After digital silence the model at 8 kHz hears speech up to half a second
-late; noise of this level on its copy of the audio takes that away."""
-NOISE_SEED = 8
-NOISE_SAMPLES = 64 * WINDOW
-RESET_WINDOWS = 62
-"""Windows (2 s) between resets of the recurrent state, as Pipecat's own analyser does."""
-RESET_QUIET_WINDOWS = 5
-RESET_PROBABILITY = 0.1
+"""Samples: 32 ms at 8 kHz."""
+WINDOW_BYTES = 2 * WINDOW
+WAITING_LIMIT = 64
+"""Windows (2 s) of a call that may wait for a loop that stands still; older ones are dropped."""
+STARVED_TICKS = 7
+"""After so many ticks (140 ms) without audio, a caller who was speaking is taken for silent."""
+SILENCE = bytes(FRAME_BYTES)
+FULL_SCALE = 32768.0
+SILENT_POWER = 1e-10
 
 Samples = npt.NDArray[np.float32]
+Window = tuple[bytes, float | None]
 
 
-class SileroModel:
-    """The shared session. Thread-safe, as onnxruntime sessions are; holds no call's state."""
+class Scorer(Protocol):
+    """Tells how probable speech is, of windows of many calls; keeps their state in rows."""
 
-    def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = 1
-        options.intra_op_num_threads = 1
-        model = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
-        generator = np.random.default_rng(NOISE_SEED)
-        self.noise: Samples = generator.normal(0, NOISE_RMS, NOISE_SAMPLES).astype(np.float32)
+    def open(self) -> int:
+        """Return a row for a new call."""
+        ...
 
-    def run(self, window: Samples, state: Samples) -> tuple[float, Samples]:
-        """Score one window.
+    def close(self, row: int) -> None:
+        """Give a row back."""
+        ...
+
+    def score(self, rows: Sequence[int], speaking: Sequence[bool], samples: Samples) -> list[float]:
+        """Score one window of each of some calls.
 
         Args:
-            window: ``(1, CONTEXT + WINDOW)`` samples in -1..1.
-            state: ``(2, 1, 128)``, as returned for the previous window; zeros at first.
+            rows: Of the calls; each once.
+            speaking: Whether their callers are taken to speak.
+            samples: ``(n, WINDOW)`` in -1..1.
 
         Returns:
-            The probability of speech, 0..1, and the next state.
+            The probabilities of speech, 0..1.
         """
-        output, state = self._session.run(None, {"input": window, "state": state, "sr": self._rate})
-        return float(output[0, 0]), state
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What one frame of audio decided.
-
-    Attributes:
-        verdict: Whether speech began or ended with this frame.
-        speaking: Whether the caller speaks, the verdict included.
-        voiced: Whether the newest whole window held speech; None if no window was filled.
-        paused: Whether a pause within speech began with this frame; its end may follow.
-    """
-
-    verdict: Verdict
-    speaking: bool
-    voiced: bool | None
-    paused: bool = False
+        ...
 
 
 class VoiceDetector:
-    """One call's ear: frames in, verdicts out.
+    """One call's ear. Open it with :meth:`VoiceActivity.open`.
 
-    Args:
-        model: The shared model.
+    Attributes:
         params: When speech begins and ends.
+        on_hearing: Called with every window, in the tick in which it became full. If it raises,
+            the next :meth:`put` does, which fails the call's stream and no other.
+        dropped: Windows that waited too long for the loop.
     """
 
-    def __init__(self, model: SileroModel, params: EndpointingParams) -> None:
+    def __init__(
+        self,
+        params: EndpointingParams,
+        scorer: Scorer,
+        *,
+        on_full: Callable[["VoiceDetector"], None],
+        on_close: Callable[["VoiceDetector"], None],
+    ) -> None:
         self.params = params
-        self._model = model
+        self.on_hearing: Callable[[Hearing], None] = _ignore
+        self.dropped = 0
+        self.scorer = scorer
+        self.row = scorer.open()
         self._endpointer = Endpointer(params)
-        self._pending: Samples = np.zeros(0, np.float32)
-        self._context: Samples = np.zeros(CONTEXT, np.float32)
-        self._state: Samples = np.zeros(STATE_SHAPE, np.float32)
-        self._noise_at = 0
-        self._windows = 0
-        self._quiet_windows = 0
+        self._on_full = on_full
+        self._on_close = on_close
+        self._pending = bytearray()
+        self._windows: deque[Window] = deque()
+        self._arrived_at: float | None = None
+        self._starved_ticks = 0
+        self._error: Exception | None = None
+        self._closed = False
 
     @property
     def speaking(self) -> bool:
         """Whether the caller is speaking now."""
         return self._endpointer.speaking
 
-    def put(self, pcm: bytes) -> Hearing:
-        """Hear the next frame: 16-bit little-endian mono at 8 kHz, any whole samples.
+    @property
+    def minimum_level(self) -> float:
+        """The level (dBFS) below which a window never starts speech; may be raised for a while."""
+        return self._endpointer.minimum_level
 
-        Costs about 60 µs per 32 ms of audio. A frame longer than two windows can hold
-        both verdicts; the last one is told.
+    @minimum_level.setter
+    def minimum_level(self, level: float) -> None:
+        self._endpointer.minimum_level = level
+
+    def put(self, audio: ArrivedAudio) -> None:
+        """Hear the next audio of any length; it is judged in the next :meth:`VoiceActivity.run`.
+
+        Raises:
+            Exception: Whatever :attr:`on_hearing` raised.
         """
-        samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
-        self._pending = np.concatenate((self._pending, samples))
-        verdict, voiced, paused = Verdict.NOTHING, None, False
-        while len(self._pending) >= WINDOW:
-            window, self._pending = self._pending[:WINDOW], self._pending[WINDOW:]
-            probability = self._score(window)
-            voiced = probability >= self.params.confidence
-            decided = self._endpointer.put(probability, _level(window))
-            if decided in (Verdict.STARTED, Verdict.STOPPED):
-                verdict = decided
-            paused = decided is Verdict.PAUSED
-        return Hearing(verdict, self.speaking, voiced, paused)
+        if self._error is not None:
+            raise self._error
+        self._starved_ticks = 0
+        if audio.arrived_at is not None:
+            self._arrived_at = audio.arrived_at
+        self._fill(audio.pcm)
 
-    def _score(self, window: Samples) -> float:
-        noise = self._model.noise[self._noise_at : self._noise_at + WINDOW]
-        self._noise_at = (self._noise_at + WINDOW) % NOISE_SAMPLES
-        noisy = window + noise
-        model_input = np.concatenate((self._context, noisy))[np.newaxis, :]
-        probability, self._state = self._model.run(model_input, self._state)
-        self._context = noisy[-CONTEXT:]
-        self._reset_when_due(probability)
-        return probability
+    def close(self) -> None:
+        """Hear nothing more. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._windows.clear()
+            self.scorer.close(self.row)
+            self._on_close(self)
 
-    def _reset_when_due(self, probability: float) -> None:
-        """Forget the recurrent state in clear non-speech: long noise makes the model numb."""
-        self._windows += 1
-        self._quiet_windows = self._quiet_windows + 1 if probability < RESET_PROBABILITY else 0
-        if (
-            self._windows >= RESET_WINDOWS
-            and self._quiet_windows >= RESET_QUIET_WINDOWS
-            and not self.speaking
-        ):
-            self._windows = self._quiet_windows = 0
-            self._state = np.zeros(STATE_SHAPE, np.float32)
-            self._context = np.zeros(CONTEXT, np.float32)
+    def pass_tick(self) -> None:
+        """Let 20 ms pass: a caller whose packets stopped in the middle of speech is silent."""
+        self._starved_ticks += 1
+        if self._starved_ticks > STARVED_TICKS and self._endpointer.undecided:
+            self._fill(SILENCE)
+
+    def next_window(self) -> Window:
+        """Return the oldest full window and when its last packet came."""
+        return self._windows.popleft()
+
+    @property
+    def has_window(self) -> bool:
+        """Whether a full window waits."""
+        return bool(self._windows)
+
+    def judge(self, probability: float, level: float, arrived_at: float | None) -> None:
+        """Take the score of the window that :meth:`next_window` returned."""
+        if self._closed or self._error is not None:
+            return
+        endpointer = self._endpointer
+        verdict = endpointer.put(probability, level)
+        voiced = probability >= self.params.confidence
+        try:
+            self.on_hearing(Hearing(verdict, endpointer.speaking, voiced, level, arrived_at))
+        except Exception as error:  # noqa: BLE001 - a broken call must not stop the others
+            logger.opt(exception=error).error("vad.listener_failed")
+            self._error = error
+
+    def _fill(self, pcm: bytes) -> None:
+        pending = self._pending
+        pending += pcm
+        while len(pending) >= WINDOW_BYTES:
+            if not self._windows:
+                self._on_full(self)
+            elif len(self._windows) >= WAITING_LIMIT:
+                self._windows.popleft()
+                self.dropped += 1
+            self._windows.append((bytes(pending[:WINDOW_BYTES]), self._arrived_at))
+            del pending[:WINDOW_BYTES]
 
 
-def _level(window: Samples) -> float:
-    """Return the level of ``window`` in dBFS; digital silence is -100."""
-    power = float(np.dot(window, window)) / len(window)
-    return 10 * float(np.log10(power)) if power > 1e-10 else -100.0
+class VoiceActivity:
+    """The ears of all calls.
+
+    Args:
+        scorers: By the name under which calls choose one.
+
+    Attributes:
+        windows: How many windows were scored.
+        batches: In how many runs.
+    """
+
+    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
+        self.windows = 0
+        self.batches = 0
+        self._scorers = dict(scorers)
+        self._detectors: dict[VoiceDetector, None] = {}
+        self._full: list[VoiceDetector] = []
+
+    def open(self, params: EndpointingParams, *, model: str = "silero") -> VoiceDetector:
+        """Return a new call's ear.
+
+        Args:
+            params: When speech begins and ends.
+            model: One of the scorers' names.
+
+        Raises:
+            KeyError: There is no such scorer.
+        """
+        detector = VoiceDetector(
+            params,
+            self._scorers[model],
+            on_full=self._full.append,
+            on_close=self._detectors.pop,
+        )
+        self._detectors[detector] = None
+        return detector
+
+    def run(self) -> None:
+        """Judge all windows that became full. Call it every 20 ms, after all calls were heard."""
+        for detector in self._detectors:
+            detector.pass_tick()
+        full = [detector for detector in self._full if detector.has_window]
+        self._full.clear()
+        while full:
+            full = self._judge(full)
+
+    def _judge(self, full: list[VoiceDetector]) -> list[VoiceDetector]:
+        """Judge one window of each; return those that have another."""
+        if len(self._scorers) == 1:
+            self._score(full[0].scorer, full)
+        else:
+            for scorer in self._scorers.values():
+                group = [detector for detector in full if detector.scorer is scorer]
+                if group:
+                    self._score(scorer, group)
+        return [detector for detector in full if detector.has_window]
+
+    def _score(self, scorer: Scorer, detectors: list[VoiceDetector]) -> None:
+        windows = [detector.next_window() for detector in detectors]
+        pcm = b"".join(map(operator.itemgetter(0), windows))
+        samples = np.frombuffer(pcm, "<i2").reshape(-1, WINDOW).astype(np.float32)
+        samples /= FULL_SCALE
+        power = np.einsum("ij,ij->i", samples, samples) / WINDOW
+        levels = (10 * np.log10(np.maximum(power, SILENT_POWER))).tolist()
+        rows = [detector.row for detector in detectors]
+        speaking = [detector.speaking for detector in detectors]
+        probabilities = scorer.score(rows, speaking, samples)
+        self.windows += len(rows)
+        self.batches += 1
+        judged = zip(detectors, probabilities, levels, windows, strict=True)
+        for detector, probability, level, (_, arrived_at) in judged:
+            detector.judge(probability, level, arrived_at)
+
+
+def _ignore(_hearing: Hearing) -> None:
+    return None

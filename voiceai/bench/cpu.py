@@ -14,7 +14,7 @@ import psutil
 
 from pipelines.builder import Conversation
 from pipelines.resources import Resources
-from pipelines.turn import load_session
+from pipelines.smart_turn import load_model
 from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from voiceai.app import make_resources
@@ -168,7 +168,7 @@ class _Bench:
         self._stack = stack
         self._talkers, self._ports = talkers
         self._engine = make_engine(RtpParams())
-        self._services = StubServices(resources)
+        self._services = StubServices(resources, self._engine)
         self._smart_turn = smart_turn
         self._settle = settle
         self._lag = LoopLag()
@@ -188,7 +188,7 @@ class _Bench:
     ) -> "_Bench":
         """Load the models, start the clock, and have one call that is not counted."""
         bench = cls(stack, resources, talkers, smart_turn=smart_turn, settle=settle)
-        await asyncio.to_thread(load_session, resources)
+        await asyncio.to_thread(load_model, resources)
         await bench._engine.start()
         stack.push_async_callback(bench._engine.close)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

@@ -23,9 +23,9 @@ from pipelines.services.scripted import ResponderService
 from pipelines.services.synthesis import LocalSynthesis
 from pipelines.spec import PipelineSpec, ServiceSpec, Spec, TurnSpec
 from transports.audio.endpointing import EndpointingParams
-from transports.engine import MediaStream
+from transports.engine import MediaEngine, MediaStream
+from transports.hearing import make_voice_activity
 from transports.pipecat_transport import RtpTransport
-from transports.vad import SileroModel, VoiceDetector
 from voiceai.telemetry.latency import TurnClock
 from voiceai.telemetry.turn_observer import TurnObserver
 
@@ -66,14 +66,14 @@ class StubServices:
 
     Attributes:
         resources: The real threads and the turn model.
-        vad_model: The shared model.
+        ears: Of all calls.
         answer: What is said in each turn; empty for nothing.
         turns: How many turns callers have had.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, engine: MediaEngine) -> None:
         self.resources = resources
-        self.vad_model = SileroModel()
+        self.ears = make_voice_activity(engine)
         self.answer = ""
         self.turns = 0
         self._voice = _Voice()
@@ -147,7 +147,7 @@ async def open_conversation(
     """
     turn = TurnSpec(stop="smart-turn" if smart_turn else "silence")
     spec = PipelineSpec(name="bench", language="en-US", stt=STUB, llm=STUB, tts=STUB, turn=turn)
-    detector = VoiceDetector(services.vad_model, EndpointingParams())
+    detector = services.ears.open(EndpointingParams())
     transport = RtpTransport(stream, detector, services, call_id=str(number))
     conversation = build(
         spec,
@@ -167,3 +167,4 @@ async def open_conversation(
             yield conversation
         finally:
             await runner.cancel()
+            detector.close()

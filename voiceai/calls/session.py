@@ -21,7 +21,7 @@ from transports.audio.endpointing import EndpointingParams
 from transports.engine import MediaEngine, MediaStream
 from transports.errors import AddressUnavailable, MediaUnavailable, PortsExhausted
 from transports.pipecat_transport import RtpTransport
-from transports.vad import SileroModel, VoiceDetector
+from transports.vad import VoiceActivity
 from voiceai.calls.control import LegControl
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.outcome import EndReason, Refusal
@@ -92,12 +92,13 @@ class CallServices:
     """What all calls of the process share.
 
     Attributes:
+        ears: Of all calls.
         on_media_address: Told where Asterisk's end of a call's audio is: host and port.
     """
 
     engine: MediaEngine
     resources: Resources
-    vad_model: SileroModel
+    ears: VoiceActivity
     on_media_address: Callable[[tuple[str, int]], None] = lambda _: None
 
 
@@ -194,15 +195,23 @@ class CallSession:
     async def _conversation(
         self, stream: MediaStream
     ) -> AsyncIterator[tuple[Conversation, "asyncio.Future[None]"]]:
-        """Build and start the pipeline; leaving cancels what is left of it, without draining."""
+        """Open the call's ear, and its pipeline."""
         vad = self._spec.turn.vad
         params = EndpointingParams(
             start_seconds=vad.start_ms / 1000,
             stop_seconds=vad.stop_ms / 1000,
             confidence=vad.confidence,
         )
-        detector = VoiceDetector(self._services.vad_model, params)
-        transport = RtpTransport(stream, detector, self._control, call_id=self._leg.call_id)
+        with contextlib.closing(self._services.ears.open(params)) as detector:
+            transport = RtpTransport(stream, detector, self._control, call_id=self._leg.call_id)
+            async with self._pipeline(stream, transport) as running:
+                yield running
+
+    @contextlib.asynccontextmanager
+    async def _pipeline(
+        self, stream: MediaStream, transport: RtpTransport
+    ) -> AsyncIterator[tuple[Conversation, "asyncio.Future[None]"]]:
+        """Build and start the pipeline; leaving cancels what is left of it, without draining."""
         try:
             conversation = build(
                 self._spec,

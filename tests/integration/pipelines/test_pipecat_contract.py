@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
-from pipecat.audio.turn.smart_turn.base_smart_turn import BaseSmartTurn
 from pipecat.frames.frames import (
     ControlFrame,
     EndWorkerFrame,
@@ -26,7 +25,7 @@ from pipecat.services.stt_service import STTService
 from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 from pipecat.workers.runner import WorkerRunner
 
-from pipelines import turn
+from pipelines import smart_turn
 from pipelines.actions import CallActionFrame
 from pipelines.builder import Conversation, build
 from pipelines.loader import load_pipeline
@@ -130,13 +129,11 @@ def test_actions_go_in_order_and_survive_an_interruption() -> None:
 
 
 def test_what_is_overridden_is_still_there() -> None:
-    assert isinstance(inspect.getattr_static(BaseSmartTurn, "_model_executor"), property)
-    assert "is_speech" in inspect.signature(BaseSmartTurn.append_audio).parameters
     assert inspect.iscoroutinefunction(STTService.process_audio_frame)
     assert inspect.iscoroutinefunction(
         inspect.getattr_static(TurnAnalyzerUserTurnStopStrategy, "_maybe_trigger_user_turn_stopped")
     )
-    assert package_files.files(turn.MODEL_PACKAGE).joinpath(turn.MODEL_FILE).is_file()
+    assert package_files.files(smart_turn.MODEL_PACKAGE).joinpath(smart_turn.MODEL_FILE).is_file()
 
 
 def test_the_rules_need_no_client_of_any_provider() -> None:
@@ -145,8 +142,8 @@ def test_the_rules_need_no_client_of_any_provider() -> None:
 
 
 async def test_turn_detection_outlives_the_conversations_that_use_it(resources: Resources) -> None:
-    session = turn.load_session(resources)
-    first, second = turn.SmartTurn(session, resources), turn.SmartTurn(session, resources)
+    model = smart_turn.load_model(resources)
+    first, second = smart_turn.SmartTurn(model, resources), smart_turn.SmartTurn(model, resources)
     first.set_sample_rate(8000)
     second.set_sample_rate(8000)
     await first.cleanup()  # type: ignore[no-untyped-call]
@@ -159,7 +156,7 @@ async def test_turn_detection_outlives_the_conversations_that_use_it(resources: 
 
 
 async def test_silence_after_unfinished_speech_is_told_after_a_second(resources: Resources) -> None:
-    analyzer = turn.SmartTurn(turn.load_session(resources), resources)
+    analyzer = smart_turn.SmartTurn(smart_turn.load_model(resources), resources)
     analyzer.set_sample_rate(8000)
     told: list[Any] = []
     analyzer.on_silence = lambda: told.append(1)

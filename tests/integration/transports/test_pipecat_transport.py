@@ -22,7 +22,8 @@ from transports.audio.endpointing import EndpointingParams
 from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.pipecat_transport import RtpTransport
-from transports.vad import SileroModel, VoiceDetector
+from transports.silero import SileroModel, SileroScorer
+from transports.vad import VoiceActivity
 
 RATE = 8000
 PORT = 18_400
@@ -77,7 +78,8 @@ def audio(seconds: float) -> TTSAudioRawFrame:
 async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
     stream: MediaStream,
 ) -> None:
-    detector = VoiceDetector(SileroModel(), EndpointingParams())
+    ears = VoiceActivity({"silero": SileroScorer(SileroModel())})
+    detector = ears.open(EndpointingParams())
     transport = RtpTransport(stream, detector, NoDigits(), call_id="test")
     context = Context(stream)
     worker = PipelineWorker(

@@ -22,7 +22,7 @@ from tests.support.availability import have_or_skip
 from transports.engine import make_engine
 from transports.params import RtpParams
 from transports.pipecat_transport import SpeechMarks
-from transports.vad import SileroModel
+from transports.hearing import make_voice_activity
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
@@ -136,7 +136,7 @@ def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -
         engine = make_engine(RtpParams(host=address_lost or "127.0.0.1"))
         if not address_lost:
             await engine.start()
-        services = CallServices(engine, resources, SileroModel())
+        services = CallServices(engine, resources, make_voice_activity(engine))
         supervisor = CallSupervisor(services, find_assistant, records, limit=5)
         gateway = Gateway(asterisk.params(**patience), on_call=supervisor.take)
         running = asyncio.create_task(gateway.run())
@@ -282,7 +282,8 @@ async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
     other = load_pipeline(
         "{name: other, extends: local-en, tts: {service: hibari, speed: 1.1}}", source="other"
     )
-    services = CallServices(make_engine(RtpParams()), resources, SileroModel())
+    engine = make_engine(RtpParams())
+    services = CallServices(engine, resources, make_voice_activity(engine))
     supervisor = CallSupervisor(services, impatient, records, limit=1)
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message} {extra}", level="INFO", backtrace=False)

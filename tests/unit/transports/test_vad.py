@@ -1,61 +1,204 @@
-"""A call's ear: windows of 32 ms out of frames of 20, and what they decide."""
+"""The ears of all calls: windows of 32 ms out of whatever arrives, scored together."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from transports.audio.endpointing import EndpointingParams, Verdict
-from transports.vad import NOISE_SAMPLES, Hearing, SileroModel, VoiceDetector
+from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
+from transports.rtp.events import ArrivedAudio
+from transports.vad import VoiceActivity, VoiceDetector
 
 FRAME = (np.ones(160) * 3000).astype("<i2").tobytes()
+LOUD_WINDOW = (np.ones(256) * 3000).astype("<i2").tobytes()
 PARAMS = EndpointingParams(start_seconds=0.096, stop_seconds=0.192)
 
 
-class Scripted(SileroModel):
-    """A model that was told what it hears: `#` for a window of speech, `.` for quiet."""
+class Scripted:
+    """A scorer that was told what each call says: `#` for a window of speech, `.` for quiet."""
 
-    def __init__(self, windows: str) -> None:
-        self.noise = np.zeros(NOISE_SAMPLES, np.float32)
-        self._windows = iter(windows)
+    def __init__(self, *calls: str) -> None:
+        self.batches: list[int] = []
+        self.open_rows: set[int] = set()
+        self._calls = [iter(windows) for windows in calls]
 
-    def run(
-        self, window: NDArray[np.float32], state: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
-        assert window.shape == (1, 32 + 256)
-        return (0.9 if next(self._windows) == "#" else 0.1), state
+    def open(self) -> int:
+        row = next(row for row in range(99) if row not in self.open_rows)
+        self.open_rows.add(row)
+        return row
 
+    def close(self, row: int) -> None:
+        self.open_rows.remove(row)
 
-def hear(windows: str) -> Sequence[Hearing]:
-    detector = VoiceDetector(Scripted(windows), PARAMS)
-    return [detector.put(FRAME) for _ in range(len(windows) * 256 // 160)]
-
-
-def test_a_pause_is_told_with_the_frame_that_makes_it_one() -> None:
-    heard = hear("#####" + "...")
-
-    (pause,) = [n for n, hearing in enumerate(heard) if hearing.paused]
-    samples = 7 * 256  # five windows of speech, two of quiet
-    assert pause == -(-samples // 160) - 1
-    assert heard[pause].speaking
-    assert heard[pause].verdict is Verdict.NOTHING
+    def score(
+        self, rows: Sequence[int], speaking: Sequence[bool], samples: NDArray[np.float32]
+    ) -> list[float]:
+        assert len(set(rows)) == len(rows) == len(speaking) == len(samples)
+        self.batches.append(len(rows))
+        return [0.9 if next(self._calls[row], ".") == "#" else 0.1 for row in rows]
 
 
-def test_every_end_of_speech_has_a_pause_before_it_without_speech_between() -> None:
-    heard = hear("##########..#..###......" + "....")
+def open_ear(
+    activity: VoiceActivity, params: EndpointingParams = PARAMS
+) -> tuple[VoiceDetector, list[Hearing]]:
+    heard: list[Hearing] = []
+    detector = activity.open(params, model="script")
+    detector.on_hearing = heard.append
+    return detector, heard
 
-    told = ["pause" if h.paused else h.verdict.name for h in heard]
-    assert [each for each in told if each != "NOTHING"] == [
-        "STARTED",
-        "pause",
-        "pause",
-        "pause",
-        "STOPPED",
+
+def tick(activity: VoiceActivity, at: float, *detectors: VoiceDetector) -> None:
+    for detector in detectors:
+        detector.put(ArrivedAudio(FRAME, at))
+    activity.run()
+
+
+def verdicts(heard: Sequence[Hearing]) -> list[Verdict]:
+    return [each.verdict for each in heard if each.verdict is not Verdict.NOTHING]
+
+
+def test_a_verdict_comes_in_the_tick_that_fills_its_window_with_the_time_of_its_packet() -> None:
+    activity = VoiceActivity({"script": Scripted("###")})
+    detector, heard = open_ear(activity)
+
+    told = []
+    for number in range(5):
+        tick(activity, 10.0 + number, detector)
+        told.append([hearing.verdict for hearing in heard])
+        heard.clear()
+
+    assert told == [[], [Verdict.SUSPECTED], [], [Verdict.NOTHING], [Verdict.STARTED]]
+    assert detector.speaking
+
+
+def test_what_is_heard_tells_level_and_arrival() -> None:
+    activity = VoiceActivity({"script": Scripted("#")})
+    detector, heard = open_ear(activity)
+
+    detector.put(ArrivedAudio(FRAME, 10.0))
+    detector.put(ArrivedAudio(FRAME, None))  # a hole that was filled
+    activity.run()
+
+    (hearing,) = heard
+    assert hearing.level == pytest.approx(20 * np.log10(3000 / 32768))
+    assert hearing.arrived_at == 10.0
+    assert hearing.voiced
+    assert not hearing.speaking
+
+
+def test_all_calls_are_scored_in_one_run_and_each_hears_its_own() -> None:
+    scorer = Scripted("....", "###.", ".###")
+    activity = VoiceActivity({"script": scorer})
+    ears = [open_ear(activity) for _ in range(3)]
+
+    for number in range(7):
+        tick(activity, float(number), *(detector for detector, _ in ears))
+
+    assert scorer.batches == [3] * 4
+    assert [verdicts(heard) for _, heard in ears] == [
+        [],
+        [Verdict.SUSPECTED, Verdict.STARTED],
+        [Verdict.SUSPECTED, Verdict.STARTED],
     ]
 
 
-def test_a_frame_that_fills_no_window_repeats_no_pause() -> None:
-    heard = hear("###" + "..")
+def test_several_windows_of_a_call_are_judged_in_their_order() -> None:
+    scorer = Scripted("#" * 3 + "." * 6, "#")
+    activity = VoiceActivity({"script": scorer})
+    (first, heard), (second, _) = open_ear(activity), open_ear(activity)
 
-    assert sum(hearing.paused for hearing in heard) == 1
-    assert any(hearing.voiced is None for hearing in heard)
+    first.put(ArrivedAudio(9 * LOUD_WINDOW, 1.0))
+    second.put(ArrivedAudio(LOUD_WINDOW, 1.0))
+    activity.run()
+
+    assert scorer.batches == [2, *[1] * 8]
+    assert verdicts(heard) == [
+        Verdict.SUSPECTED,
+        Verdict.STARTED,
+        Verdict.PAUSED,
+        Verdict.STOPPED,
+    ]
+
+
+def test_a_caller_whose_packets_end_in_speech_has_stopped_all_the_same() -> None:
+    activity = VoiceActivity({"script": Scripted("###")})
+    detector, heard = open_ear(activity)
+    for number in range(5):
+        tick(activity, float(number), detector)
+
+    for _ in range(20):
+        activity.run()
+
+    assert verdicts(heard)[-2:] == [Verdict.PAUSED, Verdict.STOPPED]
+
+
+def test_silence_is_not_made_up_for_a_caller_who_does_not_speak() -> None:
+    scorer = Scripted("..")
+    activity = VoiceActivity({"script": scorer})
+    detector, _ = open_ear(activity)
+    for number in range(4):
+        tick(activity, float(number), detector)
+
+    for _ in range(50):
+        activity.run()
+
+    assert len(scorer.batches) == 2
+
+
+def test_a_call_that_breaks_at_a_verdict_fails_itself_and_no_other() -> None:
+    activity = VoiceActivity({"script": Scripted("###", "###")})
+    (broken, _), (other, heard) = open_ear(activity), open_ear(activity)
+
+    def fail(hearing: Hearing) -> None:
+        raise ZeroDivisionError
+
+    broken.on_hearing = fail
+    tick(activity, 1.0, broken, other)
+    tick(activity, 2.0, broken, other)
+
+    with pytest.raises(ZeroDivisionError):
+        broken.put(ArrivedAudio(FRAME, 3.0))
+    for number in range(3):
+        tick(activity, 4.0 + number, other)
+    assert verdicts(heard) == [Verdict.SUSPECTED, Verdict.STARTED]
+
+
+def test_a_closed_ear_hears_nothing_and_its_row_is_free() -> None:
+    scorer = Scripted("####")
+    activity = VoiceActivity({"script": scorer})
+    detector, heard = open_ear(activity)
+    detector.put(ArrivedAudio(bytes(512), 1.0))
+
+    detector.close()
+    detector.close()
+    activity.run()
+
+    assert (heard, scorer.open_rows, scorer.batches) == ([], set(), [])
+
+
+def test_a_call_may_be_closed_by_what_it_hears() -> None:
+    scorer = Scripted("####", "####")
+    activity = VoiceActivity({"script": scorer})
+    (first, _), (second, heard) = open_ear(activity), open_ear(activity)
+    first.on_hearing = lambda _: first.close()
+
+    for detector in (first, second):
+        detector.put(ArrivedAudio(bytes(4 * 512), 1.0))
+    activity.run()
+
+    assert scorer.open_rows == {1}
+    assert len(heard) == 4
+
+
+def test_after_a_long_stall_the_latest_two_seconds_are_judged() -> None:
+    scorer = Scripted("." * 200)
+    activity = VoiceActivity({"script": scorer})
+    detector, heard = open_ear(activity)
+
+    for number in range(200):
+        detector.put(ArrivedAudio(bytes(512), float(number)))
+    activity.run()
+
+    assert detector.dropped == 136
+    assert [hearing.arrived_at for hearing in heard] == [float(n) for n in range(136, 200)]

@@ -1,0 +1,145 @@
+"""Silero, the voice activity model, for all calls of a process at once.
+
+Pipecat ships the model (``pipecat.audio.vad.data/silero_vad.onnx``, MIT). Its own analyser opens
+a session per call, which blocks the loop for 38 ms and holds 12 MB; here the session is shared,
+all calls are scored in one run, and a call keeps only its recurrent state.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+__all__ = ["CONTEXT", "NOISE_WINDOWS", "WINDOW", "SileroModel", "SileroScorer", "SpeechModel"]
+
+SAMPLE_RATE = 8000
+WINDOW = 256
+"""Samples the model takes at 8 kHz: 32 ms."""
+CONTEXT = 32
+"""Samples of the previous window that the model wants in front of each."""
+STATE = 128
+NOISE_RMS = 104.0 / 32768
+"""-50 dBFS. After digital silence the model at 8 kHz hears speech up to half a second
+late; noise of this level on its copy of the audio takes that away."""
+NOISE_SEED = 8
+NOISE_WINDOWS = 64
+RESET_WINDOWS = 62
+"""Windows (2 s) between resets of the recurrent state, as Pipecat's own analyser does."""
+RESET_QUIET_WINDOWS = 5
+RESET_PROBABILITY = 0.1
+FIRST_ROWS = 16
+
+Samples = npt.NDArray[np.float32]
+
+
+class SpeechModel(Protocol):
+    """What scores windows; it holds no call's state."""
+
+    def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
+        """Score one window of each of n calls.
+
+        Args:
+            windows: ``(n, CONTEXT + WINDOW)`` samples in -1..1.
+            state: ``(2, n, 128)``, as returned for the windows before; zeros at first.
+
+        Returns:
+            The probabilities of speech, 0..1, of shape ``(n,)``, and the next state.
+        """
+        ...
+
+
+class SileroModel:
+    """The shared session of Pipecat's file. Thread-safe, as onnxruntime sessions are."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = 1
+        model = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx").read_bytes()
+        self._session = onnxruntime.InferenceSession(
+            model, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+
+    def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
+        """Score one window of each of n calls; see :class:`SpeechModel`."""
+        feeds = {"input": windows, "state": state, "sr": self._rate}
+        output, state = self._session.run(None, feeds)
+        return output[:, 0], state
+
+
+class SileroScorer:
+    """Everything that the model must be told of each call, in rows of shared arrays.
+
+    Args:
+        model: The shared model.
+    """
+
+    def __init__(self, model: SpeechModel) -> None:
+        self._model = model
+        generator = np.random.default_rng(NOISE_SEED)
+        noise = generator.normal(0, NOISE_RMS, NOISE_WINDOWS * WINDOW).astype(np.float32)
+        self._noise: Samples = noise.reshape(NOISE_WINDOWS, WINDOW)
+        self._free = list(range(FIRST_ROWS))
+        self._state: Samples = np.zeros((2, FIRST_ROWS, STATE), np.float32)
+        self._context: Samples = np.zeros((FIRST_ROWS, CONTEXT), np.float32)
+        self._counts = np.zeros((3, FIRST_ROWS), np.intp)  # windows since a reset, quiet ones, all
+
+    def open(self) -> int:
+        """Return a row for a new call."""
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
+        self._forget(row)
+        self._counts[:, row] = 0
+        return row
+
+    def close(self, row: int) -> None:
+        """Give a row back."""
+        self._free.append(row)
+
+    def score(self, rows: Sequence[int], speaking: Sequence[bool], samples: Samples) -> list[float]:
+        """Score one window of each of some calls.
+
+        Args:
+            rows: Of the calls; each once.
+            speaking: Whether their callers are taken to speak.
+            samples: ``(n, WINDOW)`` in -1..1.
+
+        Returns:
+            The probabilities of speech, 0..1.
+        """
+        index = np.array(rows, np.intp)
+        counts = self._counts[:, index]
+        windows = np.empty((len(rows), CONTEXT + WINDOW), np.float32)
+        windows[:, :CONTEXT] = self._context[index]
+        np.add(samples, self._noise[counts[2] % NOISE_WINDOWS], out=windows[:, CONTEXT:])
+        probabilities, state = self._model.run(windows, self._state.take(index, axis=1))
+        self._state[:, index] = state
+        self._context[index] = windows[:, -CONTEXT:]
+        counts += 1
+        counts[1] *= probabilities < RESET_PROBABILITY
+        self._counts[:, index] = counts
+        due = (counts[0] >= RESET_WINDOWS) & (counts[1] >= RESET_QUIET_WINDOWS)
+        if due.any():
+            for place in np.flatnonzero(due).tolist():
+                if not speaking[place]:
+                    self._forget(rows[place])
+        scored: list[float] = probabilities.tolist()
+        return scored
+
+    def _forget(self, row: int) -> None:
+        """Begin anew. In clear non-speech it is due: long noise makes the model numb."""
+        self._state[:, row] = 0
+        self._context[row] = 0
+        self._counts[:2, row] = 0
+
+    def _grow(self) -> None:
+        rows = len(self._context)
+        self._free.extend(range(rows, 2 * rows))
+        self._state = np.concatenate((self._state, np.zeros_like(self._state)), axis=1)
+        self._context = np.concatenate((self._context, np.zeros_like(self._context)))
+        self._counts = np.concatenate((self._counts, np.zeros_like(self._counts)), axis=1)
