@@ -1,0 +1,87 @@
+"""What is inside packets: who is understood, how long it may be, and on which clock it runs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transports.audio.codec import Codec
+from transports.rtp.payload import LONGEST_PACKET, SHORTEST_PACKET, PayloadDecoder
+
+
+def test_both_laws_are_understood_and_nothing_else_unless_told() -> None:
+    decoder = PayloadDecoder()
+
+    understood = {number: decoder.codec(number) for number in range(128)}
+
+    assert {number: codec for number, codec in understood.items() if codec} == {
+        0: Codec.ULAW,
+        8: Codec.ALAW,
+    }
+
+
+@pytest.mark.parametrize(
+    ("codec", "numbers"),
+    [(Codec.G722, {9}), (Codec.SLIN, {10, 11}), (Codec.SLIN16, {118})],
+)
+def test_what_the_peer_was_asked_for_is_understood_too(codec: Codec, numbers: set[int]) -> None:
+    decoder = PayloadDecoder([codec])
+
+    assert {number for number in range(128) if decoder.codec(number)} == {0, 8, *numbers}
+
+
+@pytest.mark.parametrize(
+    ("codec", "sample_bytes"),
+    [(Codec.ALAW, 1), (Codec.G722, 1), (Codec.SLIN, 2), (Codec.SLIN16, 4)],
+)
+def test_packets_have_five_to_two_hundred_milliseconds(codec: Codec, sample_bytes: int) -> None:
+    decoder = PayloadDecoder([codec])
+    fitting = [
+        size
+        for size in range((LONGEST_PACKET + 2) * sample_bytes)
+        if decoder.has_fitting_size(codec, bytes(size))
+    ]
+
+    assert fitting == [
+        samples * sample_bytes for samples in range(SHORTEST_PACKET, LONGEST_PACKET + 1)
+    ]
+
+
+@given(
+    start=st.integers(0, 2**32 - 1),
+    steps=st.lists(st.integers(-4000, 4000).map(lambda step: 2 * step), max_size=30),
+)
+def test_a_clock_of_sixteen_kilohertz_is_halved_across_its_wrap(
+    start: int, steps: list[int]
+) -> None:
+    decoder = PayloadDecoder([Codec.SLIN16])
+    first = decoder.timestamp(Codec.SLIN16, start)
+
+    total = 0
+    for step in steps:
+        total += step
+        halved = decoder.timestamp(Codec.SLIN16, (start + total) % 2**32)
+
+        assert 0 <= halved < 2**32
+        assert (halved - first) % 2**32 == (total // 2) % 2**32
+
+
+@pytest.mark.parametrize("codec", [Codec.ALAW, Codec.G722, Codec.SLIN])
+def test_other_clocks_stay_as_they_are(codec: Codec) -> None:
+    decoder = PayloadDecoder([codec])
+
+    assert [decoder.timestamp(codec, stamp) for stamp in (2**32 - 1, 5)] == [2**32 - 1, 5]
+
+
+def test_packets_of_one_source_are_one_stream_and_a_new_source_begins_another() -> None:
+    pcm = bytes(range(256)) * 5
+    decoder, reference = PayloadDecoder([Codec.G722]), Codec.G722.decoder()
+    payload = Codec.G722.encode(pcm)
+    first, second = payload[:320], payload[320:]
+
+    heard = [decoder.decode(Codec.G722, part) for part in (first, second)]
+    decoder.restart()
+    again = decoder.decode(Codec.G722, first)
+
+    assert heard == [reference.decode(first), reference.decode(second)]
+    assert again == Codec.G722.decode(first)
+    assert heard[1] != Codec.G722.decode(second)
