@@ -1,0 +1,356 @@
+"""The media process dies, its users die or are busy: what becomes of calls and processes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from transports.audio.codec import Codec
+from transports.audio.level import level_dbfs
+from transports.errors import MediaUnavailable
+from transports.params import RtpParams
+from transports.process.child import MediaProcess
+from transports.process.engine import ProcessEngine
+from transports.process.stream import ProcessStream
+from transports.rtp.events import PlayedFrame
+from transports.rtp.packet import RtpPacket
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs memfd and eventfd")
+
+ROOT = Path(__file__).parents[3]
+PARAMS = RtpParams(port_min=19900, port_max=19941, placement="process")
+FRAME = 160
+LOUD = b"\x00\x20\x00\xe0" * (FRAME // 2)
+
+WORKER = """
+import asyncio, socket, sys
+from transports.process.engine import ProcessEngine
+
+class Inherited:
+    async def start(self):
+        return socket.socket(fileno=int(sys.argv[1]))
+    async def end(self):
+        pass
+
+async def main():
+    engine = ProcessEngine(Inherited(), slots=4)
+    await engine.start()
+    stream = await engine.open_stream()
+    stream.connect(("127.0.0.1", int(sys.argv[2])))
+    print(stream.port, flush=True)
+    while True:
+        await stream.write(b"\\x00\\x20\\x00\\xe0" * 8000)
+
+asyncio.run(main())
+"""
+
+SUPERVISOR = """
+import asyncio, sys
+from transports.params import RtpParams
+from transports.process.child import MediaProcess
+from transports.process.engine import ProcessEngine
+
+async def main():
+    way_in = MediaProcess(RtpParams(port_min=19950, port_max=19961))
+    engine = ProcessEngine(way_in, slots=4)
+    await engine.start()
+    stream = await engine.open_stream()
+    stream.connect(("127.0.0.1", int(sys.argv[1])))
+    print(way_in.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+class Phone:
+    """A socket that hears."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0)
+
+    @property
+    def port(self) -> int:
+        port: int = self.socket.getsockname()[1]
+        return port
+
+    def received(self) -> list[RtpPacket]:
+        """Take the packets that have come since."""
+        packets = []
+        while True:
+            try:
+                packets.append(RtpPacket.parse(self.socket.recv(2048)))
+            except BlockingIOError:
+                return packets
+
+
+def started(code: str, *arguments: str, inherits: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
+    """Start a Python program."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, pass_fds=inherits)
+
+
+@contextlib.contextmanager
+def working(engine: ProcessEngine, phone: Phone) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that talks to the phone through our media process."""
+    with (
+        engine.admit() as way_in,
+        started(
+            WORKER, str(way_in.fileno()), str(phone.port), inherits=[way_in.fileno()]
+        ) as worker,
+    ):
+        way_in.close()
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+async def first_number(process: "subprocess.Popen[bytes]") -> int:
+    """Return what it prints when it is set up."""
+    assert process.stdout is not None
+    return int(await asyncio.to_thread(process.stdout.readline))
+
+
+def is_noise(packet: RtpPacket) -> bool:
+    return level_dbfs(Codec.ALAW.decode(packet.payload)) < -55
+
+
+async def until(condition: Callable[[], bool], within: float = 5.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  the engine has no event for it
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def phone() -> Iterator[Phone]:
+    phone = Phone()
+    yield phone
+    phone.socket.close()
+
+
+@pytest.fixture
+def media() -> MediaProcess:
+    return MediaProcess(PARAMS)
+
+
+@pytest.fixture
+async def engine(media: MediaProcess) -> AsyncIterator[ProcessEngine]:
+    engine = ProcessEngine(media, slots=32)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def stream(engine: ProcessEngine, phone: Phone) -> ProcessStream:
+    stream = await engine.open_stream()
+    stream.connect(("127.0.0.1", phone.port))
+    return stream
+
+
+async def test_a_killed_media_process_fails_its_streams_and_comes_back(
+    engine: ProcessEngine, media: MediaProcess, stream: ProcessStream, phone: Phone
+) -> None:
+    failed: list[object] = []
+    stream.on_failed = failed.append
+    writing = asyncio.ensure_future(stream.write(LOUD * 100))
+    await until(lambda: stream.stats.sent >= 10)
+    first = media.pid
+    assert first is not None
+
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: bool(failed))
+
+    assert failed == [stream]
+    assert isinstance(stream.failed, MediaUnavailable)
+    assert await writing is False
+    assert engine.problem is not None
+    with pytest.raises(MediaUnavailable, match="started again"):
+        await engine.open_stream()
+    stream.close()
+    assert engine.totals.counts["sent"] >= 5
+
+    await until(lambda: engine.problem is None)
+    assert media.pid != first
+    assert not psutil.pid_exists(first)
+    phone.received()
+    again = await engine.open_stream()
+    again.connect(("127.0.0.1", phone.port))
+    await until(lambda: again.stats.sent >= 3)
+    assert len(phone.received()) >= 3
+    assert engine.streams == (again,)
+
+
+async def test_a_request_that_the_media_process_does_not_survive_fails(
+    engine: ProcessEngine, media: MediaProcess
+) -> None:
+    assert media.pid is not None
+    os.kill(media.pid, signal.SIGSTOP)
+    opening = asyncio.ensure_future(engine.open_stream())
+    await asyncio.sleep(0.05)
+
+    os.kill(media.pid, signal.SIGKILL)
+
+    with pytest.raises(MediaUnavailable):
+        await opening
+    await until(lambda: engine.problem is None)
+    assert (await engine.open_stream()).port
+
+
+async def test_packets_leave_on_time_while_their_user_is_busy(
+    stream: ProcessStream, phone: Phone
+) -> None:
+    await stream.write(LOUD)
+    await until(lambda: stream.stats.sent >= 3)
+    waiting = asyncio.ensure_future(stream.write(LOUD * 50))
+    await asyncio.sleep(0)
+    phone.received()
+
+    time.sleep(0.4)  # noqa: ASYNC251  the fault under test
+
+    packets = phone.received()
+    assert 19 <= len(packets) <= 21
+    assert sum(not is_noise(packet) for packet in packets) >= 18
+    assert stream.stats.skipped == 0
+    waiting.cancel()
+
+
+async def test_a_user_that_was_busy_hears_what_is_left_in_order(
+    engine: ProcessEngine, stream: ProcessStream
+) -> None:
+    """A ring holds 1.28 s of both: the oldest of a longer stall are dropped, and counted."""
+    heard: list[PlayedFrame] = []
+    stream.subscribe(heard.append)
+    await until(lambda: len(heard) >= 3)
+
+    time.sleep(3)  # noqa: ASYNC251  the fault under test
+    heard.clear()
+    await until(lambda: bool(heard))
+
+    assert 100 <= len(heard) <= 128
+    assert 15 <= stream.lost_audio <= 40
+
+
+async def test_a_killed_worker_leaves_its_call_in_noise_until_the_supervisor_ends_it(
+    engine: ProcessEngine, phone: Phone
+) -> None:
+    orphaned: list[int] = []
+    engine.on_orphaned = orphaned.extend
+    with working(engine, phone) as worker:
+        port = await first_number(worker)
+        await asyncio.sleep(0.3)
+        assert sum(not is_noise(packet) for packet in phone.received()) >= 10
+
+        worker.kill()
+        await until(lambda: bool(orphaned))
+    await asyncio.sleep(0.1)
+    phone.received()
+    await asyncio.sleep(1)
+    packets = phone.received()
+
+    assert orphaned == [port]
+    assert 48 <= len(packets) <= 52
+    assert all(is_noise(packet) for packet in packets)
+    engine.close_orphan(port)
+    await asyncio.sleep(0.1)
+    phone.received()
+    await asyncio.sleep(0.1)
+    assert phone.received() == []
+
+
+async def test_a_call_whose_worker_was_killed_goes_on_with_another_user(
+    engine: ProcessEngine, phone: Phone
+) -> None:
+    orphaned: list[int] = []
+    engine.on_orphaned = orphaned.extend
+    with working(engine, phone) as worker:
+        port = await first_number(worker)
+        worker.kill()
+        await until(lambda: bool(orphaned))
+
+    adopted = await engine.adopt(port)
+    assert adopted.port == port
+    heard: list[PlayedFrame] = []
+    adopted.subscribe(heard.append)
+    await asyncio.sleep(0.1)
+    before = adopted.played_samples
+    packets = phone.received()
+    await adopted.write(LOUD * 2)
+    await adopted.drained()
+    await until(lambda: len(heard) >= 3)
+
+    assert adopted.played_samples - before == 2 * FRAME
+    spoken = [packet for packet in phone.received() if not is_noise(packet)]
+    assert len(spoken) == 2
+    assert {packet.ssrc for packet in spoken} == {packets[-1].ssrc}
+    with pytest.raises(MediaUnavailable, match="no such orphan"):
+        await engine.adopt(port)
+
+
+async def test_the_media_process_does_not_outlive_its_supervisor(phone: Phone) -> None:
+    with started(SUPERVISOR, str(phone.port)) as supervisor:
+        pid = await first_number(supervisor)
+        await asyncio.sleep(0.1)
+        sent = len(phone.received())
+        supervisor.kill()
+
+    assert sent >= 3
+    await until(lambda: not psutil.pid_exists(pid))
+    phone.received()
+    await asyncio.sleep(0.06)
+    assert phone.received() == []
+
+
+async def test_signals_of_the_terminal_are_the_supervisors_to_decide_on(
+    media: MediaProcess, stream: ProcessStream
+) -> None:
+    assert media.pid is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(media.pid, number)
+    sent = stream.stats.sent
+    await until(lambda: stream.stats.sent > sent + 5)
+
+    assert stream.failed is None
+
+
+async def test_closing_the_engine_ends_the_media_process(media: MediaProcess) -> None:
+    engine = ProcessEngine(media, slots=4)
+    await engine.start()
+    pid = media.pid
+    assert pid is not None
+
+    await engine.close()
+
+    assert not psutil.pid_exists(pid)
+    with pytest.raises(MediaUnavailable):
+        await engine.open_stream()
+
+
+async def test_slots_are_used_again(engine: ProcessEngine) -> None:
+    for _ in range(80):
+        stream = await engine.open_stream()
+        stream.close()
+
+    assert engine.streams == ()
+    assert engine.problem is None
+
+
+async def test_says_how_the_media_process_is_ranked_and_how_late_it_was(
+    engine: ProcessEngine,
+) -> None:
+    await until(lambda: engine.lateness.count > 5)
+
+    assert engine.scheduling == "normal" or engine.scheduling.startswith(("SCHED_FIFO", "nice"))
+    assert 0 <= engine.lateness.percentile(50) < 0.02
