@@ -63,6 +63,11 @@ class Codec(Enum):
         return self.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE
 
     @property
+    def has_state(self) -> bool:
+        """Whether what a packet decodes to depends on the packets before it."""
+        return _WIRE[self].has_state
+
+    @property
     def clock_rate(self) -> int:
         """What RTP timestamps count, per second (8000 for G.722 too, by RFC 3551)."""
         return _WIRE[self].clock_rate
@@ -121,19 +126,21 @@ class _Wire:
         payload_types: That it is recognised by; the first is sent.
         sample_bytes: Per sample of 8 kHz.
         clock_rate: Of its timestamps.
+        has_state: Whether packets depend on those before them.
     """
 
     payload_types: tuple[int, ...]
     sample_bytes: int
     clock_rate: int = 8000
+    has_state: bool = False
 
 
 _WIRE: Final[Mapping[Codec, _Wire]] = {
     Codec.ALAW: _Wire((8,), 1),
     Codec.ULAW: _Wire((0,), 1),
-    Codec.G722: _Wire((9,), 1),
+    Codec.G722: _Wire((9,), 1, has_state=True),
     Codec.SLIN: _Wire((10, 11), 2),  # both mean 44.1 kHz in RFC 3551, and 8 kHz to Asterisk
-    Codec.SLIN16: _Wire((118,), 4, 16_000),
+    Codec.SLIN16: _Wire((118,), 4, 16_000, has_state=True),
 }
 
 CODEC_OF_PAYLOAD_TYPE: Final[Mapping[int, Codec]] = {

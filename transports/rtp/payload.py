@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from transports.audio.codec import CODEC_OF_PAYLOAD_TYPE, LAWS, Codec, Decoder
+from transports.audio.codec import CODEC_OF_PAYLOAD_TYPE, LAWS, Codec
 from transports.rtp.events import SAMPLE_RATE
 from transports.rtp.sequence import timestamp_difference
 
@@ -11,6 +11,9 @@ __all__ = ["LONGEST_PACKET", "SHORTEST_PACKET", "PayloadDecoder"]
 SHORTEST_PACKET = 40
 LONGEST_PACKET = 1600
 """Samples of 8 kHz, 5 ms and 200 ms: what no peer goes beyond."""
+
+REMEMBERED_PACKETS = 8
+"""What a decoder is told again: 160 ms, five times what G.722 takes to forget."""
 
 
 class PayloadDecoder:
@@ -22,7 +25,7 @@ class PayloadDecoder:
 
     def __init__(self, codecs: Iterable[Codec] = ()) -> None:
         self._codecs = frozenset({*LAWS, *codecs})
-        self._decoders: dict[Codec, Decoder] = {}
+        self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
 
     def restart(self) -> None:
@@ -40,12 +43,18 @@ class PayloadDecoder:
         samples = codec.samples(len(payload))
         return samples is not None and SHORTEST_PACKET <= samples <= LONGEST_PACKET
 
-    def decode(self, codec: Codec, payload: bytes) -> bytes:
-        """Decode the next packet; of a fitting size."""
+    def decode(self, codec: Codec, number: int, payload: bytes) -> bytes:
+        """Decode a packet.
+
+        Args:
+            codec: Of the packet.
+            number: Its unwrapped sequence number.
+            payload: Of a fitting size.
+        """
         decoder = self._decoders.get(codec)
         if decoder is None:
-            decoder = self._decoders[codec] = codec.decoder()
-        return decoder.decode(payload)
+            decoder = self._decoders[codec] = _OrderedDecoder(codec)
+        return decoder.decode(number, payload)
 
     def timestamp(self, codec: Codec, timestamp: int) -> int:
         """Return the packet's timestamp as a clock of 8 kHz would have made it, 32 bits."""
@@ -55,6 +64,34 @@ class PayloadDecoder:
         if clock is None:
             clock = self._clocks[codec] = _SlowedClock(codec.clock_rate // SAMPLE_RATE)
         return clock.slowed(timestamp)
+
+
+class _OrderedDecoder:
+    """A decoder whose packets may come out of order: what they follow is told it once more."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._decoder = codec.decoder()
+        self._recent: list[tuple[int, bytes]] = []  # in order; of a codec with state
+
+    def decode(self, number: int, payload: bytes) -> bytes:
+        """Decode a packet as if it had come in its turn; those after it are out already."""
+        if not self._codec.has_state:
+            return self._decoder.decode(payload)
+        is_behind = bool(self._recent) and number < self._recent[-1][0]
+        self._recent.append((number, payload))
+        if is_behind:
+            return self._decode_again(number)
+        del self._recent[:-REMEMBERED_PACKETS]
+        return self._decoder.decode(payload)
+
+    def _decode_again(self, number: int) -> bytes:
+        self._recent.sort()
+        self._decoder = self._codec.decoder()
+        heard = [self._decoder.decode(payload) for _, payload in self._recent]
+        place = [other for other, _ in self._recent].index(number)
+        del self._recent[:-REMEMBERED_PACKETS]
+        return heard[place]
 
 
 class _SlowedClock:

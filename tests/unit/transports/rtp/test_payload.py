@@ -1,5 +1,6 @@
 """What is inside packets: who is understood, how long it may be, and on which clock it runs."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,10 +79,35 @@ def test_packets_of_one_source_are_one_stream_and_a_new_source_begins_another() 
     payload = Codec.G722.encode(pcm)
     first, second = payload[:320], payload[320:]
 
-    heard = [decoder.decode(Codec.G722, part) for part in (first, second)]
+    heard = [decoder.decode(Codec.G722, *part) for part in enumerate((first, second))]
     decoder.restart()
-    again = decoder.decode(Codec.G722, first)
+    again = decoder.decode(Codec.G722, 2, first)
 
     assert heard == [reference.decode(first), reference.decode(second)]
     assert again == Codec.G722.decode(first)
     assert heard[1] != Codec.G722.decode(second)
+
+
+@pytest.mark.parametrize("codec", [Codec.G722, Codec.SLIN16])
+def test_a_packet_that_was_overtaken_sounds_as_if_it_had_not_been(codec: Codec) -> None:
+    rng = np.random.default_rng(5)
+    said = np.rint(np.convolve(rng.normal(0, 3000, 160 * 60), np.ones(4) / 4, "same"))
+    encoder, reference = codec.encoder(), codec.decoder()
+    packets = [encoder.encode(part.astype("<i2").tobytes()) for part in np.split(said, 60)]
+    expected = [np.frombuffer(reference.decode(packet), "<i2").astype(float) for packet in packets]
+    decoder = PayloadDecoder([codec])
+
+    order = [*range(40), 41, 40, *range(42, 60)]
+    heard = {
+        number: np.frombuffer(decoder.decode(codec, number, packets[number]), "<i2")
+        for number in order
+    }
+
+    def noise(number: int) -> float:
+        error = heard[number] - expected[number]
+        ratio = np.mean(error**2) / np.mean(expected[number] ** 2)
+        return 10 * float(np.log10(ratio + 1e-12))
+
+    assert max(noise(number) for number in range(40)) < -100
+    assert noise(40) < -20
+    assert max(noise(number) for number in range(42, 60)) < -20
