@@ -186,7 +186,7 @@ class Receiver:
             return None
         timestamp = self._payload.timestamp(codec, packet.timestamp)
         self._jitter.observe(timestamp, now)
-        self._queue(number, timestamp, self._payload.decode(codec, packet.payload), now)
+        self._queue(number, timestamp, self._payload.decode(codec, number, packet.payload), now)
         return None
 
     def _take_event(
