@@ -118,7 +118,10 @@ async def asterisk_findings(settings: Settings) -> list[Finding]:
         return [Finding("ari", "fail", str(error))]
     async with AriClient(params) as client:
         return await startup_checks(
-            client, params, rtp_ports=(settings.rtp_port, settings.rtp_port_max)
+            client,
+            params,
+            rtp_ports=(settings.rtp_port, settings.rtp_port_max),
+            formats={settings.rtp_codec, settings.rtp_receive or settings.rtp_codec},
         )
 
 

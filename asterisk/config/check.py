@@ -7,7 +7,7 @@ only in ``asterisk -rx 'pjsip show registrations'``.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -20,7 +20,7 @@ from asterisk.ari.naming import EXTERNAL_MEDIA_TECHNOLOGY
 from asterisk.config import modules
 from asterisk.config.seen_ports import is_of_this_machine
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError
-from asterisk.params import AriParams
+from asterisk.params import AriParams, FormatName
 
 MAJOR_VERSION: Final = "22"
 RTP_CONF: Final = Path("/etc/asterisk/rtp.conf")
@@ -61,6 +61,7 @@ async def startup_checks(
     params: AriParams,
     *,
     rtp_ports: PortRange | None = None,
+    formats: Collection[FormatName] = (),
     rtp_conf: Path = RTP_CONF,
 ) -> list[Finding]:
     """Look at an Asterisk through its REST interface.
@@ -69,6 +70,7 @@ async def startup_checks(
         client: Open; need not be connected for events.
         params: What the client was made from.
         rtp_ports: First and last port of our own audio range, to compare with Asterisk's.
+        formats: What Asterisk is to send and to be sent.
         rtp_conf: Asterisk's file, read only when ``params.url`` is this host.
 
     Returns:
@@ -86,7 +88,7 @@ async def startup_checks(
     findings = [Finding("ari", "ok", f"{params.url} answers {params.username!r}"), _version(info)]
     try:
         findings.append(await _write(client))
-        findings += await _modules(client)
+        findings += await _modules(client, formats)
         findings.append(await _application(client, params.app))
     except AriDisconnected as error:
         return [*findings, Finding("ari", "fail", error.reason, error.fix)]
@@ -201,8 +203,9 @@ async def _write(client: AriClient) -> Finding:
     return Finding("write", "ok", "the account may control calls")
 
 
-async def _modules(client: AriClient) -> list[Finding]:
-    names = modules.REQUIRED
+async def _modules(client: AriClient, formats: Collection[FormatName]) -> list[Finding]:
+    further = {name for format_ in formats for name in modules.OF_FORMAT[format_]}
+    names = (*modules.REQUIRED, *sorted(further))
     answers = await asyncio.gather(*(_runs(client, name) for name in names), return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):

@@ -3,7 +3,10 @@
 Found by removal on Asterisk 22.10: without one of ``REQUIRED`` there is no call, or a silent one.
 """
 
+from collections.abc import Mapping
 from typing import Final
+
+from asterisk.params import FormatName
 
 PRELOADED: Final = ("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb")
 """Must be there before anything reads its configuration."""
@@ -41,6 +44,15 @@ REQUIRED: Final = (
     "func_timeout",
 )
 """What a call through the trunk to an external media leg needs, in an order that loads."""
+
+OF_FORMAT: Final[Mapping[FormatName, tuple[str, ...]]] = {
+    "alaw": (),
+    "ulaw": (),
+    "g722": ("codec_g722",),
+    "slin": (),
+    "slin16": ("codec_resample",),
+}
+"""What an external media leg of a format needs on top, to be joined with a trunk of G.711."""
 
 TRUNK: Final = (
     "res_pjsip_outbound_registration",

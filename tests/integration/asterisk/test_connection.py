@@ -13,7 +13,7 @@ from asterisk.ari.client import AriClient
 from asterisk.config.check import Finding, startup_checks
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused
 from asterisk.gateway import Gateway
-from asterisk.params import AriParams
+from asterisk.params import AriParams, FormatName
 from asterisk.simulator import AsteriskSimulator
 from tests.support.gateways import Connect, Eventually
 
@@ -254,6 +254,23 @@ async def test_an_asterisk_that_goes_away_meanwhile_is_not_one_that_lacks_module
 
     assert found["ari"].level == "fail"
     assert "modules" not in found
+
+
+@pytest.mark.parametrize(
+    ("format_", "module"), [("g722", "codec_g722"), ("slin16", "codec_resample")]
+)
+async def test_a_format_that_asterisk_cannot_convert_to_is_a_failure(
+    asterisk: AsteriskSimulator, format_: FormatName, module: str
+) -> None:
+    asterisk.missing_modules = {module}
+
+    async with AriClient(asterisk.params()) as client:
+        plain = await startup_checks(client, asterisk.params(), formats=["alaw"])
+        wide = await startup_checks(client, asterisk.params(), formats=["alaw", format_])
+
+    assert {finding.level for finding in plain if finding.check == "modules"} == {"ok"}
+    failed = [finding.message for finding in wide if finding.check == "modules"]
+    assert failed == [f"{module}.so is not loaded"]
 
 
 async def test_audio_ports_in_asterisks_range_are_reported(
