@@ -13,6 +13,7 @@ import pytest
 from transports.audio.codec import Codec
 from transports.netem import GilbertElliott, Impairments, Network
 from transports.rtp.session import RtpSession
+from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import StreamStats
 
 TICK = 0.02
@@ -64,7 +65,9 @@ def call(
     """
     network = Network(impairments, random.Random(seed))
     sending = RtpSession(codec=Codec.ALAW, playout_delay=0.04, random=random.Random(seed))
-    receiving = RtpSession(codec=Codec.ALAW, playout_delay=0.04, random=random.Random(seed + 1))
+    receiving = RtpSession(
+        codec=Codec.ALAW, playout_delay=PlayoutRange(0.02, 0.08), random=random.Random(seed + 1)
+    )
     receiving.connect(SENDER)
     pieces = conversation(seed)
     index_of = {piece: index for index, piece in enumerate(pieces)}
@@ -161,7 +164,8 @@ def test_a_clock_that_runs_away_is_followed_in_the_pauses(drift: float) -> None:
     frames = abs(drift) * 600 / TICK
     corrections = heard.stats.hastened if drift > 0 else heard.stats.delayed
     assert corrections == pytest.approx(frames, abs=2)
-    assert heard.stats.late == heard.stats.lost == 0
+    assert heard.stats.lost == 0
+    assert heard.stats.late <= (0 if abs(drift) < 0.0005 else 30)
     assert heard.kinds["concealed"] + heard.kinds["noise"] <= heard.stats.delayed + 5
     assert max(heard.delays) < 0.09
 

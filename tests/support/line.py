@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from transports.audio.comfort_noise import ComfortNoise
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.netem import Impairments, Network
+from transports.rtp.events import ArrivedAudio
 from transports.rtp.packet import RtpPacket
 from transports.rtp.receiver import Receiver
 from transports.rtp.spread import PlayoutRange
@@ -16,6 +17,7 @@ from transports.rtp.spread import PlayoutRange
 TICK = 0.02
 RATE = 8000
 PEER = ("192.0.2.1", 20002)
+SETTLED = 500  # ticks
 ADAPTIVE = PlayoutRange(0.02, 0.08)
 
 
@@ -48,16 +50,28 @@ class Played:
     sent: int = 0
     dropped: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    delays: list[float] = field(default_factory=list)
-    """Playout delay of each tick at which it was known, in seconds."""
+    delays: list[float | None] = field(default_factory=list)
+    """Playout delay by tick, in seconds, where it was known."""
     targets: list[float] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    """Seconds from the arrival of a packet to the tick that played its first sample."""
+    waits: list[float | None] = field(default_factory=list)
+    """Seconds from the arrival of a packet to the tick that played of it, by tick."""
     sound: bytearray = field(default_factory=bytearray)
-    line_samples: list[int] = field(default_factory=list)
-    """Samples of the line ahead of playout, by tick."""
-    late_after: int = 0
+    line: list[list[ArrivedAudio]] = field(default_factory=list)
+    """What was told ahead of playout, by tick."""
+    late: int = 0
     """Packets that came late after the first ten seconds."""
+
+    def hear(self, now: float) -> None:
+        """Make one tick."""
+        line = self.receiver.arrived(now)
+        self.line.append(line)
+        frame = self.receiver.frame(now)
+        assert len(frame.pcm) == 320
+        self.kinds[frame.kind] += 1
+        self.sound += frame.pcm
+        self.waits.append(None if frame.arrived_at is None else now - frame.arrived_at)
+        self.delays.append(self.receiver.playout_delay)
+        self.targets.append(self.receiver.target_delay)
 
 
 def wave(samples: int, *, seed: int = 1, pauses: bool = True) -> bytes:
@@ -70,9 +84,58 @@ def wave(samples: int, *, seed: int = 1, pauses: bool = True) -> bytes:
     voice *= 0.6 + 0.4 * np.sin(2 * np.pi * at / RATE * 4)
     if pauses:
         voice *= (at // RATE) % 2 == 0
-    pcm = (voice + rng.normal(0, 20, len(at))).astype(np.int16).tobytes()
-    coded = Codec.ALAW.encoder().encode(pcm)
+    pcm: bytes = (voice + rng.normal(0, 20, len(at))).astype(np.int16).tobytes()
+    coded: bytes = Codec.ALAW.encoder().encode(pcm)
     return (coded * (samples // len(coded) + 1))[:samples]
+
+
+class Sender:
+    """Makes the packets of a far side."""
+
+    def __init__(self, talk: Talk, rng: random.Random, audio: bytes) -> None:
+        self._talk = talk
+        self._rng = rng
+        self._audio = audio
+        self._samples = talk.ptime * RATE // 1000
+        self._position = 0
+        self._started = 1000 + rng.random() * TICK
+        self._restarts = list(talk.restarts)
+        self._jumps = dict(talk.jumps)
+        self._begin()
+
+    def due(self, now: float) -> list[tuple[float, bytes | None]]:
+        """Return when packets were sent until ``now``, and what; ``None`` is one left out."""
+        packets = []
+        while True:
+            end = self._position + self._samples
+            at = self._started + end / RATE / (1 + self._talk.drift)
+            if at > now:
+                return packets
+            packets.append((at, self._packet()))
+            self._position = end
+
+    def _begin(self) -> None:
+        self._number = self._rng.getrandbits(16)
+        self._base = self._rng.getrandbits(32)
+        self._ssrc = self._rng.getrandbits(32)
+
+    def _packet(self) -> bytes | None:
+        second = self._position // RATE
+        if self._restarts and second >= self._restarts[0]:
+            self._restarts.pop(0)
+            self._begin()
+        self._base += self._jumps.pop(second, 0)
+        if self._talk.dtx and second % 2:
+            return None
+        packet = RtpPacket(
+            8,
+            self._number & 0xFFFF,
+            (self._base + self._position) & 0xFFFFFFFF,
+            self._ssrc,
+            self._audio[self._position : self._position + self._samples],
+        )
+        self._number += 1
+        return packet.serialize()
 
 
 def listen(
@@ -82,7 +145,6 @@ def listen(
     seconds: int,
     seed: int = 1,
     playout: PlayoutRange = ADAPTIVE,
-    keep_sound: bool = False,
 ) -> Played:
     """Let ``talk`` cross ``impairments`` for ``seconds`` and play it."""
     rng = random.Random(seed)
@@ -90,53 +152,18 @@ def listen(
     receiver = Receiver(delay=playout, noise=ComfortNoise())
     receiver.expect(PEER)
     played = Played(receiver)
-    step = talk.ptime * RATE // 1000
-    audio = wave((seconds + 2) * RATE, seed=seed, pauses=talk.pauses)
-    number, base, ssrc = rng.getrandbits(16), rng.getrandbits(32), rng.getrandbits(32)
-    started = 1000 + rng.random() * TICK
-    sent = 0
-    restarts, jumps = list(talk.restarts), dict(talk.jumps)
+    sender = Sender(talk, rng, wave((seconds + 2) * RATE, seed=seed, pauses=talk.pauses))
+    late_at_first = 0
     for tick in range(seconds * 50):
         now = 1000 + (tick + 1) * TICK
-        while True:
-            position = sent * step
-            at = started + (position + step) / RATE / (1 + talk.drift)
-            if at > now:
-                break
-            second = position // RATE
-            if restarts and second >= restarts[0]:
-                restarts.pop(0)
-                number, base, ssrc = rng.getrandbits(16), rng.getrandbits(32), rng.getrandbits(32)
-            base += jumps.pop(second, 0)
-            if not (talk.dtx and second % 2):
-                packet = RtpPacket(
-                    8,
-                    number & 0xFFFF,
-                    (base + position) & 0xFFFFFFFF,
-                    ssrc,
-                    audio[position : position + step],
-                )
-                network.send(packet.serialize(), at)
-                number += 1
-                played.sent += 1
-            sent += 1
+        for sent_at, datagram in sender.due(now):
+            if datagram is not None:
+                network.send(datagram, sent_at)
         for arrived_at, datagram in network.receive(now):
             receiver.receive(datagram, PEER, arrived_at)
-        late = receiver.late
-        line = receiver.arrived(now)
-        played.line_samples.append(sum(len(piece.pcm) // 2 for piece in line))
-        frame = receiver.frame(now)
-        assert len(frame.pcm) == 320
-        played.kinds[frame.kind] += 1
-        if frame.arrived_at is not None:
-            played.waits.append(now - frame.arrived_at)
-        if receiver.playout_delay is not None:
-            played.delays.append(receiver.playout_delay)
-        played.targets.append(receiver.target_delay)
-        if keep_sound:
-            played.sound += frame.pcm
-        if tick == 500:
-            played.late_after = -late
-    played.late_after += receiver.late
-    played.dropped = network.dropped
+        played.hear(now)
+        if tick == SETTLED:
+            late_at_first = receiver.late
+    played.sent, played.dropped = network.sent, network.dropped
+    played.late = receiver.late - late_at_first
     return played

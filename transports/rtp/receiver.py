@@ -38,7 +38,6 @@ class Receiver:
         played: Frames handed out, by kind.
         late: Packets that came after their turn.
         evicted: Times that the buffer was full.
-        hastened: Samples left out because the delay was too long.
         sources: SSRCs accepted, restarts included.
         last_arrival: When the last packet was accepted, in monotonic seconds.
         events: The keys that the far side pressed.
@@ -62,7 +61,7 @@ class Receiver:
         self.played: Counter[str] = Counter()
         self.late = 0
         self.evicted = 0
-        self.hastened = 0
+        self._left_out = 0
         self._put_in = 0
         self.sources = 0
         self.last_arrival: float | None = None
@@ -103,9 +102,14 @@ class Receiver:
         return self._jitter.seconds
 
     @property
+    def hastened(self) -> int:
+        """Frames left out to shorten a delay that was too long."""
+        return self._left_out // FRAME_SAMPLES
+
+    @property
     def delayed(self) -> int:
-        """Samples put in because the delay was too short."""
-        return self._put_in + self._buffer.put_in_samples
+        """Frames put in to lengthen a delay that was too short."""
+        return (self._put_in + self._buffer.put_in_samples) // FRAME_SAMPLES
 
     @property
     def overrun(self) -> int:
@@ -238,7 +242,7 @@ class Receiver:
         frame = self._render(self._buffer.get(FRAME_SAMPLES + samples))
         self._retiming.done()
         if samples > 0:
-            self.hastened += samples
+            self._left_out += samples
             pcm = shortened(frame.pcm)
         else:
             self._put_in -= samples

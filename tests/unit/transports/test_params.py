@@ -17,7 +17,8 @@ def test_defaults_are_the_documented_ones() -> None:
         "port_max": 20000,
         "codec": Codec.ALAW,
         "receive": None,
-        "playout_delay_ms": 40,
+        "playout_min_ms": 20,
+        "playout_max_ms": 80,
         "placement": "inline",
     }
     assert params.bind_host == "127.0.0.1"
@@ -45,7 +46,8 @@ def test_takes_the_codec_by_its_name_and_ipv6_in_any_spelling() -> None:
         ("port_max", 10000, "hold no pair"),
         ("codec", "opus", "'alaw', 'ulaw', 'g722', 'slin' or 'slin16'"),
         ("codec", "slin16", "'slin16' can be received, not sent"),
-        ("playout_delay_ms", -1, "greater than or equal to 0"),
+        ("playout_min_ms", -1, "greater than or equal to 0"),
+        ("playout_min_ms", 81, "delay of 81..80 ms is an empty range"),
         ("prot_min", 1, "Extra inputs are not permitted"),
     ],
 )
@@ -84,3 +86,12 @@ def test_a_stream_receives_what_it_sends_unless_told(
     configured: dict[str, str], agreed: StreamOptions, expected: tuple[Codec, Codec]
 ) -> None:
     assert RtpParams.model_validate(configured).codecs(agreed) == expected
+
+
+def test_a_fixed_delay_is_a_range_of_one() -> None:
+    assert RtpParams(playout_min_ms=60, playout_max_ms=60).playout_delay == (0.06, 0.06)
+
+
+def test_a_stream_sends_nothing_that_needs_an_agreement() -> None:
+    with pytest.raises(ValueError, match="slin16 can be received, not sent"):
+        StreamOptions(codec=Codec.SLIN16)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from transports.rtp.jitter import Audio, Empty, Lost, Piece, PlayoutBuffer, Put
+from transports.rtp.spread import PlayoutRange
 
 TICK = 0.02
 DELAY = 0.04
@@ -33,6 +34,15 @@ def positions(pieces: tuple[Piece, ...]) -> list[int | None]:
     return found
 
 
+def fixed(delay: float) -> PlayoutRange:
+    return PlayoutRange(delay, delay)
+
+
+def play(buffer: PlayoutBuffer, now: float) -> tuple[Piece, ...]:
+    buffer.tick(now)
+    return buffer.get()
+
+
 def frame(number: int) -> list[int]:
     return list(range(FRAME * number, FRAME * (number + 1)))
 
@@ -41,18 +51,18 @@ class Line:
     """A buffer with its clock: packets of 20 ms, one tick after another."""
 
     def __init__(self, *, delay: float = DELAY, capacity: int = 4000, first: int = 0) -> None:
-        self.buffer = PlayoutBuffer(delay=delay, capacity=capacity)
+        self.buffer = PlayoutBuffer(fixed(delay), capacity=capacity)
         self.first_timestamp = first
         self.now = 100.0
 
     def put(self, number: int, *, jump: int = 0, at: float | None = None) -> Put:
         """Deliver packet ``number``, its timestamp ``jump`` samples further than it should be."""
-        timestamp = (self.first_timestamp + FRAME * number + jump) & 0xFFFFFFFF
+        timestamp = self.first_timestamp + FRAME * number + jump
         now = self.now if at is None else at
         return self.buffer.put(0x10000 + number, timestamp, pcm(FRAME * number), now)
 
     def tick(self) -> list[int | None]:
-        played = positions(self.buffer.get(self.now))
+        played = positions(play(self.buffer, self.now))
         self.now += TICK
         return played
 
@@ -68,12 +78,12 @@ NOTHING = [None] * FRAME
 
 
 def test_holds_the_first_packet_for_the_delay() -> None:
-    buffer = PlayoutBuffer(delay=0.06)
+    buffer = PlayoutBuffer(fixed(0.06))
 
     buffer.put(1, 0, pcm(0), now=10.0)
 
-    assert buffer.get(now=10.049) == (Empty(FRAME),)
-    assert buffer.get(now=10.051) == (Audio(pcm(0), 10.0),)  # the tick nearest to 10.06
+    assert play(buffer, 10.049) == (Empty(FRAME),)
+    assert play(buffer, 10.051) == (Audio(pcm(0), 10.0),)  # the tick nearest to 10.06
 
 
 def test_starts_with_the_earliest_packet_whatever_came_first() -> None:
@@ -193,7 +203,7 @@ def test_stops_60_ms_after_the_last_sample_and_then_waits_the_delay() -> None:
 
 
 def positions_are_lost(line: Line) -> bool:
-    pieces = line.buffer.get(line.now)
+    pieces = play(line.buffer, line.now)
     line.now += TICK
     assert len(pieces) == 1
     return isinstance(pieces[0], Lost)
@@ -217,9 +227,10 @@ def test_what_a_stalled_network_delivers_at_once_is_all_played() -> None:
 
     for number in range(1, 11):
         assert line.put(number) is Put.QUEUED
-    line.now += DELAY
+    while (first := line.tick()) == NOTHING:
+        assert line.now < 101
 
-    assert [line.tick() for _ in range(10)] == [frame(number) for number in range(1, 11)]
+    assert [first, *(line.tick() for _ in range(9))] == [frame(number) for number in range(1, 11)]
 
 
 def test_replays_nothing_after_an_underrun() -> None:
@@ -234,7 +245,7 @@ def test_replays_nothing_after_an_underrun() -> None:
 
 @pytest.mark.parametrize("samples", [80, 160, 240, 320, 480, 100])
 def test_any_packet_length_is_cut_to_frames(samples: int) -> None:
-    buffer = PlayoutBuffer(delay=DELAY)
+    buffer = PlayoutBuffer(fixed(DELAY))
     played: list[int | None] = []
     tick = 0.0
     sent = 0
@@ -243,13 +254,13 @@ def test_any_packet_length_is_cut_to_frames(samples: int) -> None:
         while arrival <= tick:
             buffer.put(
                 0x10000 + sent,
-                0xFFFFFF00 + samples * sent & 0xFFFFFFFF,
+                samples * sent,
                 pcm(samples * sent, samples),
                 arrival,
             )
             sent += 1
             arrival = sent * samples / 8000
-        played += positions(buffer.get(tick))
+        played += positions(play(buffer, tick))
         tick += TICK
 
     heard = [position for position in played if position is not None]
@@ -300,90 +311,78 @@ def test_tells_when_each_sample_arrived() -> None:
     arrivals = [
         piece.arrived_at
         for _ in range(2)
-        for piece in line.buffer.get(line.now)
+        for piece in play(line.buffer, line.now)
         if isinstance(piece, Audio)
     ]
 
     assert arrivals == [100.0, 100.013]
 
 
-def test_a_late_start_shows_as_a_short_delay() -> None:
-    """The first packet came 20 ms early, so all others have 20 ms less than they should."""
-    line = Line()
-    line.put(0, at=line.now)
-    line.now += DELAY
-    line.tick()
-    line.put(1, at=line.now - TICK - 0.0001)
-
-    for number in range(2, 60):
-        line.put(number, at=line.now - 0.0001)
+def steady(line: Line, packets: range, *, age: float = 0.0) -> None:
+    """Deliver and play a packet per tick, each ``age`` seconds before its tick."""
+    for number in packets:
+        line.put(number, at=line.now - age)
         line.tick()
 
-    assert line.buffer.drift == pytest.approx(-0.02, abs=0.001)
+
+def test_a_delay_that_became_too_short_is_told() -> None:
+    """The path has become 15 ms longer, for good: the fastest packets are those of before."""
+    line = Line(delay=0.06)
+    steady(line, range(40), age=0.019)
+
+    steady(line, range(40, 400), age=0.004)
+    line.buffer.tick(line.now)
+
+    assert line.buffer.delay == pytest.approx(0.064 - 0.02, abs=0.001)
+    assert line.buffer.surplus == -FRAME
 
 
-def test_the_delay_is_as_long_as_it_should_be_on_a_perfect_network() -> None:
+def test_on_a_perfect_network_the_delay_is_the_one_asked_for() -> None:
     line = Line()
 
-    for number in range(200):
-        line.put(number)
-        line.tick()
+    steady(line, range(200))
 
-    assert line.buffer.drift == 0.0
+    assert line.buffer.surplus == 0
+    assert line.buffer.delay == pytest.approx(DELAY)
     assert line.buffer.samples == 2 * FRAME
 
 
-def test_a_grown_delay_is_seen_and_taken_back_by_hastening() -> None:
+def test_a_grown_delay_is_told_and_taken_back_by_taking_more() -> None:
     line = Line()
     for number in range(5):  # five packets at once: the last has waited 80 ms more than the delay
         line.put(number)
     line.now += DELAY
-    for number in range(5, 50):
+    for number in range(5, 20):
         line.tick()
         line.put(number)
-    assert line.buffer.drift == pytest.approx(0.04, abs=0.001)
+    line.buffer.tick(line.now)
+    surplus = line.buffer.surplus
+    assert surplus in (FRAME, 2 * FRAME)
     assert line.buffer.has_unbroken(4 * FRAME)
 
-    first = positions(line.buffer.get(line.now))
-    second = positions(line.buffer.hasten_by_a_frame(line.now))
+    taken = positions(line.buffer.get(2 * FRAME))
+    line.now += TICK
 
-    assert None not in first + second
-    assert second[0] == first[-1] + 1  # type: ignore[operator]  # not None
-    assert line.buffer.drift == pytest.approx(0.02, abs=0.001)
+    assert None not in taken
+    assert taken == list(range(int(taken[0] or 0), int(taken[0] or 0) + 2 * FRAME))
+    line.tick()
+    assert line.buffer.surplus == surplus - FRAME
 
 
-def test_delaying_plays_everything_a_frame_later() -> None:
+def test_taking_less_plays_everything_later() -> None:
     line = Line()
     line.start()
 
-    line.buffer.delay_by_a_frame(line.now)
+    line.buffer.tick(line.now)
+    line.buffer.get(FRAME // 2)
     line.now += TICK
 
-    assert [line.tick(), line.tick()] == [frame(1), frame(2)]
-
-
-def test_where_the_delay_is_short_starving_lengthens_it_without_losing_audio() -> None:
-    line = Line()
-    line.put(0)
-    line.now += DELAY
-    line.tick()
-    for number in range(1, 40):
-        line.put(number, at=line.now - 0.0001)
-        line.tick()
-    assert line.buffer.drift == pytest.approx(-0.04, abs=0.001)
-
-    assert line.tick() == NOTHING
-
-    assert line.put(40) is Put.QUEUED
-    assert line.tick() == frame(40)
-    assert line.buffer.drift == pytest.approx(-0.02, abs=0.002)
+    assert line.tick() == [*frame(1)[FRAME // 2 :], *frame(2)[: FRAME // 2]]
 
 
 def test_where_the_delay_is_right_starving_does_not_lengthen_it() -> None:
     line = Line()
-    for number in range(40):
-        line.put(number)
-        line.tick()
+    steady(line, range(40))
 
     for _ in range(3):  # the two frames of the delay, and a hole
         line.tick()
@@ -415,29 +414,30 @@ def test_loss_that_was_renumbered_is_no_unbroken_audio() -> None:
 
 def test_a_jump_of_the_timeline_is_not_taken_for_a_long_delay() -> None:
     line = Line()
-    for number in range(50):
-        line.put(number)
-        line.tick()
+    steady(line, range(50))
 
-    for number in range(50, 54):
+    for number in range(50, 80):
         line.put(number, jump=100_000)
         line.tick()
 
-    assert line.buffer.drift == 0.0
+    assert line.buffer.surplus == 0
+    assert line.buffer.spread.target == pytest.approx(DELAY)
 
 
-def test_our_own_stall_is_not_taken_for_a_short_delay() -> None:
+def test_our_own_stall_is_not_taken_for_the_networks() -> None:
     line = Line()
     number = itertools.count()
     for _ in range(50):
         line.put(next(number))
         line.tick()
+    target = line.buffer.spread.target
     stalled_until = line.now + 0.2
 
     for _ in range(10):
         line.put(next(number), at=stalled_until)
 
-    assert line.buffer.drift == 0.0
+    assert line.buffer.spread.target == target
+    assert line.buffer.surplus == 0
 
 
 BLOCK = 80
@@ -451,12 +451,12 @@ class LossyNetwork(RuleBasedStateMachine):
     """
 
     @initialize(
-        timestamp=st.sampled_from([0, 0xFFFFFF00]),  # the second wraps at once
+        timestamp=st.sampled_from([0, 0xFFFFFF00]),
         number=st.sampled_from([1, 0x10000]),
         delay=st.sampled_from([0.0, TICK, 0.06]),
     )
     def start(self, timestamp: int, number: int, delay: float) -> None:
-        self.buffer = PlayoutBuffer(delay=delay, capacity=CAPACITY * BLOCK)
+        self.buffer = PlayoutBuffer(fixed(delay), capacity=CAPACITY * BLOCK)
         self.timestamp = timestamp
         self.number = number
         self.now = 50.0
@@ -494,8 +494,8 @@ class LossyNetwork(RuleBasedStateMachine):
     @rule()
     def play(self) -> None:
         self.now += TICK
-        before = self.buffer.samples
-        pieces = self.buffer.get(self.now)
+        before, put_in = self.buffer.samples, self.buffer.put_in_samples
+        pieces = play(self.buffer, self.now)
         audio = sum(len(piece.pcm) // 2 for piece in pieces if isinstance(piece, Audio))
         held = audio + self.buffer.samples
         assert held <= before
@@ -511,15 +511,16 @@ class LossyNetwork(RuleBasedStateMachine):
                     self.passed = max(self.passed, self.next)
                 case Lost():
                     samples += piece.samples
-                    self.conceal(piece.samples // BLOCK, starving=held == 0)
+                    lengthened = self.buffer.put_in_samples != put_in
+                    self.conceal(piece.samples // BLOCK, uncertain=held == 0 or lengthened)
                 case Empty():
                     samples += piece.samples
                     self.next = None
         assert samples == FRAME
 
-    def conceal(self, blocks: int, *, starving: bool) -> None:
+    def conceal(self, blocks: int, *, uncertain: bool) -> None:
         self.passed += blocks
-        if starving:  # it may or may not move on
+        if uncertain:  # it may or may not move on
             self.next = None
         elif self.next is not None:
             hole = range(self.next, self.next + blocks)
@@ -528,7 +529,7 @@ class LossyNetwork(RuleBasedStateMachine):
 
     def put(self, packet: int) -> None:
         blocks = self.sent[packet]
-        timestamp = (self.timestamp + BLOCK * blocks.start) & 0xFFFFFFFF
+        timestamp = self.timestamp + BLOCK * blocks.start
         audio = b"".join(bytes([block % 256, 0]) * BLOCK for block in blocks)
         result = self.buffer.put(self.number + packet, timestamp, audio, self.now)
         if result is Put.EVICTED:
