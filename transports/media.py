@@ -28,6 +28,11 @@ class MediaStream(Protocol):
         on_speech_sent: Called with the time of the first packet with written audio after a pause
             or a flush.
         on_failed: Called once if the stream breaks.
+        on_digit: Called with each key (of ``0-9*#A-D``) that the peer let go of, and for how many
+            milliseconds it was pressed: told by an RFC 4733 event, or by its tone where
+            :class:`StreamOptions` ask to listen for that. If it raises, the stream fails.
+        on_peer_left: Called when the peer says by RTCP that it ends its source; another may
+            begin. If it raises, the stream fails.
     """
 
     host: str
@@ -37,6 +42,8 @@ class MediaStream(Protocol):
     failed: Exception | None
     on_speech_sent: Callable[[float], None] | None
     on_failed: Callable[["MediaStream"], None] | None
+    on_digit: Callable[[str, int], None] | None
+    on_peer_left: Callable[[], None] | None
 
     @property
     def queued_samples(self) -> int:
@@ -77,6 +84,20 @@ class MediaStream(Protocol):
 
         Returns:
             Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+        """
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
+        """Press keys for the peer, in place of audio, which waits and goes on from its sample.
+
+        They go as RFC 4733 events if :class:`StreamOptions` name a payload type, else as tones.
+
+        Args:
+            digits: Of ``0-9*#A-D``, any case; behind those that wait, 128 in all.
+            duration_ms: How long each is pressed, rounded up to whole packets; 40..6000.
+            pause_ms: How long nothing is pressed after each, likewise.
+
+        Raises:
+            ValueError: A key or a time is out of range. Nothing is sent then.
         """
 
     def flush(self) -> int:

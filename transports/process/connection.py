@@ -202,10 +202,9 @@ class Connection:
                     self._on_closed(stream)
                 if not self._closing:
                     self._all_closed.set()
-            case "failed":
-                stream = self.streams.get(number)
-                if stream is not None:
-                    stream.fail(RuntimeError(f"in the media process: {message['message']}"))
+            case "failed" | "digit" | "peer_left":
+                if number in self.streams:
+                    self.streams[number].tell(message)
             case "orphaned":
                 self._on_orphaned([port for port, _ in message["streams"]])
             case "log":

@@ -13,6 +13,8 @@ from a user     with                                answered by
 ``connect``     ``stream``, ``host``, ``port``
 ``subscribe``   ``stream``
 ``listen``      ``stream``
+``send_digits`` ``stream``, ``digits``,
+                ``duration_ms``, ``pause_ms``
 ``fail``        ``stream``                          (the stream stops sending and playing)
 ``close``       ``stream``                          ``closed`` with ``stats``
 ``admit``       a socket; supervisor only
@@ -21,8 +23,9 @@ from a user     with                                answered by
                 ``key``; supervisor only
 ==============  ==================================  ================================================
 
-Told without being asked: ``failed`` (``stream``, ``message``) to its user; ``orphaned``
-(``streams``: pairs of orphan and port) and ``log`` (``level``, ``message``) to the supervisor.
+Told without being asked: ``failed`` (``stream``, ``message``), ``digit`` (``stream``, ``digit``,
+``duration_ms``) and ``peer_left`` (``stream``) to its user; ``orphaned`` (``streams``: pairs of
+orphan and port) and ``log`` (``level``, ``message``) to the supervisor.
 """
 
 import asyncio
@@ -194,7 +197,7 @@ class MediaHost:
             hosted = stream
             hosted.attach(slot)
         else:
-            hosted = HostedStream(stream, slot, self._on_failed)
+            hosted = HostedStream(stream, slot, self._on_failed, self._tell)
         user.streams[number] = hosted
         user.channel.send(
             {
@@ -216,6 +219,9 @@ class MediaHost:
                 hosted.subscribe()
             case "listen":
                 hosted.listen()
+            case "send_digits":
+                times = {"duration_ms": message["duration_ms"], "pause_ms": message["pause_ms"]}
+                hosted.stream.send_digits(message["digits"], **times)
             case "fail":
                 hosted.stream.failed = RuntimeError("its user's callback raised")
             case "close":
@@ -260,11 +266,14 @@ class MediaHost:
             self._supervisor.channel.send({"is": "orphaned", "streams": orphaned})
 
     def _on_failed(self, hosted: HostedStream) -> None:
+        self._tell(hosted, {"is": "failed", "message": repr(hosted.stream.failed)})
+
+    def _tell(self, hosted: HostedStream, news: Message) -> None:
+        """Tell a stream's user; an orphan has none."""
         for user in self._users:
             for number, stream in user.streams.items():
                 if stream is hosted:
-                    error = repr(hosted.stream.failed)
-                    user.channel.send({"is": "failed", "stream": number, "message": error})
+                    user.channel.send({**news, "stream": number})
 
     def _before_sending(self) -> None:
         for user in self._users:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from transports.inline.stream import QUEUE_LIMIT, InlineStream
+from transports.process.channel import Message
 from transports.process.layout import (
     CONTROL,
     HEARD,
@@ -47,10 +48,15 @@ class HostedStream:
         stream: Of the engine of the media process.
         slot: Shared with its user.
         on_failed: Called once if the stream breaks.
+        on_news: Called with what else the user is to be told.
     """
 
     def __init__(
-        self, stream: InlineStream, slot: Slot, on_failed: Callable[["HostedStream"], None]
+        self,
+        stream: InlineStream,
+        slot: Slot,
+        on_failed: Callable[["HostedStream"], None],
+        on_news: Callable[["HostedStream", Message], None],
     ) -> None:
         self.stream = stream
         self._ticks = stream.port // 2  # so that not all publish their counters at once
@@ -58,6 +64,10 @@ class HostedStream:
         self._listens = self._subscribed = False
         stream.on_speech_sent = self._on_speech_sent
         stream.on_failed = lambda _: on_failed(self)
+        stream.on_digit = lambda digit, duration_ms: on_news(
+            self, {"is": "digit", "digit": digit, "duration_ms": duration_ms}
+        )
+        stream.on_peer_left = lambda: on_news(self, {"is": "peer_left"})
         self.attach(slot)
 
     @property

@@ -25,6 +25,7 @@ from transports.process.layout import (
     Slot,
     WrittenKind,
 )
+from transports.rtp.digits import checked_digits
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.sender import RAMP_SAMPLES
 from transports.rtp.source import Address
@@ -92,6 +93,8 @@ class ProcessStream:
         self.failed: Exception | None = None
         self.on_speech_sent: Callable[[float], None] | None = None
         self.on_failed: Callable[[MediaStream], None] | None = None
+        self.on_digit: Callable[[str, int], None] | None = None
+        self.on_peer_left: Callable[[], None] | None = None
         self.lost_audio = 0
         self._slot = slot
         self._send = send
@@ -177,6 +180,11 @@ class ProcessStream:
             self._put(head + pcm[start : start + WRITTEN_BYTES])
         await self._until_below(QUEUE_LIMIT)
         return epoch == self._epoch and not self._closed and self.failed is None
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
+        """Press keys for the peer, in place of audio; see ``MediaStream``."""
+        keys = checked_digits(digits, duration_ms, pause_ms)
+        self._send("send_digits", digits=keys, duration_ms=duration_ms, pause_ms=pause_ms)
 
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.
@@ -274,16 +282,25 @@ class ProcessStream:
             except Exception:  # noqa: BLE001  its handler must not stop the other streams
                 logger.bind(port=self.port).exception("media.failure_handler_failed")
 
+    def tell(self, message: dict[str, Any]) -> None:
+        """Take over what the media process says of the peer. For the engine."""
+        if message["is"] == "failed":
+            self.fail(RuntimeError(f"in the media process: {message['message']}"))
+        elif message["is"] == "digit" and self.on_digit is not None:
+            self._guarded(self.on_digit, message["digit"], message["duration_ms"])
+        elif message["is"] == "peer_left" and self.on_peer_left is not None:
+            self._guarded(self.on_peer_left)
+
     def set_stats(self, text: str | bytes) -> None:
         """Take counters over. For the engine."""
         self._stats = StreamStats(**json.loads(text))
 
-    def _guarded(self, callback: Callable[[Any], None], argument: object) -> None:
+    def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call back; an error breaks this stream only."""
         if self.failed:
             return
         try:
-            callback(argument)
+            callback(*arguments)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
             self._send("fail")

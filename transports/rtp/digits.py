@@ -7,7 +7,7 @@ from transports.audio.dtmf import dual_tone
 from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
 from transports.rtp.telephone_event import KEYS, TelephoneEvent
 
-__all__ = ["DigitSender", "EventPayload"]
+__all__ = ["DigitSender", "EventPayload", "checked_digits"]
 
 ENDS: Final = 3
 """How often the end of an event is sent, a tick apart (section 2.5.1.4)."""
@@ -16,7 +16,7 @@ SHORTEST_MS: Final = 40
 LONGEST_MS: Final = 6000
 """A key's press: what receivers must notice, and what fits into one segment of an event."""
 
-MOST_QUEUED: Final = 64
+MOST_QUEUED: Final = 128
 """Digits; an account number has 34."""
 
 TICK_MS: Final = FRAME_SAMPLES * 1000 // SAMPLE_RATE
@@ -36,6 +36,24 @@ class EventPayload(NamedTuple):
     marker: bool
 
 
+def checked_digits(digits: str, duration_ms: int, pause_ms: int) -> str:
+    """Return the keys in upper case.
+
+    Raises:
+        ValueError: A key or a time is out of the range that :meth:`DigitSender.queue` documents.
+    """
+    keys = digits.upper()
+    wrong = sorted(set(keys) - set(KEYS))
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is none of the keys {KEYS}")
+    if not SHORTEST_MS <= duration_ms <= LONGEST_MS or not SHORTEST_MS <= pause_ms <= LONGEST_MS:
+        raise ValueError(
+            f"a digit and the pause after it last {SHORTEST_MS}..{LONGEST_MS} ms each, "
+            f"not {duration_ms} and {pause_ms}"
+        )
+    return keys
+
+
 class _Press(NamedTuple):
     """A key to send, measured in ticks."""
 
@@ -49,6 +67,7 @@ class DigitSender:
 
     Attributes:
         sent: Digits begun.
+        dropped: Digits for which there was no room.
 
     Args:
         is_event: The peer understands events; otherwise it gets the tones themselves.
@@ -56,6 +75,7 @@ class DigitSender:
 
     def __init__(self, *, is_event: bool) -> None:
         self.sent = 0
+        self.dropped = 0
         self._is_event = is_event
         self._queue: deque[_Press] = deque()
         self._press: _Press | None = None
@@ -74,24 +94,16 @@ class DigitSender:
         Args:
             digits: Of ``0-9*#A-D``, any case.
             duration_ms: How long each is pressed, rounded up to whole ticks; 40..6000.
-            pause_ms: How long nothing is pressed after each; at least 40.
+            pause_ms: How long nothing is pressed after each, likewise.
 
         Raises:
-            ValueError: A key, a time or their number is out of range. Nothing is queued then.
+            ValueError: A key or a time is out of range. Nothing is queued then.
         """
-        keys = digits.upper()
-        wrong = sorted(set(keys) - set(KEYS))
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is none of the keys {KEYS}")
-        if not SHORTEST_MS <= duration_ms <= LONGEST_MS or not pause_ms >= SHORTEST_MS:
-            raise ValueError(
-                f"a digit lasts {SHORTEST_MS}..{LONGEST_MS} ms and its pause {SHORTEST_MS} ms or "
-                f"more, not {duration_ms} and {pause_ms}"
-            )
-        if len(self._queue) + len(keys) > MOST_QUEUED:
-            raise ValueError(f"more than {MOST_QUEUED} digits would wait")
+        keys = checked_digits(digits, duration_ms, pause_ms)
         ticks, pause = -(-duration_ms // TICK_MS), -(-pause_ms // TICK_MS)
-        self._queue.extend(_Press(key, ticks, pause) for key in keys)
+        room = MOST_QUEUED - len(self._queue)
+        self.dropped += max(len(keys) - room, 0)
+        self._queue.extend(_Press(key, ticks, pause) for key in keys[:room])
 
     def next(self, timestamp: int) -> EventPayload | bytes:
         """Return what this tick sends; only while :attr:`pending`.

@@ -136,4 +136,5 @@ class RtpSession:
             last_arrival=receiver.last_arrival,
             digits_received=receiver.events.count + (self._tones.count if self._tones else 0),
             digits_sent=self.sender.digits.sent,
+            digits_dropped=self.sender.digits.dropped + receiver.events.overflowed,
         )

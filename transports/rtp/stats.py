@@ -42,6 +42,7 @@ class StreamStats:
         send_errors: Datagrams that the system refused to send.
         digits_received: Keys that the peer pressed.
         digits_sent: Keys that were sent to it.
+        digits_dropped: Keys of either direction that came faster than anybody presses them.
         rtcp_received: Compounds of RTCP accepted.
         rtcp_rejected: Datagrams dropped on the port for RTCP.
         rtcp_sent: Compounds of RTCP sent.
@@ -73,6 +74,7 @@ class StreamStats:
     send_errors: int = 0
     digits_received: int = 0
     digits_sent: int = 0
+    digits_dropped: int = 0
     rtcp_received: int = 0
     rtcp_rejected: int = 0
     rtcp_sent: int = 0

@@ -107,6 +107,14 @@ def test_takes_letters_of_either_case() -> None:
     assert sent.payload[0] == KEYS.index("D")
 
 
+def test_keeps_no_more_digits_than_anybody_dials() -> None:
+    sender = DigitSender(is_event=True)
+    sender.queue("1" * 100)
+    sender.queue("2" * 100)
+
+    assert sender.dropped == 72
+
+
 @pytest.mark.parametrize(
     ("digits", "times", "message"),
     [
@@ -114,7 +122,7 @@ def test_takes_letters_of_either_case() -> None:
         ("1", {"duration_ms": 39}, "not 39 and 100"),
         ("1", {"duration_ms": 6001}, "not 6001 and 100"),
         ("1", {"pause_ms": 39}, "not 100 and 39"),
-        ("1" * 65, {}, "more than 64 digits"),
+        ("1", {"pause_ms": 6001}, "not 100 and 6001"),
     ],
 )
 def test_refuses_what_nobody_could_dial(digits: str, times: dict[str, int], message: str) -> None:
