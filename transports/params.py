@@ -27,7 +27,8 @@ class StreamOptions:
         rtcp: Send reports from the beginning; otherwise only to a peer that sends some.
 
     Raises:
-        ValueError: The payload type is not 0..127, or has another meaning already.
+        ValueError: The payload type is not 0..127, or has another meaning already; or the codec
+            to be sent has no static one.
     """
 
     codec: Codec | None = None
@@ -37,6 +38,8 @@ class StreamOptions:
     rtcp: bool = False
 
     def __post_init__(self) -> None:
+        if self.codec is not None and not self.codec.is_static:
+            raise ValueError(f"{self.codec.value} can be received, not sent")
         event = self.telephone_event
         if event is not None and (not 0 <= event < 128 or event in RESERVED_PAYLOAD_TYPES):
             raise ValueError(f"payload type {event} cannot be that of telephone events, e.g. 101")

@@ -4,7 +4,6 @@ Samples are 16-bit little-endian mono at 8 kHz, a byte each on the wire.
 """
 
 import audioop
-from typing import Any
 
 __all__ = ["Alaw", "Ulaw"]
 
@@ -43,10 +42,3 @@ class Ulaw:
     def decode(self, payload: bytes) -> bytes:
         """Expand a payload to samples."""
         return audioop.ulaw2lin(payload, 2)
-
-
-def __getattr__(name: str) -> Any:
-    """Find what has moved to ``transports.audio.codec``."""
-    from transports.audio import codec  # noqa: PLC0415  it imports this module
-
-    return getattr(codec, name)
