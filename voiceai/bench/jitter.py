@@ -7,20 +7,21 @@ receives, and the kernel takes the times.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from voiceai.bench.companion import Companion
 from voiceai.bench.machine import describe_machine, take_realtime_class
 from voiceai.bench.pace import Pace
+from voiceai.bench.placement import PLACEMENTS
 from voiceai.bench.report import Budget, Chart, Measure, Report, Series
-from voiceai.bench.senders import ENGINES, Way, half_busy, sending
+from voiceai.bench.senders import Way, half_busy, sending
 
 __all__ = ["LOADS", "WAYS", "run_jitter"]
 
 Load = Literal["idle", "busy"]
 LOADS: Final[tuple[Load, ...]] = ("idle", "busy")
-WAYS: Final[tuple[Way, ...]] = (*ENGINES, "sleep")
+WAYS: Final[tuple[Way, ...]] = (*PLACEMENTS, "sleep")
 WARM_UP_SECONDS: Final = 0.5
 BUDGETS: Final[Mapping[tuple[Way, Load], tuple[int, Budget]]] = {
     ("inline", "idle"): (50, Budget("p99", 2)),
@@ -33,7 +34,10 @@ REALTIME_SHARE: Final = 4
 """Under the normal scheduler so much more is allowed."""
 HEAR_SECONDS: Final = 20.0
 NOTES: Final = (
-    "inline, process: the media engine there, a writer per stream as a pipeline's output is one",
+    (
+        "inline, process: the media engine there, a writer per stream as a pipeline's output is "
+        "one; a media process asks for SCHED_FIFO by itself"
+    ),
     (
         "sleep: a task per stream, paced by Pipecat's own websocket transport "
         "(_write_audio_sleep, packets of 20 ms); no way has a pipeline in front"
@@ -45,12 +49,17 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How so many streams came, sent in one way under one load."""
+    """How so many streams came, sent in one way under one load.
+
+    Attributes:
+        scheduling: How the thread that sent was ranked.
+    """
 
     count: int
     way: Way
     load: Load
     pace: Pace
+    scheduling: str
 
 
 async def run_jitter(
@@ -82,19 +91,20 @@ async def run_jitter(
         for load in loads:
             for count in streams:
                 for way in ways:
-                    async with _under(load), sending(way, count, listening["port"]):
-                        runs.append(_Run(count, way, load, await _pace(seconds, receiver)))
+                    async with _under(load), sending(way, count, listening["port"]) as ranked:
+                        pace = await _pace(seconds, receiver)
+                    runs.append(_Run(count, way, load, pace, ranked))
     loop = type(asyncio.get_running_loop()).__module__
     clock = "the kernel's" if listening["by_kernel"] else "the receiver's, after each read"
     return Report(
         bench="jitter",
-        machine=machine,
+        machine=replace(machine, scheduling=_classes(runs)),
         parameters={
             "streams": "/".join(map(str, streams)),
             "loads": "/".join(loads),
             "seconds": seconds,
         },
-        measures=tuple(measure for run in runs for measure in _measures(run, realtime=realtime)),
+        measures=tuple(measure for run in runs for measure in _measures(run)),
         notes=(
             f"receiver in a process of its own; times are {clock}; one loop for all: {loop}",
             *NOTES,
@@ -119,9 +129,15 @@ async def _pace(seconds: float, receiver: Companion) -> Pace:
     return Pace.of(arrived["by_sender"])
 
 
-def _measures(run: _Run, *, realtime: bool) -> list[Measure]:
+def _classes(runs: Sequence[_Run]) -> str:
+    """Say how each way was ranked."""
+    ranked = dict.fromkeys((run.way, run.scheduling) for run in runs)
+    return ", ".join(f"{way}: {scheduling}" for way, scheduling in ranked)
+
+
+def _measures(run: _Run) -> list[Measure]:
     most, budget = BUDGETS.get((run.way, run.load), (0, None))
-    if budget and not realtime:
+    if budget and not run.scheduling.startswith("SCHED_FIFO"):
         budget = Budget(budget.statistic, budget.limit * REALTIME_SHARE)
     label = f"{run.count} stream{'s' if run.count > 1 else ''}, {run.load}, {run.way}"
     never_drifts = run.way != "sleep" and run.load == "idle"

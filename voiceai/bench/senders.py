@@ -7,16 +7,18 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pipecat.transports.websocket.server import SingleClientWebsocketServerOutputTransport
 
-from transports.audio.g711 import Codec
+from transports.audio.codec import Codec
 from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.rtp.sender import Sender
+from transports.scheduling import scheduling_class
+from voiceai.bench.placement import Placement
 
-__all__ = ["ENGINES", "PipecatPacer", "Way", "beside", "half_busy", "sending"]
+__all__ = ["PipecatPacer", "Way", "beside", "half_busy", "sending"]
 
 SLOT_SECONDS: Final = 0.02
 SLOT_BYTES: Final = 320
@@ -25,22 +27,25 @@ SPEECH: Final = bytes(range(256)) * 125
 BUSY_SECONDS: Final = 0.005
 """At a time, and as long again idle: half a core of Python, in the pieces of a pipeline's work."""
 
-Way = str
-"""How is sent: one of `ENGINES`, or ``sleep``."""
-ENGINES: Final[tuple[Way, ...]] = ("inline",)
+Way = Placement | Literal["sleep"]
+"""How is sent: by the media engine there, or by a sleep per stream."""
 
 
 @contextlib.asynccontextmanager
-async def sending(way: Way, count: int, port: int) -> AsyncIterator[None]:
+async def sending(way: Way, count: int, port: int) -> AsyncIterator[str]:
     """Send so many streams to a port of this machine while inside.
 
     Args:
         way: By the media engine of that placement, or ``sleep``.
         count: Streams.
         port: Of the receiver.
+
+    Yields:
+        How the thread that sends is ranked.
     """
-    async with _by_sleep(count, port) if way == "sleep" else _by_engine(count, port):
-        yield
+    by = _by_sleep(count, port) if way == "sleep" else _by_engine(way, count, port)
+    async with by as scheduling:
+        yield scheduling
 
 
 @contextlib.asynccontextmanager
@@ -92,15 +97,15 @@ async def _work() -> None:
 
 
 @contextlib.asynccontextmanager
-async def _by_engine(count: int, port: int) -> AsyncIterator[None]:
-    engine = make_engine(RtpParams())
+async def _by_engine(placement: Placement, count: int, port: int) -> AsyncIterator[str]:
+    engine = make_engine(RtpParams(placement=placement))
     await engine.start()
     try:
         streams = [await engine.open_stream() for _ in range(count)]
         for stream in streams:
             stream.connect(("127.0.0.1", port))
         async with beside([_write(stream) for stream in streams]):
-            yield
+            yield engine.scheduling
     finally:
         await engine.close()
 
@@ -111,9 +116,9 @@ async def _write(stream: MediaStream) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _by_sleep(count: int, port: int) -> AsyncIterator[None]:
+async def _by_sleep(count: int, port: int) -> AsyncIterator[str]:
     async with beside([_sleep_and_send(port) for _ in range(count)]):
-        yield
+        yield scheduling_class()
 
 
 async def _sleep_and_send(port: int) -> None:

@@ -10,6 +10,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from voiceai.bench.capacity_report import SYSTEMS, System
+from voiceai.bench.placement import Placement
 from voiceai.bench.plot import save
 from voiceai.bench.report import Report
 from voiceai.bench.setup import run_setup
@@ -30,6 +32,12 @@ Plot = Annotated[
         "--plot",
         dir_okay=False,
         help="SVG to draw, with the numbers as JSON beside it; var/bench/NAME.svg unless given.",
+    ),
+]
+Recordings = Annotated[
+    Path | None,
+    typer.Option(
+        "--speech", file_okay=False, exists=True, help="Folder of WAV files to say instead."
     ),
 ]
 
@@ -74,6 +82,36 @@ def jitter(
 
 
 @app.command()
+def capacity(
+    *,
+    calls: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=400, help="To try, ascending; may be repeated."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=11, max=600, help="Each number of calls.")] = 12.0,
+    placement: Annotated[Placement, typer.Option(help="Of the media engine.")] = "process",
+    only: Annotated[System | None, typer.Option(help="Measure this alone.")] = None,
+    recordings: Recordings = None,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """How many calls a core has while turns happen, beside stock Pipecat. Some four minutes."""
+    settings = _settings()
+    from voiceai.bench.capacity import run_capacity  # noqa: PLC0415 - Pipecat takes half a second
+
+    work = run_capacity(
+        settings,
+        seconds=seconds,
+        placement=placement,
+        systems=(only,) if only else SYSTEMS,
+        calls=calls or (),
+        recordings=recordings,
+    )
+    _finish(asyncio.run(work), strict=strict, plot=plot, as_json=as_json)
+
+
+@app.command()
 def cpu(
     *,
     calls: Annotated[int, typer.Option(min=1, max=1000, help="At once.")] = 20,
@@ -98,12 +136,7 @@ def cpu(
 def turns(
     *,
     count: Annotated[int, typer.Option("--turns", min=1, max=1000, help="Sentences.")] = 20,
-    recordings: Annotated[
-        Path | None,
-        typer.Option(
-            "--speech", file_okay=False, exists=True, help="Folder of WAV files to say instead."
-        ),
-    ] = None,
+    recordings: Recordings = None,
     realtime: Realtime = False,
     strict: Strict = False,
     plot: Plot = None,
@@ -115,6 +148,35 @@ def turns(
 
     work = run_turns(settings, turns=count, recordings=recordings, realtime=realtime)
     _finish(asyncio.run(work), strict=strict, plot=plot, as_json=as_json)
+
+
+@app.command("barge-in")
+def barge_in(
+    *,
+    calls: Annotated[
+        list[int] | None, typer.Option(min=1, max=200, help="At once; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, max=600, help="Each run.")] = 20.0,
+    smart_turn: Annotated[
+        bool, typer.Option(help="A model decides when a turn ends, or silence alone.")
+    ] = True,
+    realtime: Realtime = False,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """How soon the assistant gives way to a caller: from speech to a low voice and to silence."""
+    settings = _settings()
+    from voiceai.bench.barge_in import run_barge_in  # noqa: PLC0415 - Pipecat takes half a second
+
+    work = run_barge_in(
+        settings,
+        calls=calls or (1, 50),
+        seconds=seconds,
+        smart_turn=smart_turn,
+        realtime=realtime,
+    )
+    _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
 def _settings() -> Settings:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,7 +15,9 @@ from pipelines.registry import REGISTRY
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 from tests.support.availability import have_or_skip
+from tests.support.speech import english_prompts
 from voiceai.bench import place
+from voiceai.bench.capacity import run_capacity
 from voiceai.bench.cpu import run_cpu
 from voiceai.bench.errors import BenchUnavailable
 from voiceai.bench.jitter import LOADS, WAYS, run_jitter
@@ -87,6 +90,27 @@ async def test_cpu_measures_every_phase(settings: Settings) -> None:
     assert found["talking: packets with the assistant's speech"].samples[0] > 50
     assert found["talking: turns per call"].samples == (0,)
     assert found["listening: packets with the assistant's speech"].samples == (0,)
+
+
+@pytest.mark.timeout(120)
+async def test_capacity_has_turns_answered_by_both_systems_in_one_run(
+    settings: Settings, tmp_path: Path
+) -> None:
+    have_or_skip(english_prompts)
+    for prompt in english_prompts()[:2]:
+        with wave.open(str(tmp_path / f"{prompt.name}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(prompt.pcm)
+
+    report = await run_capacity(settings, seconds=11, calls=(2,), recordings=tmp_path)
+
+    found = named(report)
+    for system in ("voiceai", "stock Pipecat"):
+        label = f"{system}, 2 calls"
+        assert len(found[f"{label}: own share of a turn's wait"].samples) >= 2
+        assert len(found[f"{label}: gap"].samples) >= 2 * 50
+        assert min(found[f"{label}: cpu per call, all"].samples) > 0
+    assert len(report.charts) == 4
 
 
 @pytest.mark.usefixtures("_voice")

@@ -1,0 +1,71 @@
+"""When calls hold, and how many are tried next."""
+
+import pytest
+
+from voiceai.bench.capacity_step import Search, Step, own_share_ms
+
+
+def step(
+    *, gaps: tuple[float, ...] = (0.0,), waits: tuple[float, ...] = (800.0,), missed: int = 0
+) -> Step:
+    return Step(calls=10, gaps=gaps, waits=waits, missed=missed, seconds=10)
+
+
+def found(search: Search, capacity: int) -> list[int]:
+    """Return what a search tries of a system that holds so many calls."""
+    tried = []
+    while (calls := search.next()) is not None:
+        tried.append(calls)
+        search.told(calls, holds=calls <= capacity)
+    return tried
+
+
+def test_own_share_is_neither_the_stubs_nor_the_wait_for_the_end_of_speech() -> None:
+    assert own_share_ms(750) == pytest.approx(0)
+    assert own_share_ms(800) == pytest.approx(50)
+
+
+def test_even_packets_and_prompt_answers_hold() -> None:
+    assert step().holds
+    assert step(gaps=(10.0,) * 99 + (40.0,), waits=(949.9,)).holds
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (step(gaps=(0.0,) * 98 + (10.1,) * 2), "p99 gap 10.1 ms"),
+        (step(gaps=(0.0,) * 999 + (40.1,)), "worst gap 40 ms"),
+        (step(missed=1), "1 of 2 turns missed"),
+        (step(waits=(800.0, 951.0)), "1 of 2 turns late"),
+        (step(waits=()), "no turn happened"),
+        (step(gaps=()), "no packet came"),
+    ],
+)
+def test_each_failing_breaks_by_itself(broken: Step, why: str) -> None:
+    assert broken.failings == [why]
+    assert not broken.holds
+
+
+@pytest.mark.parametrize("capacity", range(0, 130, 3))
+def test_a_search_finds_the_most_calls_that_hold_to_within_its_resolution(capacity: int) -> None:
+    search = Search((20, 50, 80, 110, 140))
+
+    tried = found(search, capacity)
+
+    assert search.held <= capacity
+    assert capacity - search.held <= max(1, 0.1 * search.held)
+    assert len(tried) == len(set(tried)) <= 9
+
+
+def test_a_search_ends_with_its_ladder() -> None:
+    search = Search((10, 20))
+
+    assert found(search, 1000) == [10, 20]
+    assert (search.held, search.broke) == (20, None)
+
+
+def test_nothing_that_holds_is_found_too() -> None:
+    search = Search((8, 16))
+
+    assert found(search, 0)[-1] == 1
+    assert (search.held, search.broke) == (0, 1)

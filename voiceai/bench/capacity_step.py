@@ -1,0 +1,125 @@
+"""What ``bench capacity`` asks of so many calls at once, and how many it tries next. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from voiceai.bench.report import Distribution
+
+__all__ = [
+    "ENDPOINTING_MS",
+    "LLM_SECONDS",
+    "STT_SECONDS",
+    "TTS_SECONDS",
+    "Search",
+    "Step",
+    "own_share_ms",
+]
+
+STT_SECONDS: Final = 0.15
+LLM_SECONDS: Final = 0.3
+TTS_SECONDS: Final = 0.1
+"""What the stubs wait: for a transcript, a first word, a first sound."""
+ENDPOINTING_MS: Final = 200.0
+"""Of quiet after which either voice activity detection takes speech for ended."""
+GAP_P99_MS: Final = 10.0
+GAP_MAX_MS: Final = 40.0
+LATE_MS: Final = 200.0
+"""More than this of a turn's wait may not be our own."""
+
+
+def own_share_ms(wait_ms: float) -> float:
+    """Return what of a turn's wait is neither the stubs' nor the wait for the end of speech.
+
+    Args:
+        wait_ms: From the last packet with speech sent to the first one with an answer received.
+    """
+    return wait_ms - 1000 * (STT_SECONDS + LLM_SECONDS + TTS_SECONDS) - ENDPOINTING_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How so many calls fared.
+
+    Attributes:
+        calls: At once.
+        gaps: Inter-arrival minus packet time of every packet that the callers got, ms.
+        waits: Of every answered turn, as in :func:`own_share_ms`.
+        missed: Turns that were not answered before the caller spoke again.
+        seconds: How long was measured.
+    """
+
+    calls: int
+    gaps: tuple[float, ...]
+    waits: tuple[float, ...]
+    missed: int
+    seconds: float
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Our own share of each answered turn, milliseconds."""
+        return tuple(map(own_share_ms, self.waits))
+
+    @property
+    def late(self) -> int:
+        """How many turns were answered late by our fault."""
+        return sum(share > LATE_MS for share in self.shares)
+
+    @property
+    def failings(self) -> list[str]:
+        """What did not hold, in words; nothing if all did."""
+        found = Distribution.of(self.gaps)
+        failings = []
+        if found is None:
+            return ["no packet came"]
+        if found.p99 > GAP_P99_MS:
+            failings.append(f"p99 gap {found.p99:.1f} ms")
+        if found.max > GAP_MAX_MS:
+            failings.append(f"worst gap {found.max:.0f} ms")
+        if self.missed:
+            failings.append(f"{self.missed} of {len(self.waits) + self.missed} turns missed")
+        if self.late:
+            failings.append(f"{self.late} of {len(self.waits) + self.missed} turns late")
+        if not self.waits and not self.missed:
+            failings.append("no turn happened")
+        return failings
+
+    @property
+    def holds(self) -> bool:
+        """Whether so many calls can be had."""
+        return not self.failings
+
+
+@dataclass(slots=True)
+class Search:
+    """Goes up until calls break, then halves what lies between, to within a share.
+
+    Attributes:
+        ladder: How many calls to try, ascending.
+        resolution: The search ends when the least that broke is not above the most that held by
+            more than this share of it.
+        held: The most calls that held; 0 before any.
+        broke: The least that did not; None before any.
+    """
+
+    ladder: Sequence[int]
+    resolution: float = 0.1
+    held: int = 0
+    broke: int | None = None
+    _tried: list[int] = field(default_factory=list)
+
+    def next(self) -> int | None:
+        """Return how many calls to try now; None when the answer is known."""
+        if self.broke is None:
+            higher = [calls for calls in self.ladder if calls > self.held]
+            return higher[0] if higher else None
+        if self.broke - self.held <= max(1, self.resolution * self.held):
+            return None
+        return (self.held + self.broke) // 2
+
+    def told(self, calls: int, *, holds: bool) -> None:
+        """Take note of how so many calls fared."""
+        if holds:
+            self.held = max(self.held, calls)
+        else:
+            self.broke = calls if self.broke is None else min(self.broke, calls)
