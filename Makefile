@@ -1,13 +1,13 @@
 # Everything that a person or CI runs here. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format models llm pico lock clean
+.PHONY: help install demo check test lint format models llm bench-tools pico lock clean
 
 code := voiceai pipelines transports asterisk tests
 bin := .venv/bin
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
 
 install: ## .venv from the locks, model data, Debian packages; quick when nothing changed
 	@PYTHON='$(PYTHON)' scripts/install.sh
@@ -35,6 +35,9 @@ models: install ## try the model data again
 
 llm: install ## a small English language model that runs here
 	@scripts/install.sh llm
+
+bench-tools: install ## what bench concealment measures with, and is compared to
+	@scripts/install.sh bench
 
 pico: install ## a better German voice, from Debian's non-free, below VOICEAI_DATA_DIR
 	@LOGURU_LEVEL=WARNING $(bin)/python -m voiceai.pico

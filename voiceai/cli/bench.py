@@ -179,6 +179,39 @@ def barge_in(
     _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
+@app.command()
+def concealment(
+    *,
+    recordings: Annotated[int, typer.Option(min=2, max=46, help="Sentences to send.")] = 46,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Of losses, each.")] = 5,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this one, such as random:3, burst:5 or jitter:40; may be repeated."
+        ),
+    ] = None,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """How lost packets sound and what they cost recognition, beside other ways; 15 minutes."""
+    settings = _settings()
+    from voiceai.bench.concealment import run_concealment  # noqa: PLC0415 - soxr, onnxruntime
+    from voiceai.bench.loss_traces import CONDITIONS, Condition  # noqa: PLC0415 - likewise
+
+    try:
+        chosen = tuple(Condition.parse(text) for text in network) if network else CONDITIONS
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    report = run_concealment(
+        settings.voiceai_data_dir / "recordings",
+        recordings=recordings,
+        seeds=seeds,
+        conditions=chosen,
+    )
+    _finish(report, strict=strict, plot=plot, as_json=as_json)
+
+
 def _settings() -> Settings:
     loaded = load_settings()
     warn(loaded.warnings)
