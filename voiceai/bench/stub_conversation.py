@@ -1,4 +1,4 @@
-"""A whole call but for Asterisk and the models: for ``bench cpu``.
+"""A whole call but for Asterisk and the models: for benches.
 
 Media stream, receiver, voice activity and turn detection, pipeline and turn clock are the real
 ones, as in ``voiceai.calls.session``; recognition, answers and voice cost nothing.
@@ -6,7 +6,7 @@ ones, as in ``voiceai.calls.session``; recognition, answers and voice cost nothi
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from pipelines.services.recognition import LocalRecognition
 from pipelines.services.scripted import ResponderService
 from pipelines.services.synthesis import LocalSynthesis
 from pipelines.spec import PipelineSpec, ServiceSpec, Spec, TurnSpec
-from transports.audio.endpointing import EndpointingParams
+from transports.audio.endpointing import EndpointingParams, VerdictListener
 from transports.engine import MediaEngine, MediaStream
 from transports.hearing import make_voice_activity
 from transports.pipecat_transport import RtpTransport
@@ -135,7 +135,12 @@ class _Responder(ResponderService):
 
 @contextlib.asynccontextmanager
 async def open_conversation(
-    services: StubServices, stream: MediaStream, number: int, *, smart_turn: bool
+    services: StubServices,
+    stream: MediaStream,
+    number: int,
+    *,
+    smart_turn: bool,
+    listeners: Sequence[VerdictListener] = (),
 ) -> AsyncIterator[Conversation]:
     """Run a pipeline on a stream; leaving cancels it.
 
@@ -144,11 +149,14 @@ async def open_conversation(
         stream: Connected, of the media engine.
         number: Of the call.
         smart_turn: Whether the turn model decides, or silence alone.
+        listeners: Told of what the detector decides.
     """
     turn = TurnSpec(stop="smart-turn" if smart_turn else "silence")
     spec = PipelineSpec(name="bench", language="en-US", stt=STUB, llm=STUB, tts=STUB, turn=turn)
     detector = services.ears.open(EndpointingParams())
     transport = RtpTransport(stream, detector, services, call_id=str(number))
+    for listener in listeners:
+        transport.add_verdict_listener(listener)
     conversation = build(
         spec,
         transport=transport,
