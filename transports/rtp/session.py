@@ -102,7 +102,8 @@ class RtpSession:
         """Return the next 20 ms of the far side."""
         frame = self._receiver.frame(now)
         if self._tones is not None and not self._receiver.events.count:
-            self._heard += [Digit(*tone) for tone in self._tones.hear(frame.pcm)]
+            tones = self._tones.hear(frame.pcm, is_lost=frame.kind == "concealed")
+            self._heard += [Digit(*tone) for tone in tones]
         return frame
 
     def next_packet(self) -> Outgoing:
