@@ -1,22 +1,13 @@
-"""Digits as RTP events (RFC 4733 section 2). Pure."""
+"""Digits of the bench telephone as RTP events (RFC 4733 section 2). Pure."""
 
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
+from transports.errors import PacketError
+from transports.rtp.telephone_event import KEYS, TelephoneEvent
 from voiceai.bench.track import TrackPacket
 
 __all__ = ["DigitPayload", "digit_payloads", "digits_in"]
-
-KEYS: Final = "0123456789*#ABCD"
-"""RFC 4733 section 3.2: a key's place is its event code."""
-
-END: Final = 0x80
-VOLUME: Final = 10
-"""Of -10 dBm0; precedent: Asterisk."""
-
-_EVENT: Final = struct.Struct("!BBH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +36,20 @@ def digit_payloads(key: str, *, slots: int, slot_samples: int = 160) -> Iterator
     code = KEYS.index(key.upper())
     for slot in range(slots):
         is_last = slot == slots - 1
-        volume = VOLUME | (END if is_last else 0)
-        payload = _EVENT.pack(code, volume, (slot + 1) * slot_samples)
-        yield DigitPayload(payload, slot * slot_samples, 3 if is_last else 1)
+        event = TelephoneEvent(code, (slot + 1) * slot_samples, is_end=is_last)
+        yield DigitPayload(event.serialize(), slot * slot_samples, 3 if is_last else 1)
 
 
 def digits_in(packets: Iterable[TrackPacket], payload_type: int) -> str:
     """Return the keys in a track; each event counts once, however many packets tell of it."""
     events: dict[tuple[int, int], str] = {}
     for packet in packets:
-        if packet.payload_type == payload_type and len(packet.payload) >= _EVENT.size:
-            code = packet.payload[0]
-            if code < len(KEYS):
-                events[packet.ssrc, packet.timestamp] = KEYS[code]
+        if packet.payload_type != payload_type:
+            continue
+        try:
+            code = TelephoneEvent.parse(packet.payload)[0].event
+        except PacketError:
+            continue
+        if code < len(KEYS):
+            events[packet.ssrc, packet.timestamp] = KEYS[code]
     return "".join(events.values())
