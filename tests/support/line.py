@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.codec import Codec
+from transports.audio.comfort_noise import ComfortNoise
 from transports.netem import Impairments, Network
 from transports.rtp.events import ArrivedAudio
 from transports.rtp.packet import RtpPacket
@@ -105,7 +105,7 @@ class Sender:
 
     def due(self, now: float) -> list[tuple[float, bytes | None]]:
         """Return when packets were sent until ``now``, and what; ``None`` is one left out."""
-        packets = []
+        packets: list[tuple[float, bytes | None]] = []
         while True:
             end = self._position + self._samples
             at = self._started + end / RATE / (1 + self._talk.drift)

@@ -3,7 +3,7 @@
 ::
 
     in order ------------------------------------> emitted at once
-    after a hole --a packet more, or 10..30 ms---> the hole filled, then emitted
+    after a hole --a packet more, or a moment----> the hole filled, then emitted
     its time was emitted already ----------------> left out
     nothing comes --patience---------------------> noise, in real time
 """
@@ -22,8 +22,17 @@ LONGEST_NOISE = SAMPLE_RATE
 BEHIND = 0.02
 """Seconds by which the noise then stays behind, so that speech that resumes fits on."""
 
-HOLD = 0.01
-"""Seconds that a packet behind a hole waits, at least, for the one that it overtook."""
+SHORTEST_HOLD = 0.01
+LONGEST_HOLD = 0.04
+"""Seconds that a packet behind a hole waits, at least, for the one that it overtook: looked at
+once per tick and with each packet, so up to 30 ms on a path that seldom changes the order."""
+
+HOLD_LONGER = 0.004
+HOLD_SHORTER = 0.002
+"""Seconds by which it changes with a packet that was not waited for, and with one that never came."""
+
+MOST_HELD = 8
+"""Packets; then the hole is filled, however short the wait."""
 
 LARGEST_HIDDEN_LOSS = 960
 LARGEST_LOSS = 4000
@@ -35,6 +44,9 @@ COVERED_SAMPLES = 1600
 RATE = 1.25 * SAMPLE_RATE
 BURST_SAMPLES = 2 * SAMPLE_RATE
 """No more audio than this passes: a quarter more than there is time, and two seconds at once."""
+
+KEEPS_TIME = 0.12
+"""Seconds by which timestamps and arrivals may disagree on a pause that both say there was."""
 
 STALL = 0.06
 """Seconds between two looks after which it was us who were late: what came meanwhile is unread."""
@@ -64,6 +76,7 @@ class ArrivalLine:
         self._heard_at = 0.0
         self._looked_at: float | None = None
         self._last = b""
+        self._hold = SHORTEST_HOLD
         self._allowance = float(BURST_SAMPLES)
         self._allowed_at = 0.0
 
@@ -84,7 +97,7 @@ class ArrivalLine:
         self._held.append((timestamp, number, pcm, now))
         self._held.sort()
         self._drain()
-        if self._held and (len(self._held) > 1 or number == self._number + 1):
+        while self._held and (number == self._number + 1 or self._has_held_long(now)):
             self._release()
 
     def restart(self) -> None:
@@ -104,7 +117,7 @@ class ArrivalLine:
         stalled = self._looked_at is None or now - self._looked_at > STALL
         self._looked_at = now
         if not stalled:
-            if self._held and now - self._held[0][3] >= HOLD:
+            while self._held and self._has_held_long(now):
                 self._release()
             waited = now - self._heard_at
             if waited >= SHORTEST_PATIENCE and self._end is not None:
@@ -123,6 +136,11 @@ class ArrivalLine:
             self._end += samples
             self._line.append(ArrivedAudio(self._noise.take(samples), None))
 
+    def _has_held_long(self, now: float) -> bool:
+        """Say whether to give up the packet that is missing."""
+        oldest = min([arrived_at for _, _, _, arrived_at in self._held])
+        return now - oldest >= self._hold or len(self._held) >= MOST_HELD
+
     def _drain(self) -> None:
         """Emit what fits on, and leave out what was filled already."""
         while self._held and self._end is not None:
@@ -135,23 +153,31 @@ class ArrivalLine:
                 pcm = pcm[2 * covered :]
                 timestamp += covered
             elif number <= self._number:
-                continue
+                pcm = b""
             if pcm:
                 self._emit(number, timestamp, pcm, arrived_at)
+            else:
+                self._hold = min(self._hold + HOLD_LONGER, LONGEST_HOLD)
 
     def _release(self) -> None:
         """Fill the hole before the first packet held, if it is one, and go on with that packet."""
-        timestamp, number, pcm, _ = self._held[0]
-        missing = (number - self._number - 1) * (len(pcm) // 2)
+        timestamp, number, pcm, arrived_at = self._held[0]
         end = timestamp if self._end is None else self._end
-        if timestamp - end <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
-            self._fill(timestamp - end)
+        gap = timestamp - end
+        missing = (number - self._number - 1) * (len(pcm) // 2)
+        paused = (timestamp - self._heard_end) / SAMPLE_RATE - (arrived_at - self._heard_at)
+        if gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS) or (
+            gap <= LONGEST_NOISE and -KEEPS_TIME <= paused <= KEEPS_TIME
+        ):
+            self._fill(gap)
+        if missing:
+            self._hold = max(self._hold - HOLD_SHORTER, SHORTEST_HOLD)
         self._end = timestamp
         self._drain()
 
     def _fill(self, samples: int) -> None:
         """Bridge a hole."""
-        if not self._spend(samples, self._heard_at):
+        if samples <= 0 or not self._spend(samples, self._heard_at):
             return
         tail = self._last[-2 * FRAME_SAMPLES :]
         repeated = (tail * 2)[: 2 * samples] if self._end == self._heard_end else b""
