@@ -57,14 +57,28 @@ class VadSpec(Spec):
     """When speech starts and stops.
 
     Attributes:
+        model: ``silero`` knows speech from noise; ``energy`` takes for speech what is loud
+            enough, for small machines; ``silero-torch`` is the former on PyTorch, an extra.
+        threshold_dbfs: With ``energy``, the level from which a window is speech; adapts to the
+            noise of the line unless given.
         start_ms: Speech of this length starts a turn or interrupts.
         stop_ms: Silence of this length may end a turn.
-        confidence: Probability of speech from which a window counts, 0..1.
+        confidence: With Silero, the probability of speech from which a window counts, 0..1.
     """
 
+    model: Literal["silero", "energy", "silero-torch"] = "silero"
+    threshold_dbfs: float | None = Field(default=None, ge=-70, le=-10)
     start_ms: int = Field(default=96, ge=32, le=1000)
     stop_ms: int = Field(default=200, ge=32, le=3000)
     confidence: float = Field(default=0.6, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _of_its_model(self) -> Self:
+        if self.threshold_dbfs is not None and self.model != "energy":
+            raise ValueError(f"threshold_dbfs is for model: energy, not {self.model}")
+        if "confidence" in self.model_fields_set and self.model == "energy":
+            raise ValueError("confidence is for model: silero; energy has threshold_dbfs")
+        return self
 
 
 class BargeInSpec(Spec):

@@ -1,5 +1,6 @@
 """What is wrong with a pipeline beyond its shape: services, their parameters, this machine."""
 
+import importlib.util
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -34,6 +35,8 @@ def validate(
     findings: list[Finding] = []
     for kind in KINDS:
         findings.extend(_service(kind, spec, document, resources, registry))
+    if resources and spec.turn.vad.model == "silero-torch":
+        findings.extend(_torch(document))
     return findings
 
 
@@ -92,6 +95,19 @@ def _service(
     if missing:
         found.append(replace(missing, path=f"{kind}.service"))
     return [finding.at(mark.file, mark.line, mark.column) for finding in found]
+
+
+def _torch(document: Document) -> list[Finding]:
+    missing = [name for name in ("silero_vad", "torch") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return []
+    mark = document.locate(("turn", "vad", "model"))
+    finding = Finding(
+        f"'silero-torch' needs {' and '.join(missing)}",
+        path="turn.vad.model",
+        fix="pip install -r requirements-silero.lock, or use silero, which is the same model",
+    )
+    return [finding.at(mark.file, mark.line, mark.column)]
 
 
 def _unknown(kind: Kind, service: ServiceSpec, registry: Registry) -> Finding:

@@ -6,12 +6,14 @@
     ├── PacketError         peer: the datagram is not RTP; counted and dropped
     ├── PortsExhausted      operator: no free port pair; refuse the call, widen the range
     ├── AddressUnavailable  operator: the bind address is not one of this machine
+    ├── ModelUnavailable    operator: an optional package is not installed; refuse its pipelines
     └── MediaUnavailable    environment: the media process has ended; refuse calls until it is back
 """
 
 __all__ = [
     "AddressUnavailable",
     "MediaUnavailable",
+    "ModelUnavailable",
     "PacketError",
     "PortsExhausted",
     "TransportError",
@@ -32,6 +34,10 @@ class PortsExhausted(TransportError):
 
 class AddressUnavailable(TransportError):
     """The address to bind is not configured on this machine."""
+
+
+class ModelUnavailable(TransportError):
+    """A voice activity model needs packages that are not installed."""
 
 
 class MediaUnavailable(TransportError):

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from transports.audio.endpointing import EndpointingParams
+
 __all__ = ["CONTEXT", "NOISE_WINDOWS", "WINDOW", "SileroModel", "SileroScorer", "SpeechModel"]
 
 SAMPLE_RATE = 8000
@@ -88,8 +90,9 @@ class SileroScorer:
         self._context: Samples = np.zeros((FIRST_ROWS, CONTEXT), np.float32)
         self._counts = np.zeros((3, FIRST_ROWS), np.intp)  # windows since a reset, quiet ones, all
 
-    def open(self) -> int:
-        """Return a row for a new call."""
+    def open(self, params: EndpointingParams) -> int:
+        """Return a row for a new call; the model knows no parameters."""
+        del params
         if not self._free:
             self._grow()
         row = self._free.pop()

@@ -8,6 +8,7 @@
 """
 
 import operator
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from transports.audio.endpointing import Endpointer, EndpointingParams, Hearing
+from transports.audio.level import levels_dbfs
 from transports.rtp.events import FRAME_BYTES, ArrivedAudio
 
 __all__ = ["Scorer", "VoiceActivity", "VoiceDetector"]
@@ -30,7 +32,6 @@ STARVED_TICKS = 7
 """After so many ticks (140 ms) without audio, a caller who was speaking is taken for silent."""
 SILENCE = bytes(FRAME_BYTES)
 FULL_SCALE = 32768.0
-SILENT_POWER = 1e-10
 
 Samples = npt.NDArray[np.float32]
 Window = tuple[bytes, float | None]
@@ -39,7 +40,7 @@ Window = tuple[bytes, float | None]
 class Scorer(Protocol):
     """Tells how probable speech is, of windows of many calls; keeps their state in rows."""
 
-    def open(self) -> int:
+    def open(self, params: EndpointingParams) -> int:
         """Return a row for a new call."""
         ...
 
@@ -68,6 +69,7 @@ class VoiceDetector:
         params: When speech begins and ends.
         on_hearing: Called with every window, in the tick in which it became full. If it raises,
             the next :meth:`put` does, which fails the call's stream and no other.
+        veto: Asked about each window of speech; true takes it for quiet. For echoes.
         dropped: Windows that waited too long for the loop.
     """
 
@@ -81,9 +83,10 @@ class VoiceDetector:
     ) -> None:
         self.params = params
         self.on_hearing: Callable[[Hearing], None] = _ignore
+        self.veto: Callable[[], bool] | None = None
         self.dropped = 0
         self.scorer = scorer
-        self.row = scorer.open()
+        self.row = scorer.open(params)
         self._endpointer = Endpointer(params)
         self._on_full = on_full
         self._on_close = on_close
@@ -149,9 +152,11 @@ class VoiceDetector:
         if self._closed or self._error is not None:
             return
         endpointer = self._endpointer
-        verdict = endpointer.put(probability, level)
-        voiced = probability >= self.params.confidence
         try:
+            voiced = probability >= self.params.confidence
+            if voiced and self.veto is not None and self.veto():
+                probability, voiced = 0.0, False
+            verdict = endpointer.put(probability, level)
             self.on_hearing(Hearing(verdict, endpointer.speaking, voiced, level, arrived_at))
         except Exception as error:  # noqa: BLE001 - a broken call must not stop the others
             logger.opt(exception=error).error("vad.listener_failed")
@@ -174,19 +179,34 @@ class VoiceActivity:
     """The ears of all calls.
 
     Args:
-        scorers: By the name under which calls choose one.
+        scorers: By the name under which calls choose one; each is loaded when it is first needed.
 
     Attributes:
         windows: How many windows were scored.
         batches: In how many runs.
     """
 
-    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
+    def __init__(self, scorers: Mapping[str, Callable[[], Scorer]]) -> None:
         self.windows = 0
         self.batches = 0
-        self._scorers = dict(scorers)
+        self._loaders = dict(scorers)
+        self._scorers: dict[str, Scorer] = {}
+        self._loading = threading.Lock()
         self._detectors: dict[VoiceDetector, None] = {}
         self._full: list[VoiceDetector] = []
+
+    def load(self, model: str) -> Scorer:
+        """Return a scorer; the first time it is loaded, which blocks: any thread may do it.
+
+        Raises:
+            KeyError: There is no such scorer.
+            ModelUnavailable: It cannot be loaded on this machine.
+        """
+        with self._loading:
+            scorer = self._scorers.get(model)
+            if scorer is None:
+                scorer = self._scorers[model] = self._loaders[model]()
+            return scorer
 
     def open(self, params: EndpointingParams, *, model: str = "silero") -> VoiceDetector:
         """Return a new call's ear.
@@ -197,10 +217,11 @@ class VoiceActivity:
 
         Raises:
             KeyError: There is no such scorer.
+            ModelUnavailable: It cannot be loaded on this machine.
         """
         detector = VoiceDetector(
             params,
-            self._scorers[model],
+            self.load(model),
             on_full=self._full.append,
             on_close=self._detectors.pop,
         )
@@ -221,7 +242,7 @@ class VoiceActivity:
         if len(self._scorers) == 1:
             self._score(full[0].scorer, full)
         else:
-            for scorer in self._scorers.values():
+            for scorer in {id(each.scorer): each.scorer for each in full}.values():
                 group = [detector for detector in full if detector.scorer is scorer]
                 if group:
                     self._score(scorer, group)
@@ -232,8 +253,7 @@ class VoiceActivity:
         pcm = b"".join(map(operator.itemgetter(0), windows))
         samples = np.frombuffer(pcm, "<i2").reshape(-1, WINDOW).astype(np.float32)
         samples /= FULL_SCALE
-        power = np.einsum("ij,ij->i", samples, samples) / WINDOW
-        levels = (10 * np.log10(np.maximum(power, SILENT_POWER))).tolist()
+        levels = levels_dbfs(samples)
         rows = [detector.row for detector in detectors]
         speaking = [detector.speaking for detector in detectors]
         probabilities = scorer.score(rows, speaking, samples)

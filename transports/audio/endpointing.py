@@ -44,12 +44,15 @@ class EndpointingParams:
         confidence: Probability from which a window is speech, 0..1.
         minimum_level: dBFS below which a window never *starts* speech, so that faint
             babble in the background does not interrupt. It does not end speech.
+        threshold: dBFS from which a window is speech, where it is judged by energy; None adapts
+            to the noise.
     """
 
     start_seconds: float = 0.096
     stop_seconds: float = 0.2
     confidence: float = 0.6
     minimum_level: float = -50.0
+    threshold: float | None = None
 
     @property
     def start_windows(self) -> int:

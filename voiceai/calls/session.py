@@ -201,8 +201,9 @@ class CallSession:
             start_seconds=vad.start_ms / 1000,
             stop_seconds=vad.stop_ms / 1000,
             confidence=vad.confidence,
+            threshold=vad.threshold_dbfs,
         )
-        with contextlib.closing(self._services.ears.open(params)) as detector:
+        with contextlib.closing(self._services.ears.open(params, model=vad.model)) as detector:
             transport = RtpTransport(stream, detector, self._control, call_id=self._leg.call_id)
             async with self._pipeline(stream, transport) as running:
                 yield running

@@ -1,5 +1,6 @@
 """All calls of the process: admit, run, and survive whatever goes wrong in one of them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -128,6 +129,8 @@ class CallSupervisor:
         for assistant_id, spec in specs.items():
             try:
                 wrong = await warm(self._services.resources, [spec])
+                if not wrong:
+                    await asyncio.to_thread(self._services.ears.load, spec.turn.vad.model)
             except Exception:  # noqa: BLE001 - a model that breaks takes no other pipeline along
                 logger.bind(pipeline=spec.name).exception("pipeline.disabled")
                 continue
@@ -152,6 +155,7 @@ class CallSupervisor:
                 HangupCause.FAILURE,
                 f"the assistant {assistant.name} cannot work: {_listed(findings)}",
             )
+        await asyncio.to_thread(self._services.ears.load, spec.turn.vad.model)
         self._ready[assistant.id] = spec
 
     def _tell(self, event: CallEvent) -> None:

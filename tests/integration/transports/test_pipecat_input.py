@@ -66,7 +66,7 @@ class Scripted:
     def __init__(self, windows: str) -> None:
         self._windows = iter(windows)
 
-    def open(self) -> int:
+    def open(self, params: EndpointingParams) -> int:
         return 0
 
     def close(self, row: int) -> None:
@@ -129,7 +129,7 @@ class Call:
     def __init__(self, windows: str) -> None:
         self.line = Line()
         self.recogniser = Recogniser()
-        self.activity = VoiceActivity({"silero": Scripted(windows)})
+        self.activity = VoiceActivity({"silero": lambda: Scripted(windows)})
         detector = self.activity.open(EndpointingParams(start_seconds=0.096, stop_seconds=0.2))
         stream = cast("MediaStream", self.line)
         self.transport = RtpTransport(stream, detector, NoDigits(), call_id="test")

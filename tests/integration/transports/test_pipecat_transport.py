@@ -78,7 +78,7 @@ def audio(seconds: float) -> TTSAudioRawFrame:
 async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
     stream: MediaStream,
 ) -> None:
-    ears = VoiceActivity({"silero": SileroScorer(SileroModel())})
+    ears = VoiceActivity({"silero": lambda: SileroScorer(SileroModel())})
     detector = ears.open(EndpointingParams())
     transport = RtpTransport(stream, detector, NoDigits(), call_id="test")
     context = Context(stream)

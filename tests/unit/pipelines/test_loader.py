@@ -168,3 +168,26 @@ def test_silence_alone_waits_longer_unless_told_otherwise() -> None:
     told = load_pipeline("name: a\nturn: {stop: silence, vad: {stop_ms: 300}}\n", source="t")
 
     assert (longer.turn.vad.stop_ms, told.turn.vad.stop_ms) == (600, 300)
+
+
+@pytest.mark.parametrize(
+    ("vad", "told"),
+    [
+        ("{threshold_dbfs: -40}", "threshold_dbfs is for model: energy, not silero"),
+        ("{model: energy, confidence: 0.5}", "confidence is for model: silero"),
+        ("{model: energie}", "'silero', 'energy' or 'silero-torch'"),
+    ],
+)
+def test_a_voice_activity_model_has_its_own_keys(vad: str, told: str) -> None:
+    with pytest.raises(SpecError, match=r"t\.yaml:2:.*turn\.vad") as caught:
+        load_pipeline(f"name: a\nturn: {{vad: {vad}}}\n", source="t.yaml")
+
+    assert told in str(caught.value)
+
+
+def test_energy_may_have_a_threshold() -> None:
+    text = "name: a\nturn: {vad: {model: energy, threshold_dbfs: -40}}\n"
+
+    vad = load_pipeline(text, source="t.yaml").turn.vad
+
+    assert (vad.model, vad.threshold_dbfs) == ("energy", -40.0)

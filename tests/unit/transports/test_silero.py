@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from transports.audio.endpointing import EndpointingParams
 from transports.silero import CONTEXT, WINDOW, SileroModel, SileroScorer
 
 CALLS = 40
 """More than the rows that a scorer begins with."""
 WINDOWS = 100
+PARAMS = EndpointingParams()
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +29,12 @@ def babble(calls: int) -> NDArray[np.float32]:
 def test_scores_of_a_batch_are_those_of_single_calls_to_the_bit(model: SileroModel) -> None:
     audio = babble(CALLS)
     together = SileroScorer(model)
-    rows = [together.open() for _ in range(CALLS)]
+    rows = [together.open(PARAMS) for _ in range(CALLS)]
     batched = [together.score(rows, [False] * CALLS, audio[:, n]) for n in range(WINDOWS)]
 
     for call in range(0, CALLS, 7):
         alone = SileroScorer(model)
-        row = alone.open()
+        row = alone.open(PARAMS)
         single = [alone.score([row], [False], audio[call : call + 1, n]) for n in range(WINDOWS)]
 
         assert [scores[call] for scores in batched] == [score for (score,) in single]
@@ -41,8 +43,8 @@ def test_scores_of_a_batch_are_those_of_single_calls_to_the_bit(model: SileroMod
 def test_the_order_and_the_company_of_a_call_do_not_matter(model: SileroModel) -> None:
     audio = babble(CALLS)
     together, mixed = SileroScorer(model), SileroScorer(model)
-    rows = [together.open() for _ in range(CALLS)]
-    assert [mixed.open() for _ in rows] == rows
+    rows = [together.open(PARAMS) for _ in range(CALLS)]
+    assert [mixed.open(PARAMS) for _ in rows] == rows
     generator = np.random.default_rng(2)
     scored: dict[str, dict[int, list[float]]] = {
         who: {row: [] for row in rows} for who in ("together", "mixed")
@@ -80,7 +82,7 @@ class Counting:
 def seen(score: float, speaking: bool, windows: int) -> list[float]:
     model = Counting(score)
     scorer = SileroScorer(model)
-    row = scorer.open()
+    row = scorer.open(PARAMS)
     quiet = np.zeros((1, WINDOW), np.float32)
     counted = []
     for _ in range(windows):
@@ -101,7 +103,7 @@ def test_it_is_kept_in_speech_and_in_what_may_be_speech(score: float, speaking: 
 def test_each_window_follows_the_end_of_the_one_before_in_noise_of_minus_50_dbfs() -> None:
     model = Counting(0.5)
     scorer = SileroScorer(model)
-    row = scorer.open()
+    row = scorer.open(PARAMS)
     for _ in range(200):
         scorer.score([row], [False], np.zeros((1, WINDOW), np.float32))
 
@@ -114,11 +116,11 @@ def test_each_window_follows_the_end_of_the_one_before_in_noise_of_minus_50_dbfs
 def test_a_row_that_is_used_again_remembers_nothing(model: SileroModel) -> None:
     audio = babble(1)
     scorer = SileroScorer(model)
-    first = scorer.open()
+    first = scorer.open(PARAMS)
     before = [scorer.score([first], [False], audio[:, n]) for n in range(10)]
     scorer.close(first)
 
-    again = scorer.open()
+    again = scorer.open(PARAMS)
 
     assert again == first
     assert [scorer.score([again], [False], audio[:, n]) for n in range(10)] == before

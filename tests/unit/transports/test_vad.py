@@ -23,7 +23,7 @@ class Scripted:
         self.open_rows: set[int] = set()
         self._calls = [iter(windows) for windows in calls]
 
-    def open(self) -> int:
+    def open(self, params: EndpointingParams) -> int:
         row = next(row for row in range(99) if row not in self.open_rows)
         self.open_rows.add(row)
         return row
@@ -59,7 +59,7 @@ def verdicts(heard: Sequence[Hearing]) -> list[Verdict]:
 
 
 def test_a_verdict_comes_in_the_tick_that_fills_its_window_with_the_time_of_its_packet() -> None:
-    activity = VoiceActivity({"script": Scripted("###")})
+    activity = VoiceActivity({"script": lambda: Scripted("###")})
     detector, heard = open_ear(activity)
 
     told = []
@@ -73,7 +73,7 @@ def test_a_verdict_comes_in_the_tick_that_fills_its_window_with_the_time_of_its_
 
 
 def test_what_is_heard_tells_level_and_arrival() -> None:
-    activity = VoiceActivity({"script": Scripted("#")})
+    activity = VoiceActivity({"script": lambda: Scripted("#")})
     detector, heard = open_ear(activity)
 
     detector.put(ArrivedAudio(FRAME, 10.0))
@@ -89,7 +89,7 @@ def test_what_is_heard_tells_level_and_arrival() -> None:
 
 def test_all_calls_are_scored_in_one_run_and_each_hears_its_own() -> None:
     scorer = Scripted("....", "###.", ".###")
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     ears = [open_ear(activity) for _ in range(3)]
 
     for number in range(7):
@@ -105,7 +105,7 @@ def test_all_calls_are_scored_in_one_run_and_each_hears_its_own() -> None:
 
 def test_several_windows_of_a_call_are_judged_in_their_order() -> None:
     scorer = Scripted("#" * 3 + "." * 6, "#")
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     (first, heard), (second, _) = open_ear(activity), open_ear(activity)
 
     first.put(ArrivedAudio(9 * LOUD_WINDOW, 1.0))
@@ -122,7 +122,7 @@ def test_several_windows_of_a_call_are_judged_in_their_order() -> None:
 
 
 def test_a_caller_whose_packets_end_in_speech_has_stopped_all_the_same() -> None:
-    activity = VoiceActivity({"script": Scripted("###")})
+    activity = VoiceActivity({"script": lambda: Scripted("###")})
     detector, heard = open_ear(activity)
     for number in range(5):
         tick(activity, float(number), detector)
@@ -135,7 +135,7 @@ def test_a_caller_whose_packets_end_in_speech_has_stopped_all_the_same() -> None
 
 def test_silence_is_not_made_up_for_a_caller_who_does_not_speak() -> None:
     scorer = Scripted("..")
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     detector, _ = open_ear(activity)
     for number in range(4):
         tick(activity, float(number), detector)
@@ -147,7 +147,7 @@ def test_silence_is_not_made_up_for_a_caller_who_does_not_speak() -> None:
 
 
 def test_a_call_that_breaks_at_a_verdict_fails_itself_and_no_other() -> None:
-    activity = VoiceActivity({"script": Scripted("###", "###")})
+    activity = VoiceActivity({"script": lambda: Scripted("###", "###")})
     (broken, _), (other, heard) = open_ear(activity), open_ear(activity)
 
     def fail(hearing: Hearing) -> None:
@@ -166,7 +166,7 @@ def test_a_call_that_breaks_at_a_verdict_fails_itself_and_no_other() -> None:
 
 def test_a_closed_ear_hears_nothing_and_its_row_is_free() -> None:
     scorer = Scripted("####")
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     detector, heard = open_ear(activity)
     detector.put(ArrivedAudio(bytes(512), 1.0))
 
@@ -179,7 +179,7 @@ def test_a_closed_ear_hears_nothing_and_its_row_is_free() -> None:
 
 def test_a_call_may_be_closed_by_what_it_hears() -> None:
     scorer = Scripted("####", "####")
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     (first, _), (second, heard) = open_ear(activity), open_ear(activity)
     first.on_hearing = lambda _: first.close()
 
@@ -193,7 +193,7 @@ def test_a_call_may_be_closed_by_what_it_hears() -> None:
 
 def test_after_a_long_stall_the_latest_two_seconds_are_judged() -> None:
     scorer = Scripted("." * 200)
-    activity = VoiceActivity({"script": scorer})
+    activity = VoiceActivity({"script": lambda: scorer})
     detector, heard = open_ear(activity)
 
     for number in range(200):
