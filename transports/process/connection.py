@@ -25,6 +25,7 @@ from transports.process.layout import (
 )
 from transports.process.ring import RingReader
 from transports.process.stream import ProcessStream
+from transports.rtp.stats import StreamStats
 
 __all__ = ["Connection"]
 
@@ -198,7 +199,7 @@ class Connection:
                 self._free.append(self._slots.pop(number))
                 stream = self._closing.pop(number, None)
                 if stream is not None:
-                    stream.set_stats(message["stats"])
+                    stream.settle(StreamStats(*message["stats"]))
                     self._on_closed(stream)
                 if not self._closing:
                     self._all_closed.set()

@@ -43,7 +43,8 @@ from transports.errors import TransportError
 from transports.inline.engine import InlineEngine
 from transports.params import RtpParams, StreamOptions
 from transports.process.channel import Channel, Message
-from transports.process.hosted import HostedStream, stats_json
+from transports.process.counters import values
+from transports.process.hosted import HostedStream
 from transports.process.layout import CLOCK, Slot, clock_ring, map_memory, slot_memory
 from transports.process.ring import RingWriter
 
@@ -228,7 +229,7 @@ class MediaHost:
                 del user.streams[message["stream"]]
                 hosted.stream.close()
                 self._garbage = True
-                stats = stats_json(hosted.stream.stats)
+                stats = values(hosted.stream.stats)
                 user.channel.send({"is": "closed", "stream": message["stream"], "stats": stats})
             case unknown:
                 raise ValueError(f"no message is called {unknown!r}")

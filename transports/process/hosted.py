@@ -1,11 +1,10 @@
 """One stream in the media process: between its rings and the engine that plays and sends it."""
 
-import dataclasses
-import json
 from collections.abc import Callable
 
 from transports.inline.stream import QUEUE_LIMIT, InlineStream
 from transports.process.channel import Message
+from transports.process.counters import packed
 from transports.process.layout import (
     CONTROL,
     HEARD,
@@ -18,9 +17,8 @@ from transports.process.layout import (
     WrittenKind,
 )
 from transports.rtp.events import ArrivedAudio, PlayedFrame
-from transports.rtp.stats import StreamStats
 
-__all__ = ["STATS_TICKS", "HostedStream", "stats_json"]
+__all__ = ["STATS_TICKS", "HostedStream"]
 
 STATS_TICKS = 5
 """Counters are published every 100 ms."""
@@ -32,11 +30,6 @@ KINDS = {
     "concealed": HeardKind.CONCEALED,
     "noise": HeardKind.NOISE,
 }
-
-
-def stats_json(stats: StreamStats) -> str:
-    """Return counters as text."""
-    return json.dumps(dataclasses.asdict(stats), separators=(",", ":"))
 
 
 class HostedStream:
@@ -155,7 +148,7 @@ class HostedStream:
         slot.progress.set(PROGRESS.pack(*progress))
         self._ticks += 1
         if self._ticks % STATS_TICKS == 0:
-            slot.stats.set(stats_json(stream.stats).encode())
+            slot.stats.set(packed(stream.stats))
 
     def _obey(self, epoch: int, held: bool, ducked: bool) -> None:  # noqa: FBT001  as packed
         if epoch > self._epoch:

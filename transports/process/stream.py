@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import ipaddress
-import json
 import math
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from loguru import logger
 from transports.audio.codec import Codec
 from transports.inline.stream import QUEUE_LIMIT
 from transports.media import MediaStream
+from transports.process.counters import unpacked
 from transports.process.layout import (
     CONTROL,
     HEARD,
@@ -130,7 +130,7 @@ class ProcessStream:
         """What happened until 0.1 s ago; valid after :meth:`close` too."""
         news = self._slot.stats.news()
         if news is not None and not self._closed:
-            self.set_stats(news)
+            self._stats = unpacked(news)
         sent = max(self._stats.sent, self._latest().sent)
         return dataclasses.replace(self._stats, sent=sent)
 
@@ -291,9 +291,9 @@ class ProcessStream:
         elif message["is"] == "peer_left" and self.on_peer_left is not None:
             self._guarded(self.on_peer_left)
 
-    def set_stats(self, text: str | bytes) -> None:
-        """Take counters over. For the engine."""
-        self._stats = StreamStats(**json.loads(text))
+    def settle(self, stats: StreamStats) -> None:
+        """Take the last counters over. For the engine."""
+        self._stats = stats
 
     def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call back; an error breaks this stream only."""

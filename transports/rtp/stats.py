@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from transports.rtp.events import SAMPLE_RATE
 from transports.rtp.sequence import timestamp_difference
 
@@ -174,7 +176,8 @@ class Deviations:
 
     def percentile(self, percent: float) -> float:
         """Return the value that ``percent`` of the remembered ones do not exceed; 0 if none."""
-        remembered = sorted(self._ring[: min(self.count, len(self._ring))])
-        if not remembered:
+        size = min(self.count, len(self._ring))
+        if not size:
             return 0.0
-        return remembered[min(int(len(remembered) * percent / 100), len(remembered) - 1)]
+        place = min(int(size * percent / 100), size - 1)
+        return float(np.partition(np.frombuffer(self._ring, count=size), place)[place])

@@ -32,7 +32,7 @@ class UdpEndpoint:
         self._socket = sock
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self.read)
+        self._loop.add_reader(sock.fileno(), self._read_one)
 
     def read(self) -> None:
         """Hand on what is waiting in the socket, up to a limit."""
@@ -45,6 +45,14 @@ class UdpEndpoint:
             pass
         except ConnectionError:
             pass  # a queued ICMP error of an earlier datagram: nothing was received
+
+    def _read_one(self) -> None:
+        """Hand on the datagram that the loop saw; a second attempt would mostly be for nothing."""
+        try:
+            data, address = self._socket.recvfrom(DATAGRAM_BYTES)
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return
+        self._receive(data, address[:2], time.monotonic())
 
     def send(self, datagram: bytes, address: tuple[str, int]) -> None:
         """Send now or never: a voice packet is worth nothing later."""
