@@ -41,6 +41,8 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"RTP_PORT": "ten"}, "RTP_PORT"),
         ({"RTP_PORT": "20000"}, "RTP_PORT_MAX"),
         ({"RTP_CODEC": "g729"}, "RTP_CODEC"),
+        ({"RTP_CODEC": "slin16"}, "RTP_CODEC"),
+        ({"RTP_RECEIVE": "opus"}, "RTP_RECEIVE"),
         ({"ARI_URL": "127.0.0.1:8088"}, "ARI_URL"),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL"),
         ({"DB_HOST": "db"}, "DB_USER"),
