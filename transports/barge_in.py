@@ -3,10 +3,16 @@
 from typing import Final
 
 from transports.audio.barge_in import DUCKING, HOLDING, Action, BargeInPolicy, Event, State
+from transports.audio.echo import EchoJudge
 from transports.audio.endpointing import Hearing, Verdict
 from transports.media import MediaStream
+from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
 
 __all__ = ["BargeIn"]
+
+SAMPLE_BYTES: Final = 2
+WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
+"""Two seconds: a stream takes far less."""
 
 EVENTS: Final = {
     Verdict.SUSPECTED: Event.SUSPECTED,
@@ -20,20 +26,47 @@ class BargeIn:
     """Lowers and holds the assistant's voice by what is heard, once it is allowed to.
 
     Implements ``VerdictListener``: it acts in the tick that heard, so that the packet that leaves
-    next is changed already.
+    next is changed already. It knows the echo of what was written, and takes it for no speech.
 
     Args:
-        stream: What is sent.
+        stream: What is sent, and what is heard.
+
+    Attributes:
+        echoes: Windows of speech that were an echo.
     """
 
     def __init__(self, stream: MediaStream) -> None:
+        self.echoes = 0
         self._stream = stream
         self._policy: BargeInPolicy | None = None
+        self._echo = EchoJudge()
+        self._written = bytearray()  # and not yet played
+        self._leaving = bytearray()  # played, and not yet told to the judge
+        self._played_samples = 0
 
     @property
     def is_held(self) -> bool:
         """Whether the assistant waits until it is known whether it was interrupted."""
         return self._policy is not None and self._policy.state is State.HELD
+
+    def write(self, pcm: bytes) -> None:
+        """Take note of what is being written to the stream."""
+        if self._policy is not None:
+            self._written += pcm
+            del self._written[:-WRITTEN_LIMIT]
+
+    def flush(self) -> None:
+        """Drop what the stream still holds."""
+        dropped = self._stream.flush()
+        del self._written[max(len(self._written) - dropped * SAMPLE_BYTES, 0) :]
+
+    def is_echo(self) -> bool:
+        """Whether what was just heard is the assistant's own voice."""
+        if self._policy is None:
+            return False
+        echoed = self._echo.is_echo()
+        self.echoes += echoed
+        return echoed
 
     def allow(self, *, hold: bool) -> None:
         """Act from now on.
@@ -41,6 +74,10 @@ class BargeIn:
         Args:
             hold: Whether speech silences the assistant, or lowers it only.
         """
+        if self._policy is None:
+            self._played_samples = self._stream.played_samples
+            self._stream.listen(self._hear)
+            self._stream.subscribe(self._tick)
         self._policy = BargeInPolicy(HOLDING if hold else DUCKING)
 
     def on_verdict(self, hearing: Hearing) -> None:
@@ -56,6 +93,18 @@ class BargeIn:
     def dismiss(self) -> None:
         """Let the assistant go on from where it was held."""
         self._put(Event.REFUTED)
+
+    def _hear(self, audio: ArrivedAudio) -> None:
+        self._echo.heard(audio.pcm)
+
+    def _tick(self, _frame: PlayedFrame) -> None:
+        played = self._stream.played_samples
+        size = (played - self._played_samples) * SAMPLE_BYTES
+        self._played_samples = played
+        self._leaving += self._written[:size]
+        del self._written[:size]
+        self._echo.sent(bytes(self._leaving[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0"))
+        del self._leaving[:FRAME_BYTES]
 
     def _put(self, event: Event) -> None:
         if self._policy is None:

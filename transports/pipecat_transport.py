@@ -105,6 +105,7 @@ class RtpTransport(BaseTransport):
         self._input = RtpInput(params, stream, detector, self.marks)
         self._barge_in = BargeIn(stream)
         self._input.listeners.append(self._barge_in)
+        detector.veto = self._barge_in.is_echo
         self._output = RtpOutput(params, stream, digits, self._barge_in)
 
     def input(self) -> "RtpInput":
@@ -279,13 +280,13 @@ class RtpOutput(BaseOutputTransport):
         The base neither cancels the write in progress nor reaches what the stream holds.
         """
         if isinstance(frame, InterruptionFrame):
-            self._stream.flush()
+            self._barge_in.flush()
             self._captions.flush()
             self._resampler.reset()
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
             if self._barge_in.is_held:
-                self._stream.flush()  # what the base wrote meanwhile
+                self._barge_in.flush()  # what the base wrote meanwhile
             self._barge_in.interrupted()
             self._captions.flush()  # audio that the base had not dropped yet was counted
 
@@ -309,6 +310,7 @@ class RtpOutput(BaseOutputTransport):
             self._captions.add_audio(frame.context_id, samples, self.get_clock().get_time())
         elif isinstance(frame, TTSStoppedFrame):
             self._captions.pad()
+            self._resampler.reset()
         elif isinstance(frame, LLMFullResponseEndFrame | LLMAssistantPushAggregationFrame):
             self._captions.close()
             frame.pts = None  # then it comes behind the audio
@@ -331,6 +333,7 @@ class RtpOutput(BaseOutputTransport):
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Queue audio; returns when fewer than three packets wait, so at most 60 ms do."""
+        self._barge_in.write(frame.audio)
         if await self._stream.write(frame.audio):
             for word in self._captions.play(frame.num_frames):
                 await self.push_frame(word)

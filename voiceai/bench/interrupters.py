@@ -41,7 +41,7 @@ SETTLED_SAMPLES: Final = 40
 LISTENED_PACKETS: Final = (40, 100)
 """The assistant speaks for 0.8 to 2 s before it is interrupted."""
 WATCHED_SECONDS: Final = 1.0
-SILENT_PACKETS: Final = 10
+SILENT_PACKETS: Final = 5
 """Without speech: the assistant is silent, and has not paused."""
 LEVELS_DBFS: Final = (-30.0, -20.0, -12.0)
 """Of speech: a low voice, the usual one, a loud one."""
@@ -82,8 +82,8 @@ class Packet(NamedTuple):
 
 def reaction_of(
     call: int, onset: float, level: float, usual: float, heard: Sequence[Packet]
-) -> Reaction:
-    """Find an interruption's effect in what was heard from its beginning.
+) -> Reaction | None:
+    """Find an interruption's effect in what was heard from its beginning; None if all was silent.
 
     Args:
         call: Number of the caller.
@@ -97,6 +97,8 @@ def reaction_of(
     spoken = [
         place for place, packet in enumerate(after) if max(packet.head, packet.body) > SPEECH_DBFS
     ]
+    if not spoken:
+        return None
     following = [*spoken[1:], len(after)]
     silent = next(
         (

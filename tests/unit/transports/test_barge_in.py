@@ -1,0 +1,185 @@
+"""The assistant's voice on one stream: lowered, held, dropped; and its echo known."""
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import pytest
+
+from transports.audio.endpointing import Hearing, Verdict
+from transports.barge_in import BargeIn
+from transports.media import MediaStream
+from transports.rtp.events import ArrivedAudio, PlayedFrame
+
+FRAME = 160
+
+
+class Line:
+    """A stream that plays a frame per tick, and notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.queue = bytearray()
+        self.played_samples = 0
+        self._hear: Callable[[ArrivedAudio], None] = lambda _: None
+        self._ticks: list[Callable[[PlayedFrame], None]] = []
+
+    @property
+    def queued_samples(self) -> int:
+        return len(self.queue) // 2
+
+    def listen(self, on_audio: Callable[[ArrivedAudio], None]) -> None:
+        self._hear = on_audio
+
+    def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
+        self._ticks.append(on_frame)
+
+    def duck(self) -> None:
+        self.asked.append("duck")
+
+    def unduck(self) -> None:
+        self.asked.append("unduck")
+
+    def hold(self) -> None:
+        self.asked.append("hold")
+
+    def release(self) -> None:
+        self.asked.append("release")
+
+    def flush(self) -> int:
+        dropped = self.queued_samples
+        self.queue.clear()
+        return dropped
+
+    def tick(self, heard: bytes) -> bytes:
+        """Let 20 ms pass; return what was sent in them."""
+        self._hear(ArrivedAudio(heard, None))
+        for told in self._ticks:
+            told(PlayedFrame(heard, None, "audio"))
+        sent = bytes(self.queue[: 2 * FRAME])
+        del self.queue[: 2 * FRAME]
+        self.played_samples += len(sent) // 2
+        return sent
+
+
+def heard(verdict: Verdict) -> Hearing:
+    return Hearing(verdict, speaking=False, voiced=True, level=-20.0, arrived_at=None)
+
+
+def speech(seed: int, seconds: float = 2.0) -> bytes:
+    """Return a voice: pulses at a pitch that moves, through a resonance, in syllables."""
+    random = np.random.default_rng(seed)
+    n = np.arange(int(seconds * 8000))
+    pitch = 100 + 40 * random.random() + 25 * np.sin(n / (1200 + 800 * random.random()))
+    pulses = np.diff(np.floor(np.cumsum(pitch / 8000)), prepend=0) + random.normal(0, 0.05, n.size)
+    tap = np.arange(64)
+    formant = np.exp(-tap / 14) * np.cos(tap * (0.4 + 0.8 * random.random()))
+    voiced = np.convolve(pulses, formant)[: n.size] * (0.6 + 0.4 * np.sin(n / 700))
+    return bytes((3000 * voiced / voiced.std()).clip(-32768, 32767).astype("<i2"))
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def barge_in(line: Line) -> BargeIn:
+    barge_in = BargeIn(cast("MediaStream", line))
+    barge_in.allow(hold=True)
+    return barge_in
+
+
+def say(line: Line, barge_in: BargeIn, pcm: bytes) -> None:
+    barge_in.write(pcm)
+    line.queue += pcm
+
+
+def test_speech_holds_what_is_being_said_until_it_is_dismissed(
+    line: Line, barge_in: BargeIn
+) -> None:
+    say(line, barge_in, speech(1))
+
+    barge_in.on_verdict(heard(Verdict.SUSPECTED))
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    held = barge_in.is_held
+    barge_in.on_verdict(heard(Verdict.PAUSED))
+    barge_in.dismiss()
+
+    assert held
+    assert not barge_in.is_held
+    assert line.asked == ["duck", "hold", "unduck", "release"]
+
+
+def test_an_interruption_lets_what_is_written_next_be_heard(line: Line, barge_in: BargeIn) -> None:
+    say(line, barge_in, speech(1))
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    barge_in.flush()
+    barge_in.interrupted()
+
+    assert line.queued_samples == 0
+    assert line.asked[-1] == "release"
+
+
+def test_nothing_is_done_to_an_assistant_who_is_silent_or_not_to_be_interrupted(line: Line) -> None:
+    barge_in = BargeIn(cast("MediaStream", line))
+    say(line, barge_in, speech(1))
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    line.flush()
+    barge_in.allow(hold=True)
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    assert line.asked == []
+
+
+def windows(line: Line, barge_in: BargeIn, caller: bytes, echo: float, delay: int) -> list[bool]:
+    """Let our voice come back; return for each 40 ms whether it was taken for echo."""
+    sent, judged = bytearray(2 * delay), []
+    for at in range(0, len(caller) - 2 * FRAME, 2 * FRAME):
+        back = np.frombuffer(bytes(sent[at : at + 2 * FRAME]).ljust(2 * FRAME, b"\0"), "<i2")
+        near = np.frombuffer(caller[at : at + 2 * FRAME], "<i2")
+        sent += line.tick((echo * back + near).astype("<i2").tobytes()).ljust(2 * FRAME, b"\0")
+        if at % (4 * FRAME) == 0:
+            judged.append(barge_in.is_echo())
+    return judged
+
+
+@pytest.mark.parametrize("delay", [2 * FRAME, 900, 2400])
+def test_our_own_voice_is_known_when_it_comes_back(
+    line: Line, barge_in: BargeIn, delay: int
+) -> None:
+    say(line, barge_in, speech(1))
+
+    judged = windows(line, barge_in, bytes(32_000), 0.2, delay)
+
+    settled = judged[(delay + 1200) // 320 :]
+    assert sum(settled) >= len(settled) - 1
+    assert barge_in.echoes == sum(judged)
+
+
+@pytest.mark.parametrize("echo", [0.0, 0.2])
+def test_a_caller_is_no_echo_whether_our_voice_comes_back_or_not(
+    line: Line, barge_in: BargeIn, echo: float
+) -> None:
+    say(line, barge_in, speech(1))
+
+    judged = windows(line, barge_in, speech(2), echo, 900)
+
+    assert sum(judged) <= 1
+
+
+def test_what_was_dropped_is_expected_back_no_more(line: Line, barge_in: BargeIn) -> None:
+    ours = speech(1)
+    say(line, barge_in, ours)
+    for _ in range(40):
+        line.tick(bytes(2 * FRAME))
+    barge_in.flush()
+    for _ in range(40):
+        line.tick(bytes(2 * FRAME))
+
+    never_sent = ours[40 * 2 * FRAME :]
+    for at in range(0, 5 * 2 * FRAME, 2 * FRAME):
+        line.tick(never_sent[at : at + 2 * FRAME])
+
+    assert not barge_in.is_echo()
