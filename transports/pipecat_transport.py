@@ -311,6 +311,7 @@ class RtpOutput(BaseOutputTransport):
         elif isinstance(frame, TTSStoppedFrame):
             self._captions.pad()
             self._resampler.reset()
+            self._resampler.reset()
         elif isinstance(frame, LLMFullResponseEndFrame | LLMAssistantPushAggregationFrame):
             self._captions.close()
             frame.pts = None  # then it comes behind the audio
