@@ -90,3 +90,14 @@ async def test_speech_of_another_rate_comes_out_whole_and_one_and_a_half_millise
     assert np.abs(samples - expected)[40:].max() <= 16
     padding = np.frombuffer(heard, "<i2")[round(seconds * RATE) :]
     assert np.abs(padding.astype(int)).max(initial=0) < 200
+
+
+async def test_nothing_of_an_utterance_is_heard_in_the_next(peer: socket.socket) -> None:
+    loud = TTSAudioRawFrame(np.full(2400, 12000, "<i2").tobytes(), 24_000, 1)
+    silent = TTSAudioRawFrame(bytes(4800), 24_000, 1)
+
+    heard = await sent([loud, TTSStoppedFrame(), silent], peer)
+
+    samples = np.frombuffer(heard, "<i2").astype(int)
+    assert np.abs(samples[:800]).max() > 10_000
+    assert np.abs(samples[800:1600]).max() < 200
