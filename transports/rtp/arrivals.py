@@ -29,7 +29,7 @@ once per tick and with each packet, so up to 30 ms on a path that seldom changes
 
 HOLD_LONGER = 0.004
 HOLD_SHORTER = 0.002
-"""Seconds by which it changes with a packet that was not waited for, and with one that never came."""
+"""Seconds by which it changes with a packet that came too late, and with one that never came."""
 
 MOST_HELD = 8
 """Packets; then the hole is filled, however short the wait."""
