@@ -38,6 +38,16 @@ CALL_MARGIN_SECONDS = 60
 """How much longer than its longest call Asterisk lets an external channel live."""
 LONGEST_CALL_SECONDS = 14_400
 
+REALTIME_FIX = (
+    "Let it have SCHED_FIFO: LimitRTPRIO=20 and LimitNICE=-10 in the systemd unit, "
+    "--cap-add SYS_NICE for a container, CAP_SYS_NICE otherwise."
+)
+
+
+def not_realtime(scheduling: str) -> str:
+    """Say what is wrong with a media process of that scheduling class."""
+    return f"the media process runs as {scheduling}: packets may be late when all cores are busy"
+
 
 def rtp_params(settings: Settings) -> RtpParams:
     """Return what the media engine needs of the settings."""
@@ -150,7 +160,11 @@ class App:
 
     def warnings(self) -> list[str]:
         """What may fail later, though calls are taken now."""
-        return [f"{found.message}. {found.fix}" for found in self._port_overlap()]
+        warnings = [f"{found.message}. {found.fix}" for found in self._port_overlap()]
+        scheduling = self.engine.scheduling
+        if self._settings.voiceai_media == "process" and not scheduling.startswith("SCHED_FIFO"):
+            warnings.append(f"{not_realtime(scheduling)}. {REALTIME_FIX}")
+        return warnings
 
     async def run(self) -> None:
         """Serve until cancelled; then hang up, write the records and close everything."""

@@ -8,6 +8,8 @@ import importlib
 import platform
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +19,8 @@ from asterisk.ari.client import AriClient
 from asterisk.config.check import Finding, startup_checks
 from pipelines.resources import Resources
 from pipelines.validate import validate
-from voiceai.app import ari_params, make_resources
+from transports.scheduling import prefer_this_thread
+from voiceai.app import REALTIME_FIX, ari_params, make_resources, not_realtime
 from voiceai.errors import VoiceaiError
 from voiceai.settings import Settings
 from voiceai.store.repository import AssistantEntry, open_store
@@ -33,6 +36,7 @@ async def all_findings(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which a call needs it."""
     findings = [python_finding(), packages_finding(), data_finding(settings.voiceai_data_dir)]
     findings.append(rtp_finding(settings))
+    findings.append(await asyncio.to_thread(media_finding, settings.voiceai_media, granted_class))
     findings += await asterisk_findings(settings)
     findings += await serve_findings(settings)
     findings += await store_findings(settings)
@@ -108,6 +112,35 @@ def rtp_finding(settings: Settings) -> Finding:
         )
     ports = f"{settings.rtp_port}..{settings.rtp_port_max}"
     return Finding("audio", "ok", f"RTP at {settings.rtp_host}, ports {ports}")
+
+
+def media_finding(placement: str, granted: Callable[[], str]) -> Finding:
+    """Check that audio goes first when cores are scarce.
+
+    Args:
+        placement: ``process`` or ``inline``.
+        granted: Says how a process that is started now would be ranked.
+    """
+    if placement == "inline":
+        return Finding(
+            "media",
+            "warn",
+            "audio is sent by the process of the calls, and waits for whatever it does",
+            "Set VOICEAI_MEDIA=process.",
+        )
+    scheduling = granted()
+    if scheduling.startswith("SCHED_FIFO"):
+        return Finding("media", "ok", f"a process of its own, {scheduling}")
+    return Finding("media", "warn", not_realtime(scheduling), REALTIME_FIX)
+
+
+def granted_class() -> str:
+    """Return how the media process would be ranked if we started it."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(prefer_this_thread()))
+    thread.start()  # the rank ends with the thread
+    thread.join()
+    return found[0]
 
 
 async def asterisk_findings(settings: Settings) -> list[Finding]:

@@ -406,6 +406,7 @@ async def test_a_peer_that_cannot_be_sent_to_is_refused(
         stream.connect(address)
 
 
+@pytest.mark.parametrize("params", ["inline"], indirect=True)
 async def test_after_a_stall_a_short_burst_goes_out_and_the_timestamps_stay_true(
     stream: MediaStream, phone: Phone
 ) -> None:
@@ -433,6 +434,7 @@ async def test_after_a_stall_a_short_burst_goes_out_and_the_timestamps_stay_true
     assert len(frames) == pytest.approx(passed / 0.02, abs=2)
 
 
+@pytest.mark.parametrize("params", ["inline"], indirect=True)
 async def test_what_the_caller_says_during_a_stall_of_ours_is_played(
     stream: MediaStream, phone: Phone
 ) -> None:
