@@ -23,7 +23,7 @@ TAPS_BEFORE: Final = 12
 SENT_SAMPLES: Final = HEARD_SAMPLES + DELAY_SAMPLES + TAPS
 TRANSFORM: Final = 8192
 """Points; at least `SENT_SAMPLES` and `HEARD_SAMPLES` together."""
-EXPLAINED: Final = 0.8
+EXPLAINED: Final = 0.85
 """Share of the power heard from which it is echo."""
 UNMISTAKABLE: Final = 0.98
 """Share from which one window is enough."""
