@@ -247,6 +247,8 @@ class CallSession:
         self._leg.on_dtmf = self._on_digit
         failed = asyncio.Event()
         stream.on_failed = lambda _: failed.set()
+        if stream.failed:
+            return EndReason.MEDIA_FAILED
         try:
             async with (
                 asyncio.timeout(self._spec.limits.call_seconds),
