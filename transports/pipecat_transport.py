@@ -296,10 +296,15 @@ class RtpOutput(BaseOutputTransport):
         """Push what somebody behind the output needs.
 
         Audio has left and "still speaking" tells nothing new, but both would take 250 hops a
-        second through the rest of the pipeline: a third of what a speaking call costs.
+        second through the rest of the pipeline: a third of what a speaking call costs. What comes
+        behind an answer brings its last words along, of which 60 ms may be still to be heard.
         """
-        if not isinstance(frame, OutputAudioRawFrame | BotSpeakingFrame):
-            await super().push_frame(frame, direction)
+        if isinstance(frame, OutputAudioRawFrame | BotSpeakingFrame):
+            return
+        if direction is FrameDirection.DOWNSTREAM:
+            for word in self._captions.play(0):
+                await super().push_frame(word)
+        await super().push_frame(frame, direction)
 
     async def _handle_frame(self, frame: Frame) -> None:
         """Bind what has a time to the audio; the base would deliver it at that time."""
@@ -336,8 +341,9 @@ class RtpOutput(BaseOutputTransport):
         """Queue audio; returns when fewer than three packets wait, so at most 60 ms do."""
         self._barge_in.write(frame.audio)
         if await self._stream.write(frame.audio):
-            for word in self._captions.play(frame.num_frames):
-                await self.push_frame(word)
+            waiting = self._stream.queued_samples
+            for word in self._captions.play(frame.num_frames, behind=waiting):
+                await super().push_frame(word)
         return True
 
     def _supports_native_dtmf(self) -> bool:

@@ -100,11 +100,17 @@ class Captions(Generic[T]):
         """Count the padding of an answer's last piece."""
         self._added += -self._added % self._piece
 
-    def play(self, samples: int) -> list[T]:
-        """Count audio that is played now, and return the items that it reached, in order."""
+    def play(self, samples: int, *, behind: int = 0) -> list[T]:
+        """Count audio that was handed over, and return the items that were reached, in order.
+
+        Args:
+            samples: How much was handed over now.
+            behind: Of all that was handed over, how much has not been heard yet.
+        """
         self._played += samples
+        heard = self._played - behind
         reached = []
-        while self._waiting and self._waiting[0].sample <= self._played:
+        while self._waiting and self._waiting[0].sample <= heard:
             reached.append(self._waiting.popleft().item)
         return reached
 

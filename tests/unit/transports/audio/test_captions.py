@@ -29,6 +29,28 @@ def test_a_word_comes_when_its_audio_is_played() -> None:
     assert play(words, 0.1) == ["two"]
 
 
+def test_a_word_whose_audio_waits_to_be_sent_has_not_been_heard() -> None:
+    words = captions()
+    words.add("a", 0, "one")
+    words.add("a", SECOND // 50, "two")
+    words.add_audio("a", RATE, now=0)
+
+    assert words.play(PIECE, behind=PIECE) == ["one"]
+    assert words.play(PIECE, behind=2 * PIECE) == []
+    assert words.play(PIECE, behind=2 * PIECE) == ["two"]
+
+
+def test_the_end_of_an_answer_brings_the_words_whose_audio_still_waits() -> None:
+    words = captions()
+    words.add("a", 0, "one")
+    words.add("a", SECOND // 50, "two")
+    words.add_audio("a", 2 * PIECE, now=0)
+    words.play(PIECE, behind=PIECE)
+    words.play(PIECE, behind=2 * PIECE)
+
+    assert words.play(0) == ["two"]
+
+
 def test_a_word_may_come_behind_its_audio() -> None:
     words = captions()
     words.add_audio("a", 2 * RATE, now=5 * SECOND)
