@@ -107,6 +107,8 @@ def private_settings(
             "ari_app": "voice-ai",
             "rtp_host": "127.0.0.1",
             "rtp_bind": None,
+            "rtp_codec": "alaw",  # the simulated caller speaks nothing else
+            "rtp_receive": None,
             "http_port": 0,
             "database_url": None,
             "db_host": None,
