@@ -120,7 +120,7 @@ class ArrivalLine:
             while self._held and self._has_held_long(now):
                 self._release()
             waited = now - self._heard_at
-            if waited >= SHORTEST_PATIENCE and self._end is not None:
+            if waited >= SHORTEST_PATIENCE and not self._held:
                 self._go_on_in_noise(waited, spread)
         line, self._line = self._line, []
         return line
@@ -165,7 +165,8 @@ class ArrivalLine:
         end = timestamp if self._end is None else self._end
         gap = timestamp - end
         missing = (number - self._number - 1) * (len(pcm) // 2)
-        paused = (timestamp - self._heard_end) / SAMPLE_RATE - (arrived_at - self._heard_at)
+        silent = timestamp + len(pcm) // 2 - self._heard_end
+        paused = silent / SAMPLE_RATE - (arrived_at - self._heard_at)
         if gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS) or (
             gap <= LONGEST_NOISE and -KEEPS_TIME <= paused <= KEEPS_TIME
         ):
@@ -200,7 +201,8 @@ class ArrivalLine:
     def _spend(self, samples: int, now: float) -> bool:
         """Say whether there has been time for so much audio."""
         allowance = self._allowance + max(now - self._allowed_at, 0.0) * RATE
+        allowance = min(allowance, BURST_SAMPLES)
         self._allowed_at = now
         allowed = allowance >= samples
-        self._allowance = min(allowance - samples if allowed else allowance, BURST_SAMPLES)
+        self._allowance = allowance - samples if allowed else allowance
         return allowed
