@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transports.audio.bridge import MINIMUM_FOLLOWING, PHASE_SAMPLES, bridged, fades
-from transports.audio.comfort_noise import TABLE_SAMPLES, ComfortNoise
+from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.repetition import (
     LONGEST_PERIOD,
     Samples,
@@ -177,7 +177,7 @@ class Concealment:
             self._begin()  # what was promised did not come
         start = self._erased
         if start >= FADE_SAMPLES:
-            return self._noise.take(min(samples, TABLE_SAMPLES))
+            return self._noise.take(samples)
         end = self._erased = min(start + samples, FADE_SAMPLES)
         gain = GAIN[start:end]
         noise = _floats(self._noise.take(end - start))

@@ -9,6 +9,7 @@ from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.concealment import Concealment
 from transports.errors import PacketError
 from transports.rtp.arrivals import ArrivalLine
+from transports.rtp.comfort_noise_payload import COMFORT_NOISE_PAYLOAD_TYPE, ComfortNoisePayload
 from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.jitter import Audio, Lost, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
@@ -181,6 +182,8 @@ class Receiver:
         number, arrival = self._log.note(packet.sequence_number)
         if packet.payload_type == self._event_payload_type:
             return self._take_event(packet, number, arrival, now)
+        if packet.payload_type == COMFORT_NOISE_PAYLOAD_TYPE:
+            return self._take_comfort_noise(packet)
         codec = self._payload.codec(packet.payload_type)
         if codec is None:
             return Rejection.PAYLOAD_TYPE
@@ -203,6 +206,15 @@ class Receiver:
             return Rejection.PAYLOAD_SIZE
         if span is not None and arrival is not Arrival.DUPLICATE:
             self._queue(number, span.timestamp, self._noise.take(span.samples), now)
+        return None
+
+    def _take_comfort_noise(self, packet: RtpPacket) -> Rejection | None:
+        """Fill the pauses from now on with noise as the far side describes its own."""
+        try:
+            described = ComfortNoisePayload.parse(packet.payload)
+        except PacketError:
+            return Rejection.PAYLOAD_SIZE
+        self._noise.become(described.dbfs, described.reflection)
         return None
 
     def _queue(self, number: int, timestamp: int, pcm: bytes, now: float) -> None:

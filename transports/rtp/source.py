@@ -42,7 +42,7 @@ class Rejection(enum.StrEnum):
     """A new source or a big jump, not yet confirmed by a second packet in sequence."""
 
     PAYLOAD_TYPE = "payload_type"
-    """Neither A-law nor mu-law: comfort noise, telephone events, another codec."""
+    """Neither A-law nor mu-law: telephone events, another codec."""
 
     PAYLOAD_SIZE = "payload_size"
     """No audio, or more than any peer puts into a packet."""
