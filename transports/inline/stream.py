@@ -318,6 +318,8 @@ class InlineStream:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
+        if self.failed:
+            return
         self.failed = error
         logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
         self._wake(everyone=True)

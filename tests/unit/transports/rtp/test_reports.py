@@ -280,6 +280,36 @@ def test_learns_the_port_of_who_knows_the_source() -> None:
 
     assert ours.address == (PEER[0], 555)
 
+    ours.receive(serialize_compound([ReceiverReport(1)]), (PEER[0], 555), None, 100.0)
+    ours.receive(serialize_compound([ReceiverReport(1)]), PEER_RTCP, None, 100.0)
+    ours.receive(serialize_compound([ReceiverReport(1)]), (PEER[0], 555), None, 100.0)
+
+    assert (ours.address, ours.received) == (PEER_RTCP, 3)
+
+
+def test_goes_on_with_the_same_peer_and_begins_anew_with_another() -> None:
+    ours = reports(eager=True)
+    ours.receive(
+        serialize_compound([ReceiverReport(THEIRS)]), (PEER[0], 555), reception(1, 1), 100.0
+    )
+
+    ours.expect(PEER, 200.0)
+    assert ours.address == (PEER[0], 555)
+    assert ours.is_due(103.1)
+
+    ours.expect(("192.0.2.9", 4000), 200.0)
+    assert ours.address == ("192.0.2.9", 4001)
+
+
+def test_a_name_of_the_peer_is_read_and_forgotten() -> None:
+    ours = reports()
+    datagram = serialize_compound(
+        [ReceiverReport(THEIRS), SourceDescription(THEIRS, b"x"), ReceiverReport(THEIRS)]
+    )
+
+    assert not ours.receive(datagram, PEER_RTCP, None, 100.0)
+    assert ours.received == 1
+
 
 def test_a_flood_is_not_read() -> None:
     ours = reports()
