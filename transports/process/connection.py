@@ -33,6 +33,12 @@ ANSWER_SECONDS = 10.0
 """How long the media process may take to answer; starting Python takes a good second of them."""
 
 
+STILL_SECONDS = 1.0
+STILL_CHECKS = 3
+"""A media process that has not ticked at so many looks in a row is given up; counted in looks, so
+that a stall of our own loop, after which it looks once, is not held against it."""
+
+
 class Connection:
     """One life of a media process. When it has ended, all of its streams have failed.
 
@@ -48,7 +54,7 @@ class Connection:
             ticks were that came since.
         on_closed: Called with each stream whose last counters have come.
         on_orphaned: Called with the ports of calls whose user has ended.
-        on_end: Called if the media process ends by itself.
+        on_end: Called if the media process ends by itself, or stands still.
     """
 
     def __init__(
@@ -83,6 +89,8 @@ class Connection:
         self._clock = RingReader(clock_ring(self._memory, self._key))
         self._doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._loop.add_reader(self._doorbell, self._on_doorbell)
+        self._still = 0
+        self._watch: asyncio.TimerHandle | None = None
         self._channel.send({"do": "attach", "key": self._key}, [descriptor, self._doorbell])
         os.close(descriptor)
 
@@ -101,6 +109,7 @@ class Connection:
         """
         answer = await self._answer(0)
         self.scheduling = answer["scheduling"]
+        self._watch = self._loop.call_later(STILL_SECONDS, self._check)
 
     async def open_stream(self, options: StreamOptions) -> ProcessStream:
         """Open a stream; raises as :meth:`transports.media.MediaEngine.open_stream` does."""
@@ -218,6 +227,7 @@ class Connection:
             os.eventfd_read(self._doorbell)
         except BlockingIOError:
             return
+        self._still = 0
         streams = tuple(self.streams.values())
         for stream in streams:
             stream.progressed()
@@ -227,6 +237,15 @@ class Connection:
         while (record := self._clock.take()) is not None:
             lateness.append(CLOCK.unpack(record)[0])
         self._on_tick(lateness)
+
+    def _check(self) -> None:
+        """Give up a media process that stands still."""
+        self._still += 1
+        if self._still > STILL_CHECKS:
+            logger.error("media.process_stands_still")
+            self._lost()
+        else:
+            self._watch = self._loop.call_later(STILL_SECONDS, self._check)
 
     def _lost(self) -> None:
         if self.ended:
@@ -239,6 +258,8 @@ class Connection:
         if self.ended:
             return
         self.ended = True
+        if self._watch is not None:
+            self._watch.cancel()
         self._channel.close()
         self._loop.remove_reader(self._doorbell)
         os.close(self._doorbell)

@@ -209,6 +209,20 @@ async def test_a_request_that_the_media_process_does_not_survive_fails(
     assert (await engine.open_stream()).port
 
 
+async def test_a_media_process_that_stands_still_is_replaced(
+    engine: ProcessEngine, media: MediaProcess, stream: ProcessStream
+) -> None:
+    first = media.pid
+    assert first is not None
+
+    os.kill(first, signal.SIGSTOP)
+    await until(lambda: isinstance(stream.failed, MediaUnavailable), within=6)
+
+    await until(lambda: engine.problem is None, within=6)
+    assert media.pid != first
+    assert not psutil.pid_exists(first)
+
+
 async def test_packets_leave_on_time_while_their_user_is_busy(
     stream: ProcessStream, phone: Phone
 ) -> None:
