@@ -4,6 +4,7 @@ To add a parser: a function here, a line in :data:`TARGETS`, and seeds in ``data
 """
 
 import contextlib
+import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from transports.errors import PacketError
 from transports.rtp.events import FRAME_BYTES
 from transports.rtp.packet import RtpPacket
 from transports.rtp.receiver import Receiver
+from transports.rtp.reports import Reception, Reports, Transmission
 from transports.rtp.rtcp import parse_compound, serialize_compound
 from transports.rtp.spread import PlayoutRange
 from transports.rtp.telephone_event import TelephoneEvent
@@ -23,6 +25,7 @@ __all__ = ["CORPUS", "TARGETS", "seeds"]
 CORPUS = Path(__file__).parent / "data"
 
 PEER = ("192.0.2.1", 20002)
+OURS, THEIRS = 0xAAAAAAAA, 0xBBBBBBBB
 STEP = 6
 """Bytes that say what :func:`receiver` does next."""
 
@@ -53,6 +56,30 @@ def telephone_event(data: bytes) -> None:
     with contextlib.suppress(PacketError):
         for event in TelephoneEvent.parse(data):
             assert TelephoneEvent.parse(event.serialize()) == (event,)
+
+
+def reports(data: bytes) -> None:
+    """Whatever the peer reports, ours parse, and the round trip is one.
+
+    ``data`` is datagrams, each after how many tenths of a second pass and its length.
+    """
+    subject = Reports(
+        ssrc=OURS, random=random.Random(1), now=100.0, wall_clock=1_700_000_000.0, eager=True
+    )
+    subject.expect(PEER, 100.0)
+    now, at, packets = 100.0, 0, 0
+    while at + 2 <= len(data):
+        pause, length = data[at : at + 2]
+        now += pause / 10
+        packets += pause
+        reception = Reception(THEIRS, packets, packets, packets - length, length / 100)
+        subject.receive(data[at + 2 : at + 2 + length], (PEER[0], PEER[1] + 1), reception, now)
+        at += 2 + length
+        if subject.is_due(now):
+            sent = Transmission(packets * 160, packets, packets * 160)
+            assert parse_compound(subject.report(now, sent, reception))
+    assert subject.round_trip_s is None or 0 <= subject.round_trip_s <= 0x8000
+    assert subject.received + subject.rejected.total() <= len(data) / 2
 
 
 def receiver(data: bytes) -> None:
@@ -101,5 +128,5 @@ def _steps(data: bytes) -> Iterator[tuple[int, int, int, int, int, bytes]]:
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
-    target.__name__: target for target in (rtp, rtcp, telephone_event, receiver)
+    target.__name__: target for target in (rtp, rtcp, reports, telephone_event, receiver)
 }
