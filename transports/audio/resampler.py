@@ -4,6 +4,7 @@ Made for telephone speech, and to add little delay, always the same, and nothing
 samples in are so many out, in each call.
 """
 
+from functools import cache
 from math import gcd
 
 import numpy as np
@@ -110,6 +111,7 @@ class Resampler:
         )
 
 
+@cache
 def _polyphase(from_rate: int, to_rate: int) -> NDArray[np.float64]:
     """Return a row of taps per phase, oldest sample first, each of gain 1 at 0 Hz."""
     up = to_rate // gcd(from_rate, to_rate)
@@ -125,4 +127,6 @@ def _polyphase(from_rate: int, to_rate: int) -> NDArray[np.float64]:
     taps /= taps.sum(axis=1, keepdims=True)
     whole = np.rint(taps * SCALE)
     whole[np.arange(up), np.abs(times).argmin(axis=1)] += SCALE - whole.sum(axis=1)
-    return np.ascontiguousarray(whole / SCALE)
+    taps = np.ascontiguousarray(whole / SCALE)
+    taps.setflags(write=False)  # every stream of these rates has the same
+    return taps
