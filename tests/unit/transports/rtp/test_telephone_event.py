@@ -125,6 +125,21 @@ def test_the_same_key_twice_is_two_digits() -> None:
     assert receiver.digits(0.0) == [Digit("1", 100)] * 2
 
 
+def test_the_same_key_twice_is_two_digits_though_the_first_one_never_ended() -> None:
+    receiver = EventReceiver()
+    receiver.receive(payload("1", 3), 1000, 0.0)
+    receiver.receive(payload("1", 5, is_end=True), 2600, 0.1)
+
+    assert receiver.digits(0.1) == [Digit("1", 60), Digit("1", 100)]
+
+
+@pytest.mark.parametrize("volume", [0, 63])
+def test_every_volume_is_sent_as_it_is(volume: int) -> None:
+    event = TelephoneEvent(0, 0, volume=volume)
+
+    assert TelephoneEvent.parse(event.serialize()) == (event,)
+
+
 def test_a_press_longer_than_the_field_is_one_digit() -> None:
     receiver = EventReceiver()
     segment = TelephoneEvent(5, 0xFFFF).serialize()
