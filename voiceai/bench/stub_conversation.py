@@ -15,7 +15,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
 from pipelines.registry import Registry
-from pipelines.resources import Resources
+from pipelines.resources import Resources, Voice
 from pipelines.rules import Reply
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.services.recognition import LocalRecognition
@@ -39,9 +39,12 @@ STUB: Final = ServiceSpec(service="stub")
 class _Recogniser:
     """Understands the same of everything, at once."""
 
+    def __init__(self, services: "StubServices") -> None:
+        self._services = services
+
     def recognise(self, samples: NDArray[np.float32]) -> str:
         del samples
-        return "I would like to make an appointment."
+        return self._services.understood
 
 
 class _Voice:
@@ -68,15 +71,24 @@ class StubServices:
         resources: The real threads and the turn model.
         ears: Of all calls.
         answer: What is said in each turn; empty for nothing.
+        understood: Of everything that callers say.
         turns: How many turns callers have had.
+
+    Args:
+        resources: The real threads and the turn model.
+        engine: Of the calls.
+        voice: Of the assistant; three seconds of loud noise for each sentence unless given.
     """
 
-    def __init__(self, resources: Resources, engine: MediaEngine) -> None:
+    def __init__(
+        self, resources: Resources, engine: MediaEngine, *, voice: Voice | None = None
+    ) -> None:
         self.resources = resources
         self.ears = make_voice_activity(engine)
         self.answer = ""
+        self.understood = "I would like to make an appointment."
         self.turns = 0
-        self._voice = _Voice()
+        self._voice = voice or _Voice()
         self.registry: Registry = {
             "stt": {"stub": ServiceEntry(make=self._recognition, params=Spec)},
             "llm": {"stub": ServiceEntry(make=self._responder, params=Spec)},
@@ -86,7 +98,7 @@ class StubServices:
     def _recognition(self, request: Request) -> LocalRecognition:
         language = request.spec.language
         return LocalRecognition(
-            _Recogniser(),
+            _Recogniser(self),
             self.resources,
             language=language,
             model="stub",

@@ -1,0 +1,206 @@
+"""Callers who speak over the assistant: over UDP, through engine, detector and pipeline.
+
+Recognition, answers and voice are stubs; the voice is a recording: its echo is one of speech.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines.resources import Resources
+from tests.support.availability import have_or_skip
+from tests.support.speech import english_prompts
+from transports.audio.codec import Codec
+from transports.audio.g711 import Alaw
+from transports.engine import make_engine
+from transports.media import MediaStream
+from transports.params import RtpParams
+from transports.rtp.packet import RtpPacket
+from voiceai.bench.rtp_line import RtpLine
+from voiceai.bench.stub_conversation import StubServices, open_conversation
+from voiceai.bench.track import SPEECH_DBFS, level_dbfs
+
+RATE: Final = 8000
+SLOT: Final = 160
+FADE: Final = 40
+PORT: Final = 29200
+BEFORE: Final = "number-not-answering"
+
+
+def recording(name: str) -> bytes:
+    prompts = {prompt.name: prompt.pcm for prompt in have_or_skip(english_prompts)}
+    return prompts[name]
+
+
+class Recorded:
+    """A voice that says everything in the words of one recording."""
+
+    name = "recorded"
+    sample_rate = RATE
+
+    def __init__(self, pcm: bytes) -> None:
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        self._samples = (samples / np.float32(32768)).astype(np.float32)
+
+    def synthesize(self, text: str) -> NDArray[np.float32]:
+        del text
+        return self._samples
+
+
+class Call:
+    """A telephone in a call with an assistant who has begun to speak."""
+
+    def __init__(self, line: RtpLine, stream: MediaStream, services: StubServices) -> None:
+        self.line = line
+        self.stream = stream
+        self.services = services
+
+    def heard(self) -> bytes:
+        """Return all samples heard so far."""
+        return Alaw().decode(b"".join(packet.payload for packet in self.line.heard.packets))
+
+    async def until_played(self, samples: int, within: float = 8.0) -> None:
+        async with asyncio.timeout(within):
+            while self.stream.played_samples < samples:  # noqa: ASYNC110 - what sends tells nobody
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def call(voice: bytes, understood: str) -> AsyncIterator[Call]:
+    """Let an assistant say a sentence; what the caller says is understood like this."""
+    resources = Resources()
+    engine = make_engine(RtpParams(port_min=PORT, port_max=PORT + 99))
+    await engine.start()
+    services = StubServices(resources, engine, voice=Recorded(voice))
+    services.understood = understood
+    line = await RtpLine.open("127.0.0.1")
+    try:
+        stream = await engine.open_stream()
+        stream.connect((line.host, line.port))
+        line.connect((stream.host, stream.port), Codec.ALAW)
+        async with open_conversation(services, stream, 0, smart_turn=False) as conversation:
+            await conversation.say("Something.")
+            yield Call(line, stream, services)
+    finally:
+        line.close()
+        await engine.close()
+        resources.close()
+
+
+def cough(milliseconds: int) -> bytes:
+    """Return the beginning of a word."""
+    pcm = recording(BEFORE)
+    loud = next(
+        at
+        for at in range(0, len(pcm), 2 * SLOT)
+        if level_dbfs(pcm[at : at + 2 * SLOT]) > SPEECH_DBFS + 15
+    )
+    return pcm[loud : loud + 16 * milliseconds]
+
+
+def places(line: bytes, answer: bytes, slots: Iterable[int]) -> list[int]:
+    """Return, for each slot of the answer, how often it was heard unchanged."""
+    return [line.count(answer[2 * SLOT * slot : 2 * SLOT * (slot + 1)]) for slot in slots]
+
+
+def loud_slots(pcm: bytes) -> list[int]:
+    slots = range(len(pcm) // (2 * SLOT))
+    return [
+        slot
+        for slot in slots
+        if level_dbfs(pcm[2 * SLOT * slot : 2 * SLOT * (slot + 1)]) > SPEECH_DBFS + 10
+    ]
+
+
+def long_voice() -> bytes:
+    pcm = recording("vm-nobodyavail") + recording("conf-locked")
+    return Alaw().decode(Alaw().encode(pcm[: len(pcm) // (2 * SLOT) * 2 * SLOT]))
+
+
+async def test_after_a_cough_the_answer_goes_on_where_it_was_held() -> None:
+    voice = long_voice()
+    slots = loud_slots(voice)
+    async with call(voice, understood="") as talk:
+        await talk.until_played(RATE)
+        await talk.line.play(cough(220))
+        await talk.line.wait_for_silence(1.5, 15)
+
+        heard = talk.heard()
+
+    unchanged = places(heard, voice, slots)
+    assert unchanged.count(0) <= 0.1 * RATE / SLOT, "lowered, or faded in: no more than 100 ms"
+    assert unchanged.count(0) >= 1, "nothing was lowered"
+    assert max(unchanged) == 1
+    assert talk.services.turns == 0
+    first = unchanged.index(1)
+    last = len(unchanged) - 1 - unchanged[::-1].index(1)
+    begun, ended = (
+        heard.find(voice[2 * SLOT * slots[index] : 2 * SLOT * (slots[index] + 1)])
+        for index in (first, last)
+    )
+    held = (ended - begun) / 2 - SLOT * (slots[last] - slots[first])
+    assert 0.1 * RATE < held < 1.2 * RATE
+
+
+async def test_a_word_ends_the_answer_at_once() -> None:
+    voice = long_voice()
+    async with call(voice, understood="stop") as talk:
+        await talk.until_played(RATE)
+        played = await talk.line.play(cough(250))
+        async with asyncio.timeout(3):
+            while not talk.services.turns:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+
+        assert played.speech_started_at is not None
+        silent = talk.line.heard.last_speech_before()
+
+    assert silent is not None
+    assert silent - played.speech_started_at < 0.3
+    assert talk.stream.played_samples < 1.3 * RATE
+
+
+@pytest.mark.parametrize("loss_db", [6.0, 12.0, 20.0])
+async def test_its_own_voice_on_a_hybrid_line_does_not_disturb_the_assistant(
+    loss_db: float,
+) -> None:
+    voice = long_voice()
+    hybrid = np.exp(-np.arange(60) / 10) * np.sin(np.arange(60) * 0.9 + 0.4)
+    hybrid *= 10 ** (-loss_db / 20) / np.sqrt(np.sum(hybrid**2))
+    async with call(voice, understood="I would like") as talk:
+        line, sent = talk.line, [0.0] * 60
+        receive = line.datagram_received
+
+        def reflect(data: bytes, address: tuple[str, int]) -> None:
+            receive(data, address)
+            payload = RtpPacket.parse(data).payload
+            sent.extend(np.frombuffer(Alaw().decode(payload), "<i2").tolist())
+            back = np.convolve(sent[-SLOT - 59 :], hybrid, "valid")
+            echoes.append(back.clip(-32768, 32767).astype("<i2").tobytes())
+
+        echoes: list[bytes] = []
+        playing = asyncio.create_task(return_echoes(line, echoes))
+        line.datagram_received = reflect  # type: ignore[method-assign, assignment]
+        await talk.line.wait_for_silence(1.5, 15)
+        playing.cancel()
+
+        heard = talk.heard()
+
+    assert places(heard, voice, loud_slots(voice)).count(0) == 0
+    assert talk.services.turns == 0
+
+
+async def return_echoes(line: RtpLine, echoes: list[bytes]) -> None:
+    """Play what comes back, three packets late, without a gap."""
+    while len(echoes) < 3:  # noqa: ASYNC110 - the line tells nobody
+        await asyncio.sleep(0.005)
+    at = 0
+    while True:
+        ready = echoes[at : at + 2]
+        at += len(ready)
+        await line.play(b"".join(ready) or bytes(2 * SLOT))
