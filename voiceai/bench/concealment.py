@@ -40,6 +40,8 @@ MODEL_RATE_HZ: Final = 16_000
 DROP_BUDGETS: Final[Mapping[int, float]] = {3: 0.10, 5: 0.17, 10: 0.34}
 """By per cent of random loss: what ITU-T G.711 Appendix I drops."""
 
+NOTHING_LOST: Final = Condition("random", 0)
+SEEDS_PER_RECORDING: Final = 1000
 NO_WORSE: Final = Budget("p50", 0)
 WORD_ERROR_BUDGET: Final = {3: Budget("p50", 1)}
 
@@ -87,7 +89,8 @@ class _Judged:
     """The results of one recording, and its word errors when nothing is lost."""
 
     results: tuple[_Result, ...]
-    clean_errors: int
+    clean_errors: tuple[int, ...]
+    """By seed: of what the engine plays when nothing is lost."""
     words: int
 
 
@@ -160,17 +163,25 @@ def _judge(work: _Work) -> _Judged:
     recording = work.recording
     sent = sent_audio(recording.pcm)
     clean = plcmos.score(sent, SAMPLE_RATE_HZ)
-    clean_errors, words = _word_errors(recogniser, recording, sent)
+    lossless = [
+        make_trace(recording.pcm, NOTHING_LOST, _seed(work, seed)) for seed in range(work.seeds)
+    ]
+    written = [_word_errors(recogniser, recording, play(ENGINE, one).pcm) for one in lossless]
+    words = written[0][1]
     results = []
     for condition in work.conditions:
         for seed in range(work.seeds):
-            trace = make_trace(recording.pcm, condition, 1000 * work.place + seed)
+            trace = make_trace(recording.pcm, condition, _seed(work, seed))
             for way in work.ways:
                 heard = play(way, trace)
                 drop = clean - plcmos.score(heard.pcm, SAMPLE_RATE_HZ)
                 errors, _ = _word_errors(recogniser, recording, heard.pcm)
                 results.append(_Result(way, condition, seed, drop, errors, words, heard.delay))
-    return _Judged(tuple(results), clean_errors, words)
+    return _Judged(tuple(results), tuple(errors for errors, _ in written), words)
+
+
+def _seed(work: _Work, seed: int) -> int:
+    return SEEDS_PER_RECORDING * work.place + seed
 
 
 def _word_errors(recogniser: Moonshine, recording: Recording, pcm: bytes) -> tuple[int, int]:
@@ -193,14 +204,17 @@ class _Figures:
 
 def _figures(judged: Sequence[_Judged], way: str, condition: Condition, seeds: int) -> _Figures:
     words = max(sum(one.words for one in judged), 1)
-    clean = sum(one.clean_errors for one in judged)
+    clean = [sum(one.clean_errors[seed] for one in judged) for seed in range(seeds)]
     found = [
         [r for one in judged for r in one.results if (r.way, r.condition, r.seed) == key]
         for key in ((way, condition, seed) for seed in range(seeds))
     ]
     return _Figures(
         tuple(mean(r.drop for r in results) for results in found),
-        tuple(100 * (sum(r.errors for r in results) - clean) / words for results in found),
+        tuple(
+            100 * (sum(r.errors for r in results) - errors) / words
+            for results, errors in zip(found, clean, strict=True)
+        ),
         tuple(1000 * r.delay for results in found for r in results),
     )
 
@@ -210,8 +224,10 @@ def _measures(
 ) -> list[Measure]:
     measures = []
     words = max(sum(one.words for one in judged), 1)
-    clean = 100 * sum(one.clean_errors for one in judged) / words
-    measures.append(Measure("nothing lost, word error rate", "%", (clean,)))
+    clean = tuple(
+        100 * sum(one.clean_errors[seed] for one in judged) / words for seed in range(seeds)
+    )
+    measures.append(Measure("nothing lost, engine: word error rate", "%", clean))
     for condition in conditions:
         of = {way: _figures(judged, way, condition, seeds) for way in WAYS}
         random = condition.kind == "random"
