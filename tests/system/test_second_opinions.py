@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.provider import ECHO, Provider
-from tests.support.sipp import caller_scenario, reinviting_scenario, run_sipp
 from transports.audio.codec import Codec
 from voiceai.bench.sip_caller import SipCaller
+from voiceai.bench.sipp import caller_scenario, reinviting_scenario, run_sipp
 
 SIPP_HOST = "127.0.0.5"
 

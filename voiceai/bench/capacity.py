@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ LADDERS: Final[Mapping[System, tuple[int, ...]]] = {
     "ours": (20, 50, 80, 110, 140, 180, 220, 260, 300),
     "stock": (5, 10, 20, 30, 40, 60, 80),
 }
+TRIES: Final = 2
 SETTLE_SECONDS: Final = 3.0
 HEAR_SECONDS: Final = 60.0
 LEAST_CORES: Final = 2
@@ -41,6 +43,7 @@ async def run_capacity(
     systems: Sequence[System] = ("ours", "stock"),
     calls: Sequence[int] = (),
     recordings: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Have more and more calls until they break.
 
@@ -49,8 +52,9 @@ async def run_capacity(
         seconds: Each step; every caller speaks every ten seconds.
         placement: Of the media engine.
         systems: What to measure.
-        calls: How many to try, ascending, of each system; a ladder of its own unless given.
+        calls: How many to try, ascending, of each system, and no others; else it is searched.
         recordings: Folder of WAV files to say instead of the usual prompts.
+        progress: Told of each number of calls when it was measured.
 
     Raises:
         BenchUnavailable: There are not two cores, or no recordings.
@@ -64,9 +68,9 @@ async def run_capacity(
     ):
         files = _written(Path(folder), speech)
         for system in systems:
-            search = Search(calls or LADDERS[system])
+            search = Search(calls, resolution=math.inf) if calls else Search(LADDERS[system])
             bout = _Bout({"system": system, "placement": placement}, cores, files)
-            tried = await _search(bout, search, seconds)
+            tried = await _search(bout, search, seconds, progress)
             steps = tuple(tried[number] for number in sorted(tried))
             found.append(Found(system, search.held, search.broke, steps, bout.scheduling))
     classes = dict.fromkeys(f"{each.system}: {each.scheduling}" for each in found)
@@ -129,6 +133,7 @@ class _Bout:
         self, system: Mapping[str, str], cores: tuple[int, int], speech: list[tuple[str, int]]
     ) -> None:
         load_core, measured_core = cores
+        self.name = system["system"]
         self._subject_greeting = {**system, "core": measured_core}
         self._callers_greeting = {
             "speech": speech,
@@ -174,15 +179,19 @@ class _Bout:
         return self._subject, self._callers
 
 
-async def _search(bout: _Bout, search: Search, seconds: float) -> dict[int, Tried]:
+async def _search(
+    bout: _Bout, search: Search, seconds: float, progress: Callable[[str], None]
+) -> dict[int, Tried]:
     """Try numbers of calls until the answer is known; return the last try of each."""
     tried: dict[int, Tried] = {}
     try:
         while (calls := search.next()) is not None:
-            found = await bout.measure(calls, seconds)
-            if not found.step.holds:
-                found = await bout.measure(calls, seconds)
-            tried[calls] = found
+            for _ in range(TRIES):
+                found = tried[calls] = await bout.measure(calls, seconds)
+                failings = ", ".join(found.step.failings)
+                progress(f"{bout.name}, {calls} calls: {failings or 'all holds'}")
+                if found.step.holds:
+                    break
             search.told(calls, holds=found.step.holds)
             if not found.step.holds:
                 await bout.close()

@@ -97,7 +97,7 @@ class Search:
     Attributes:
         ladder: How many calls to try, ascending.
         resolution: The search ends when the least that broke is not above the most that held by
-            more than this share of it.
+            more than this share of it; infinite, and only the ladder is tried.
         held: The most calls that held; 0 before any.
         broke: The least that did not; None before any.
     """
@@ -113,7 +113,8 @@ class Search:
         if self.broke is None:
             higher = [calls for calls in self.ladder if calls > self.held]
             return higher[0] if higher else None
-        if self.broke - self.held <= max(1, self.resolution * self.held):
+        finest = max(1.0, self.resolution * max(self.held, 1))
+        if self.broke - self.held <= finest:
             return None
         return (self.held + self.broke) // 2
 

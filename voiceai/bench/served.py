@@ -76,8 +76,19 @@ async def _announce(ready: asyncio.Event, *, realtime: bool) -> None:
 async def _until_told_to_stop() -> None:
     """Answer questions until there are no more."""
     while await asyncio.to_thread(read_message) is not None:
-        memory = psutil.Process().memory_info().rss
-        tell("usage", cpu_seconds=time.process_time(), memory_bytes=memory)
+        tell("usage", **await asyncio.to_thread(_usage))
+
+
+def _usage() -> dict[str, Any]:
+    """Return what this process holds, and those that it started."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    sockets = [held for process in family for held in process.net_connections("udp")]
+    return {
+        "cpu_seconds": time.process_time(),
+        "memory_bytes": sum(process.memory_info().rss for process in family),
+        "files": sum(process.num_fds() for process in family),
+        "udp_ports": len({held.laddr.port for held in sockets if held.laddr}),
+    }
 
 
 def main() -> None:

@@ -107,6 +107,7 @@ def capacity(
         systems=(only,) if only else SYSTEMS,
         calls=calls or (),
         recordings=recordings,
+        progress=lambda line: typer.echo(line, err=True),
     )
     _finish(asyncio.run(work), strict=strict, plot=plot, as_json=as_json)
 
@@ -130,6 +131,38 @@ def cpu(
 
     work = run_cpu(settings, calls=calls, seconds=seconds, smart_turn=smart_turn, realtime=realtime)
     _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
+
+
+@app.command()
+def soak(
+    *,
+    real: Annotated[
+        bool, typer.Option("--real", help="Many calls by SIPp through a real Asterisk instead.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=240, help="Of a call: 60; with --real in all: 20."),
+    ] = None,
+    calls: Annotated[int, typer.Option(min=1, max=90, help="At once, with --real.")] = 50,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Whether anything grows: an hour of a bad network in seconds, or real calls for minutes."""
+    settings = _settings()
+    from voiceai.bench.soak import run_soak  # noqa: PLC0415 - half a second
+    from voiceai.bench.soak_real import run_real_soak  # noqa: PLC0415 - likewise
+
+    if real:
+        work = run_real_soak(
+            settings,
+            minutes=minutes or 20.0,
+            calls=calls,
+            progress=lambda line: typer.echo(line, err=True),
+        )
+    else:
+        work = run_soak(minutes=round(minutes or 60))
+    _finish(asyncio.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """When calls hold, and how many are tried next."""
 
+import math
+
 import pytest
 
 from voiceai.bench.capacity_step import Search, Step, own_share_ms
@@ -62,6 +64,13 @@ def test_a_search_ends_with_its_ladder() -> None:
 
     assert found(search, 1000) == [10, 20]
     assert (search.held, search.broke) == (20, None)
+
+
+def test_a_search_of_no_resolution_tries_its_ladder_alone() -> None:
+    search = Search((10, 20, 30), resolution=math.inf)
+
+    assert found(search, 15) == [10, 20]
+    assert (search.held, search.broke) == (10, 20)
 
 
 def test_nothing_that_holds_is_found_too() -> None:
