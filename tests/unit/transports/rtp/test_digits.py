@@ -107,6 +107,16 @@ def test_takes_letters_of_either_case() -> None:
     assert sent.payload[0] == KEYS.index("D")
 
 
+def test_holds_a_key_for_six_seconds_at_most() -> None:
+    sender = event_sender()
+    sender.digits.queue("1", duration_ms=6000, pause_ms=6000)
+
+    sent = packets(sender, 600)
+
+    assert TelephoneEvent.parse(sent[301].payload)[0].duration == 48_000
+    assert not sender.digits.pending
+
+
 def test_keeps_no_more_digits_than_anybody_dials() -> None:
     sender = DigitSender(is_event=True)
     sender.queue("1" * 100)
