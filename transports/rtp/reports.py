@@ -42,6 +42,8 @@ MOST_PER_SECOND: Final = 20
 REMEMBERED_REPORTS: Final = 16
 """Of our own, for the round trip: an answer to an older one says nothing new."""
 
+HIGHEST_PORT: Final = 0xFFFF
+
 CNAME_BITS: Final = 96
 """Of a name that means nothing outside this stream (RFC 7022 section 4.2)."""
 
@@ -126,8 +128,10 @@ class Reports:
 
     @property
     def address(self) -> Address | None:
-        """Where to send to; ``None`` before the peer is known."""
-        return None if self._peer is None else (self._peer[0], self._port)
+        """Where to send to; ``None`` before the peer is known, or if there is no port above."""
+        if self._peer is None or self._port > HIGHEST_PORT:
+            return None
+        return (self._peer[0], self._port)
 
     def expect(self, address: Address, now: float) -> None:
         """Trust reports of this host only; they come from the port above, or from a learned one.
@@ -179,8 +183,12 @@ class Reports:
         return self._compound(now, sent, reception)
 
     def goodbye(self, now: float, sent: Transmission, reception: Reception | None) -> bytes | None:
-        """Make the last report, which ends our source; ``None`` if none was ever sent."""
-        if self.sent == 0 or self._next_at is None:
+        """Make the last report, which ends our source.
+
+        Returns:
+            ``None`` if the peer never heard of it, or does not want reports (section 6.3.7).
+        """
+        if self._next_at is None or self.sent + sent.packets == 0:
             return None
         self._next_at = None
         return self._compound(now, sent, reception, Goodbye((self._ssrc,)))

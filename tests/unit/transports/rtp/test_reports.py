@@ -216,6 +216,20 @@ def test_says_goodbye_if_it_ever_said_anything() -> None:
     assert ours.goodbye(104.0, SILENT, None) is None
 
 
+def test_says_goodbye_to_who_heard_us_though_no_report_was_due_yet() -> None:
+    farewell = reports(eager=True).goodbye(100.5, Transmission(0, 25, 4000), None)
+
+    assert isinstance(report_of(farewell), SenderReport)
+    assert reports().goodbye(100.5, Transmission(0, 25, 4000), None) is None
+
+
+def test_a_peer_on_the_highest_port_has_none_for_reports() -> None:
+    ours = reports(eager=True)
+    ours.expect(("192.0.2.1", 65535), 100.0)
+
+    assert ours.address is None
+
+
 def test_a_peer_that_leaves_is_not_reported_on_until_it_sends_again() -> None:
     ours = reports(eager=True)
     farewell = serialize_compound([ReceiverReport(THEIRS), Goodbye((THEIRS,))])
