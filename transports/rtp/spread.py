@@ -74,7 +74,9 @@ class ArrivalSpread:
         self.needed = first - TOLERANCE
         self.fastest: float | None = None
         self._playout = playout
-        self._memory: deque[tuple[float, float, float]] = deque(maxlen=MEMORY_PACKETS)
+        self._times: deque[float] = deque(maxlen=MEMORY_PACKETS)  # of arrival; three in step
+        self._transits: deque[float] = deque(maxlen=MEMORY_PACKETS)
+        self._ready: deque[float] = deque(maxlen=MEMORY_PACKETS)  # transit and early
         self._unreviewed = 0
         self._strays = 0
         self._reviewed_at: float | None = None
@@ -97,11 +99,13 @@ class ArrivalSpread:
             now: When it arrived, in monotonic seconds.
             early: Seconds by which it is fetched before its turn, with what precedes it.
         """
-        memory = self._memory
+        times = self._times
         oldest = now - MEMORY_SECONDS
-        while memory and memory[0][0] < oldest:
-            memory.popleft()
-        if not memory:
+        while times and times[0] < oldest:
+            times.popleft()
+            self._transits.popleft()
+            self._ready.popleft()
+        if not times:
             self.fastest = transit
         fastest = transit if self.fastest is None else self.fastest
         spread = transit - fastest
@@ -112,7 +116,9 @@ class ArrivalSpread:
             self.restart()
             fastest = transit
         self._strays = 0
-        memory.append((now, transit, transit + early))
+        times.append(now)
+        self._transits.append(transit)
+        self._ready.append(transit + early)
         self.fastest = min(fastest, transit)
         self._unreviewed += 1
         if self._unreviewed >= REVIEW_EVERY or spread + early > self.needed + MARGIN:
@@ -120,7 +126,9 @@ class ArrivalSpread:
 
     def restart(self) -> None:
         """Forget the transit times, but not the target: a new timeline on the same path."""
-        self._memory.clear()
+        self._times.clear()
+        self._transits.clear()
+        self._ready.clear()
         self.fastest = None
         self._strays = 0
         self._unreviewed = 0
@@ -128,12 +136,12 @@ class ArrivalSpread:
     def _review(self, now: float) -> None:
         """Look at the whole memory: find the fastest anew and what is needed."""
         self._unreviewed = 0
-        self.fastest = min([transit for _, transit, _ in self._memory])
+        self.fastest = min(self._transits)
         elapsed = 0.0 if self._reviewed_at is None else now - self._reviewed_at
         self._reviewed_at = now
-        if len(self._memory) < WARM_UP:
+        if len(self._ready) < WARM_UP:
             return
-        ready = sorted([ready for _, _, ready in self._memory])
+        ready = sorted(self._ready)
         needed = ready[int(len(ready) * IN_TIME)] - self.fastest + MARGIN
         needed = max(needed, self.needed - SHRINK_PER_SECOND * elapsed)
         self.needed = min(needed, self._playout.longest)

@@ -38,6 +38,9 @@ class StreamStats:
         skipped: Ticks without a packet because we were late by more than a short burst.
         jitter_s: Interarrival jitter in seconds (RFC 3550 section 6.4.1).
         last_arrival: When the last packet was accepted, in monotonic seconds; ``None`` before.
+        overrun: Left out of the line ahead of playout: more audio came than there was time.
+        playout_delay_s: Seconds from the arrival of the fastest packets to their turn, or ``None``.
+        playout_target_s: Seconds that this is led to by the measured spread of arrivals.
         send_deviation_p50_s: Median lateness against the 20 ms deadlines, of the last packets.
         send_deviation_p99_s: Its 99th percentile.
         send_deviation_max_s: The worst so far.
@@ -70,6 +73,9 @@ class StreamStats:
     skipped: int
     jitter_s: float
     last_arrival: float | None
+    overrun: int = 0
+    playout_delay_s: float | None = None
+    playout_target_s: float = 0.0
     send_deviation_p50_s: float = 0.0
     send_deviation_p99_s: float = 0.0
     send_deviation_max_s: float = 0.0
@@ -116,6 +122,7 @@ SUMMED = (
     "concealed",
     "hastened",
     "delayed",
+    "overrun",
     "sources",
     "sent",
     "skipped",

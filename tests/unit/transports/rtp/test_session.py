@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
 from transports.rtp.session import RtpSession
@@ -76,3 +78,29 @@ def test_a_stranger_is_rejected_by_reason() -> None:
     pair = Pair()
 
     assert pair.alice.receive(b"", ALICE, 0.0) is Rejection.ADDRESS
+
+
+def test_tells_the_delay_of_playout_and_what_it_is_led_to() -> None:
+    pair = Pair()
+    assert pair.bob.stats().playout_delay_s is None
+
+    for _ in range(20):
+        pair.tick()
+
+    stats = pair.bob.stats()
+    assert stats.playout_delay_s == pytest.approx(0.04)
+    assert (stats.playout_target_s, stats.overrun) == (0.04, 0)
+
+
+def test_tells_what_arrives_before_it_is_played() -> None:
+    pair = Pair()
+    pair.tick()
+    pair.bob.arrived(pair.now)
+    pair.alice.sender.write(loud(160))
+    for _ in range(3):
+        pair.tick()
+
+    told = pair.bob.arrived(pair.now)
+
+    assert [piece.arrived_at for piece in told] == [0.02, 0.04, 0.06]
+    assert loud(160) in [piece.pcm for piece in told]
