@@ -11,6 +11,8 @@ from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
 __all__ = ["BargeIn"]
 
 SAMPLE_BYTES: Final = 2
+PAUSE_TICKS: Final = 3
+"""60 ms without audio: a pipeline may be so late and go on speaking."""
 WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
 """Two seconds: a stream takes far less."""
 
@@ -43,6 +45,7 @@ class BargeIn:
         self._written = bytearray()  # and not yet played
         self._leaving = bytearray()  # played, and not yet told to the judge
         self._played_samples = 0
+        self._silent_ticks = 0
 
     @property
     def is_held(self) -> bool:
@@ -76,6 +79,7 @@ class BargeIn:
         """
         if self._policy is None:
             self._played_samples = self._stream.played_samples
+            self._silent_ticks = PAUSE_TICKS
             self._stream.listen(self._hear)
             self._stream.subscribe(self._tick)
         self._policy = BargeInPolicy(HOLDING if hold else DUCKING)
@@ -94,12 +98,20 @@ class BargeIn:
         """Let the assistant go on from where it was held."""
         self._put(Event.REFUTED)
 
+    def end(self) -> None:
+        """Let the last words be heard, whatever the caller does: nobody is left to judge it."""
+        self._put(Event.REFUTED)
+        self._put(Event.DISMISSED)
+        self._put(Event.STOPPED)
+        self._policy = None
+
     def _hear(self, audio: ArrivedAudio) -> None:
         self._echo.heard(audio.pcm)
 
     def _tick(self, _frame: PlayedFrame) -> None:
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
+        self._silent_ticks = 0 if size else self._silent_ticks + 1
         self._played_samples = played
         self._leaving += self._written[:size]
         del self._written[:size]
@@ -109,7 +121,8 @@ class BargeIn:
     def _put(self, event: Event) -> None:
         if self._policy is None:
             return
-        action = self._policy.put(event, audible=self._stream.queued_samples > 0)
+        audible = self._stream.queued_samples > 0 or self._silent_ticks < PAUSE_TICKS
+        action = self._policy.put(event, audible=audible)
         match action:
             case Action.DUCK:
                 self._stream.duck()

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pipecat.frames.frames import (
     BotSpeakingFrame,
+    EndFrame,
     Frame,
     InputAudioRawFrame,
     InterruptionFrame,
@@ -274,6 +275,11 @@ class RtpOutput(BaseOutputTransport):
         await super().start(frame)
         await self.set_transport_ready(frame)
 
+    async def stop(self, frame: EndFrame) -> None:
+        """Let what was said be heard to its end, even if the assistant is held."""
+        self._barge_in.end()
+        await super().stop(frame)
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Silence the line at once when the caller interrupts, then let Pipecat clean up.
 
@@ -315,7 +321,6 @@ class RtpOutput(BaseOutputTransport):
             self._captions.add_audio(frame.context_id, samples, self.get_clock().get_time())
         elif isinstance(frame, TTSStoppedFrame):
             self._captions.pad()
-            self._resampler.reset()
             self._resampler.reset()
         elif isinstance(frame, LLMFullResponseEndFrame | LLMAssistantPushAggregationFrame):
             self._captions.close()

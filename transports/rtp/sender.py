@@ -123,6 +123,7 @@ class Sender:
     def next_packet(self) -> Outgoing:
         """Make the packet of this tick."""
         was_speaking, self._speaking = self._speaking, False
+        was_held = self._resuming
         if self.digits.pending and not self._tail:
             self._resuming = self._resuming or was_speaking
             return Outgoing(self._digit_packet(), starts_speech=False)
@@ -134,10 +135,10 @@ class Sender:
         else:
             pcm = self._written(is_new=not was_speaking)
             self._speaking = bool(pcm)
-        starts_speech = self._speaking and not was_speaking
+        marker = self._speaking and not was_speaking
         pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
-        packet = self._packet(self._encoder.encode(pcm), marker=starts_speech)
-        return Outgoing(packet, starts_speech)
+        packet = self._packet(self._encoder.encode(pcm), marker=marker)
+        return Outgoing(packet, starts_speech=marker and not was_held)
 
     def _held_back(self) -> bytes:
         """Return the end of what is heard before a hold, and leave it in the queue."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipelines.smart_turn import load_model
 from transports.audio.endpointing import Hearing, Verdict
-from transports.engine import make_engine
+from transports.engine import MediaEngine, make_engine
 from transports.params import RtpParams
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
@@ -126,8 +126,15 @@ async def _speech(settings: Settings, folder: Path) -> tuple[list[Path], str]:
 class _Run:
     """Some calls at once."""
 
-    def __init__(self, callers: Companion, ears: Sequence[_Ear], ports: Sequence[int]) -> None:
+    def __init__(
+        self,
+        callers: Companion,
+        engine: MediaEngine,
+        ears: Sequence[_Ear],
+        ports: Sequence[int],
+    ) -> None:
         self._callers = callers
+        self._engine = engine
         self._ears = ears
         self._ports = ports
 
@@ -170,7 +177,7 @@ class _Run:
             await conversation.say(ANSWER)
             ears.append(ear)
             ports.append(stream.port)
-        return cls(callers, ears, ports)
+        return cls(callers, engine, ears, ports)
 
     async def collect(self, seconds: float) -> list[Reaction]:
         """Let the callers interrupt for so long; return what that did."""
@@ -186,12 +193,14 @@ class _Run:
         name = f"{len(self._ports)} call{'s' * (len(self._ports) > 1)}"
         ducked = [1000 * (r.ducked - r.onset) for r in reactions if r.ducked is not None]
         silent = [1000 * (r.silent - r.onset) for r in reactions if r.silent is not None]
+        late = 1000 * self._engine.lateness.percentile(99)
         missed = sum(r.silent is None for r in reactions)
         reacted = [ms for r in reactions if (ms := self._after_verdict(r)) is not None]
         return [
             *(Measure(f"{name}: onset to ducked", "ms", tuple(ducked), b) for b in DUCKED),
             *(Measure(f"{name}: onset to silent", "ms", tuple(silent), b) for b in SILENT),
             Measure(f"{name}: verdict to last packet of speech", "ms", tuple(reacted), REACTED),
+            Measure(f"{name}: clock late, p99 of the last seconds", "ms", (late,)),
             Measure(f"{name}: interruptions that did not silence", "", (missed,), MISSED),
         ]
 

@@ -133,6 +133,33 @@ def test_nothing_is_done_to_an_assistant_who_is_silent_or_not_to_be_interrupted(
     assert line.asked == []
 
 
+@pytest.mark.parametrize("verdict", [Verdict.SUSPECTED, Verdict.STARTED])
+def test_the_last_words_are_heard_at_their_level_whatever_the_caller_does(
+    line: Line, barge_in: BargeIn, verdict: Verdict
+) -> None:
+    say(line, barge_in, speech(1))
+    barge_in.on_verdict(heard(verdict))
+
+    barge_in.end()
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    assert not barge_in.is_held
+    assert line.asked in (["duck", "unduck"], ["hold", "unduck", "release"])
+
+
+def test_an_answer_that_pauses_for_its_pipeline_is_still_being_spoken(
+    line: Line, barge_in: BargeIn
+) -> None:
+    say(line, barge_in, speech(1)[: 4 * FRAME])
+    for _ in range(4):
+        line.tick(bytes(2 * FRAME))
+    assert line.queued_samples == 0
+
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    assert line.asked == ["hold"]
+
+
 def windows(line: Line, barge_in: BargeIn, caller: bytes, echo: float, delay: int) -> list[bool]:
     """Let our voice come back; return for each 40 ms whether it was taken for echo."""
     sent, judged = bytearray(2 * delay), []

@@ -341,6 +341,20 @@ def test_after_a_hold_audio_fades_in_from_the_sample_at_which_it_was_cut() -> No
     assert sender.played_samples == 10 * FRAME
 
 
+def test_an_answer_that_goes_on_after_a_hold_is_a_talkspurt_but_no_new_speech() -> None:
+    sender = new_sender()
+    sender.write(tone(10 * FRAME))
+    heard(sender, 3)
+    sender.held = True
+    heard(sender, 3)
+    sender.held = False
+
+    outgoing = sender.next_packet()
+
+    assert RtpPacket.parse(outgoing.datagram).marker
+    assert not outgoing.starts_speech
+
+
 def test_what_was_never_heard_does_not_fade_in_after_a_hold() -> None:
     sender = new_sender()
     sender.held = True
