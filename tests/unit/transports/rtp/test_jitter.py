@@ -77,6 +77,20 @@ class Line:
 NOTHING = [None] * FRAME
 
 
+def test_says_how_far_ahead_the_next_audio_is_and_takes_nothing() -> None:
+    line = Line()
+    line.start(packets=1)
+    assert line.buffer.ahead(FRAME) == (0, b"")
+
+    for number in (3, 4, 6):
+        line.put(number)
+
+    assert line.buffer.ahead(100) == (2 * FRAME, pcm(3 * FRAME, 100))
+    assert line.buffer.ahead(2 * FRAME) == (2 * FRAME, pcm(3 * FRAME, 2 * FRAME))
+    assert line.buffer.ahead(3 * FRAME) == (2 * FRAME, pcm(3 * FRAME, 2 * FRAME))
+    assert line.buffer.samples == 3 * FRAME
+
+
 def test_holds_the_first_packet_for_the_delay() -> None:
     buffer = PlayoutBuffer(fixed(0.06))
 

@@ -110,6 +110,24 @@ def test_a_lost_packet_is_concealed_by_the_tone_around_it() -> None:
     assert peer.receiver.played["concealed"] == 1
 
 
+@pytest.mark.parametrize("lost", [{10}, {10, 11}, {10, 12}])
+def test_what_waits_behind_a_hole_is_played_untouched(lost: set[int]) -> None:
+    """The hole was led up to it, since it had arrived."""
+    peer = Peer(delay=0.06)
+    sent = [tone(number, 4000 + 200 * number) for number in range(20)]
+    played = []
+
+    for number, pcm in enumerate(sent):
+        datagram = peer.packet(pcm)
+        if number not in lost:
+            peer.receiver.receive(datagram, PEER, peer.now)
+        played.append(peer.tick()[1])
+
+    behind = max(lost) + 1
+    hole = np.frombuffer(played[played.index(sent[behind]) - 1], np.int16)
+    assert np.corrcoef(hole, np.frombuffer(sent[behind - 1], np.int16))[0, 1] > 0.97
+
+
 def test_a_silent_peer_fades_to_noise_and_is_heard_again() -> None:
     peer = Peer()
     peer.talk(range(20))
