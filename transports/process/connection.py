@@ -19,6 +19,7 @@ from transports.process.layout import (
     CLOCK,
     Slot,
     clock_ring,
+    fingerprint,
     map_memory,
     memory_bytes,
     slot_memory,
@@ -91,7 +92,8 @@ class Connection:
         self._loop.add_reader(self._doorbell, self._on_doorbell)
         self._still = 0
         self._watch: asyncio.TimerHandle | None = None
-        self._channel.send({"do": "attach", "key": self._key}, [descriptor, self._doorbell])
+        attach = {"do": "attach", "key": self._key, "fingerprint": fingerprint()}
+        self._channel.send(attach, [descriptor, self._doorbell])
         os.close(descriptor)
 
     @property

@@ -10,9 +10,11 @@ from typing import Any
 
 from transports.rtp.stats import StreamStats
 
-__all__ = ["packed", "unpacked", "values"]
+__all__ = ["NAMES", "packed", "unpacked", "values"]
 
-_fields = attrgetter(*(field.name for field in dataclasses.fields(StreamStats)))
+NAMES = tuple(field.name for field in dataclasses.fields(StreamStats))
+
+_fields = attrgetter(*NAMES)
 
 
 def values(stats: StreamStats) -> tuple[Any, ...]:

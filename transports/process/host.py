@@ -6,7 +6,8 @@ told when one of them ends; that user's streams go on with noise until the super
 ==============  ==================================  ================================================
 from a user     with                                answered by
 ==============  ==================================  ================================================
-``attach``      memory and eventfd; ``key``         ``ready`` with ``scheduling``, or ``refused``
+``attach``      memory and eventfd; ``key``,        ``ready`` with ``scheduling``, or ``refused``
+                ``fingerprint``
 ``open``        ``stream``, ``slot``, ``key``,      ``opened`` with ``host``, ``port``, ``codec``,
                 ``options``                         ``receive_codec``, or ``refused`` with
                                                     ``error``, ``message``
@@ -39,13 +40,20 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from pydantic import TypeAdapter
 
-from transports.errors import TransportError
+from transports.errors import MediaUnavailable, TransportError
 from transports.inline.engine import InlineEngine
 from transports.params import RtpParams, StreamOptions
 from transports.process.channel import Channel, Message
 from transports.process.counters import values
 from transports.process.hosted import HostedStream
-from transports.process.layout import CLOCK, Slot, clock_ring, map_memory, slot_memory
+from transports.process.layout import (
+    CLOCK,
+    Slot,
+    clock_ring,
+    fingerprint,
+    map_memory,
+    slot_memory,
+)
 from transports.process.ring import RingWriter
 
 if TYPE_CHECKING:
@@ -54,6 +62,8 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "MediaHost"]
 
 OPTIONS = TypeAdapter(StreamOptions)
+
+OTHER_PROGRAM = "the installed program is another than the one that runs: start it again"
 
 SUPERVISOR_CHECK = 1.0
 """Seconds between two looks at whether the supervisor lives, should its socket be held open."""
@@ -167,7 +177,7 @@ class MediaHost:
                 self._lose(user)
             elif message["do"] == "attach":
                 user.attach(message, descriptors)
-                user.channel.send(self._greeting())
+                user.channel.send(self._greeting(message["fingerprint"]))
             elif message["do"] == "open":
                 await self._open(user, message)
             elif message["do"] in ("admit", "end_orphan", "adopt"):
@@ -177,7 +187,9 @@ class MediaHost:
         except Exception:  # noqa: BLE001  one user's message must not stop the others' calls
             logger.exception("media.message_failed: {}", message)
 
-    def _greeting(self) -> Message:
+    def _greeting(self, theirs: int) -> Message:
+        if theirs != fingerprint():
+            return {"is": "refused", **_named(MediaUnavailable(OTHER_PROGRAM))}
         if self._refusal is None:
             return {"is": "ready", "scheduling": self._scheduling}
         return {"is": "refused", **_named(self._refusal)}
@@ -296,6 +308,9 @@ class MediaHost:
     def _after_hearing(self) -> None:
         for user in self._users:
             user.ring()
+        for user in self._users:
+            for hosted in user.streams.values():
+                hosted.after_hearing()
 
 
 def _named(error: TransportError) -> Message:

@@ -16,7 +16,7 @@ from transports.process.layout import (
     Slot,
     WrittenKind,
 )
-from transports.rtp.events import ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 
 __all__ = ["STATS_TICKS", "HostedStream"]
 
@@ -104,15 +104,22 @@ class HostedStream:
             self._listens = True
             self.stream.listen(self._on_audio)
 
+    def after_hearing(self) -> None:
+        """Take what was written, ahead of the packets, which then leave the sooner."""
+        self._take(QUEUE_LIMIT)
+
     def before_sending(self) -> None:
-        """Obey what was decided, and take what was written, as far as the next packets need it."""
+        """Obey what was decided, and take what the next packet lacks."""
+        self._take(FRAME_SAMPLES)
+
+    def _take(self, enough: int) -> None:
         if self._slot is None:
             return
         decided = self._slot.control.news()
         if decided is not None:
             self._obey(*CONTROL.unpack(decided))
         stream = self.stream
-        while stream.queued_samples < QUEUE_LIMIT:
+        while stream.queued_samples < enough:
             record = self._written.take()
             if record is None:
                 return

@@ -18,7 +18,9 @@ import mmap
 import os
 import struct
 from typing import NamedTuple
+from zlib import crc32
 
+from transports.process.counters import NAMES
 from transports.process.ring import Register, Ring, RingReader, RingWriter, record_bytes
 from transports.rtp.events import FRAME_BYTES
 
@@ -36,6 +38,7 @@ __all__ = [
     "Slot",
     "WrittenKind",
     "clock_ring",
+    "fingerprint",
     "map_memory",
     "memory_bytes",
     "slot_memory",
@@ -85,6 +88,15 @@ SLOT_BYTES = (
     // PAGE
     * PAGE
 )
+
+
+def fingerprint() -> int:
+    """Return a number that differs where the two sides would misunderstand one another.
+
+    A media process that is started again is of the program on disk, which may be a later one.
+    """
+    formats = [each.format for each in (CLOCK, CONTROL, PROGRESS, HEARD, WRITTEN)]
+    return crc32(repr((NAMES, formats, SLOT_BYTES, HEARD_CELLS, WRITTEN_CELLS)).encode())
 
 
 class HeardKind:

@@ -223,6 +223,16 @@ async def test_a_media_process_that_stands_still_is_replaced(
     assert not psutil.pid_exists(first)
 
 
+async def test_a_media_process_of_another_version_is_told_from_one_that_is_broken(
+    engine: ProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transports.process.connection.fingerprint", lambda: 1)
+    other = ProcessEngine(MediaProcess(PARAMS), slots=2)
+
+    with pytest.raises(MediaUnavailable, match="start it again"):
+        await other.start()
+
+
 async def test_packets_leave_on_time_while_their_user_is_busy(
     stream: ProcessStream, phone: Phone
 ) -> None:
