@@ -1,6 +1,7 @@
 """An RTP peer that others wrote, the package ``aiortp``: reports and digits both ways."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from transports.udp.ports import PortPairs
 aiortp = pytest.importorskip("aiortp")
 
 PARAMS = RtpParams(port_min=19640, port_max=19661)
+PLACEMENTS = ("inline", "process") if sys.platform == "linux" else ("inline",)
 EVENT = 101
 SILENCE = b"\xd5" * 160
 
@@ -34,9 +36,9 @@ class Peer:
         self.timestamp += duration_ms * 8
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[MediaEngine]:
-    engine = make_engine(PARAMS)
+@pytest.fixture(params=PLACEMENTS)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[MediaEngine]:
+    engine = make_engine(PARAMS.model_copy(update={"placement": request.param}))
     await engine.start()
     yield engine
     await engine.close()

@@ -1,6 +1,7 @@
 """Pipecat's output on a media stream: what goes on to the context, and when."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -27,6 +28,7 @@ from transports.vad import VoiceActivity
 
 RATE = 8000
 PORT = 18_400
+PLACEMENTS = ("inline", "process") if sys.platform == "linux" else ("inline",)
 ANSWER = "answer"
 
 
@@ -55,9 +57,9 @@ class Context(FrameProcessor):
         await self.push_frame(frame, direction)
 
 
-@pytest.fixture
-async def stream() -> AsyncIterator[MediaStream]:
-    engine = make_engine(RtpParams(port_min=PORT, port_max=PORT + 99))
+@pytest.fixture(params=PLACEMENTS)
+async def stream(request: pytest.FixtureRequest) -> AsyncIterator[MediaStream]:
+    engine = make_engine(RtpParams(port_min=PORT, port_max=PORT + 99, placement=request.param))
     await engine.start()
     stream = await engine.open_stream()
     stream.connect(("127.0.0.1", 9))
