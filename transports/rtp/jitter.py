@@ -8,6 +8,7 @@ transcodes).
 import enum
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
@@ -61,8 +62,7 @@ class Put(enum.Enum):
     DUPLICATE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(NamedTuple):
     """Samples of a packet, 16-bit, and when that packet came."""
 
     pcm: bytes

@@ -14,7 +14,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from transports.errors import PacketError
 
@@ -45,8 +45,7 @@ class Extension:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class RtpPacket:
+class RtpPacket(NamedTuple):
     """One RTP packet.
 
     Attributes:

@@ -1,7 +1,6 @@
 """The receiver: one frame per tick, whatever comes."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -182,7 +181,7 @@ def test_other_payload_types_are_dropped_and_are_no_loss(payload_type: int) -> N
 def comfort_noise(peer: Peer, payload: bytes) -> Rejection | None:
     """Send a packet of comfort noise (RFC 3389), which has no law."""
     packet = RtpPacket.parse(peer.packet(bytes(320), payload_type=13))
-    return peer.receiver.receive(replace(packet, payload=payload).serialize(), PEER, peer.now)
+    return peer.receiver.receive(packet._replace(payload=payload).serialize(), PEER, peer.now)
 
 
 def test_a_pause_sounds_as_the_far_side_says() -> None:
