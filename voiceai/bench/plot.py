@@ -135,7 +135,8 @@ def _named_x(chart: Chart, across: Axis) -> list[float]:
     """Return what the horizontal axis names: the values that were tried, if they have room."""
     tried = sorted({x for series in chart.series for x, _ in series.points})
     places = [across.at(x) for x in tried]
-    if len(tried) <= 12 and all(after - before >= 30 for before, after in pairwise(places)):
+    has_room = all(after - before >= 30 for before, after in pairwise(places))
+    if len(tried) <= 12 and has_room and all(x == round(x) for x in tried):
         return tried
     if across.log:
         return across.ticks()
