@@ -109,8 +109,7 @@ class Connection:
             AddressUnavailable: Nor one: the address to bind is not one of this machine.
             MediaUnavailable: It has ended, or does not answer.
         """
-        answer = await self._answer(0)
-        self.scheduling = answer["scheduling"]
+        self.scheduling = _granted(await self._answer(0))["scheduling"]
         self._watch = self._loop.call_later(STILL_SECONDS, self._check)
 
     async def open_stream(self, options: StreamOptions) -> ProcessStream:
@@ -145,20 +144,20 @@ class Connection:
 
     async def _take(self, message: Message) -> ProcessStream:
         if not self._free:
-            raise PortsExhausted(f"there is room for {len(self._slots)} streams in shared memory")
+            raise PortsExhausted(f"there is memory for {len(self._slots)} streams")
         slot = self._free.pop()
         self._numbers += 1
         number, key = self._numbers, secrets.randbits(32)
         self._slots[number] = slot
         self._channel.send({**message, "stream": number, "slot": slot, "key": key})
         try:
-            opened = await self._answer(number)
-        except TransportError:
-            self._free.append(self._slots.pop(number))
-            raise
+            answer = await self._answer(number)
         except BaseException:
-            self._channel.send({"do": "close", "stream": number})  # the slot is free when it has
+            self._channel.send({"do": "close", "stream": number})  # that frees the slot
             raise
+        if answer["is"] == "refused":
+            self._free.append(self._slots.pop(number))
+        opened = _granted(answer)
 
         def send(action: str, **fields: Any) -> None:
             self._channel.send({"do": action, "stream": number, **fields})
@@ -173,22 +172,18 @@ class Connection:
         return stream
 
     async def _answer(self, number: int) -> Message:
-        """Wait for the answer to a request; a refusal is raised."""
+        """Wait for the answer to a request."""
         if self.ended:
             raise MediaUnavailable("the media process has ended")
         future: asyncio.Future[Message] = self._loop.create_future()
         self._answers[number] = future
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await future
+                return await future
         except TimeoutError:
             raise MediaUnavailable("the media process does not answer") from None
         finally:
             self._answers.pop(number, None)
-        if answer["is"] == "refused":
-            error: type[TransportError] = getattr(errors, answer["error"])
-            raise error(answer["message"])
-        return answer
 
     def _close(self, number: int, stream: ProcessStream) -> None:
         del self.streams[number]
@@ -275,3 +270,11 @@ class Connection:
         self._all_closed.set()
         for stream in tuple(self.streams.values()):
             stream.fail(error)
+
+
+def _granted(answer: Message) -> Message:
+    """Return an answer that is no refusal; raise what it refuses with."""
+    if answer["is"] == "refused":
+        error: type[TransportError] = getattr(errors, answer["error"])
+        raise error(answer["message"])
+    return answer

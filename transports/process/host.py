@@ -65,6 +65,9 @@ OPTIONS = TypeAdapter(StreamOptions)
 
 OTHER_PROGRAM = "the installed program is another than the one that runs: start it again"
 
+LOG_CHARACTERS = 8000
+"""Of a log line; a traceback is cut before it exceeds a message."""
+
 SUPERVISOR_CHECK = 1.0
 """Seconds between two looks at whether the supervisor lives, should its socket be held open."""
 
@@ -167,7 +170,8 @@ class MediaHost:
     def log(self, level: str, message: str) -> None:
         """Let the supervisor write something down."""
         if self._supervisor is not None:
-            self._supervisor.channel.send({"is": "log", "level": level, "message": message})
+            text = message[:LOG_CHARACTERS]
+            self._supervisor.channel.send({"is": "log", "level": level, "message": text})
 
     async def _handle(
         self, user: User, message: Message | None, descriptors: Sequence[int]
@@ -184,6 +188,8 @@ class MediaHost:
                 self._decide(user, message, descriptors)
             elif message["stream"] in user.streams:
                 self._change(user, message)
+            elif message["do"] == "close":  # of what was refused, or never waited for
+                user.channel.send({"is": "closed", "stream": message["stream"]})
         except Exception:  # noqa: BLE001  one user's message must not stop the others' calls
             logger.exception("media.message_failed: {}", message)
 

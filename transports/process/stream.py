@@ -72,6 +72,9 @@ class ProcessStream:
     What is written waits here and in the ring; three packets of it at most wait in the media
     process. A flush raises the epoch: whatever an earlier one wrote is not sent any more.
 
+    Attributes:
+        lost_audio: Pieces of what was heard that gave way before this loop came to read them.
+
     Args:
         slot: Shared with the media process.
         opened: Host, port and codecs, as the media process says.
@@ -268,7 +271,10 @@ class ProcessStream:
                 frame = PlayedFrame(pcm, came, KINDS[kind])
                 for subscriber in self._subscribers:
                     self._guarded(subscriber, frame)
-        self.lost_audio = self._heard.lost
+        if self._heard.lost != self.lost_audio:
+            lost = self._heard.lost - self.lost_audio
+            self.lost_audio = self._heard.lost
+            logger.bind(port=self.port).warning("media.user_too_slow: {} pieces are lost", lost)
 
     def fail(self, error: Exception) -> None:
         """Break the stream. For the engine."""

@@ -16,7 +16,7 @@ import pytest
 
 from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
-from transports.errors import MediaUnavailable
+from transports.errors import MediaUnavailable, PortsExhausted
 from transports.params import RtpParams
 from transports.process.child import MediaProcess
 from transports.process.engine import ProcessEngine
@@ -360,6 +360,29 @@ async def test_closing_the_engine_ends_the_media_process(media: MediaProcess) ->
     assert not psutil.pid_exists(pid)
     with pytest.raises(MediaUnavailable):
         await engine.open_stream()
+
+
+async def test_an_opening_that_nobody_waits_for_leaves_nothing_behind(media: MediaProcess) -> None:
+    engine = ProcessEngine(media, slots=1)
+    await engine.start()
+    opening = asyncio.ensure_future(engine.open_stream())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait({opening})
+
+    async def opened() -> ProcessStream:
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    return await engine.open_stream()
+                except PortsExhausted:
+                    await asyncio.sleep(0.005)
+
+    stream = await opened()
+    with pytest.raises(PortsExhausted, match="memory for 1 stream"):
+        await engine.open_stream()
+    assert engine.streams == (stream,)
+    await engine.close()
 
 
 async def test_slots_are_used_again(engine: ProcessEngine) -> None:
