@@ -197,7 +197,8 @@ class RtpInput(BaseInputTransport):
 
     def _on_hearing(self, hearing: Hearing) -> None:
         verdict = hearing.verdict
-        self._mark(hearing)
+        if verdict is not Verdict.NOTHING or (hearing.voiced and hearing.speaking):
+            self._mark(hearing)
         if verdict is Verdict.NOTHING:
             return
         for listener in self.listeners:

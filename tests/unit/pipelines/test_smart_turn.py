@@ -193,3 +193,17 @@ async def test_a_long_turn_is_judged_by_its_last_eight_seconds(resources: Resour
     await turn.analyze_end_of_turn()
 
     assert judge.frames == [400]
+
+
+async def test_silence_counts_from_the_last_speech(resources: Resources) -> None:
+    turn = SmartTurn(Judge(""), resources)
+    told: list[int] = []
+    turn.on_silence = lambda: told.append(1)
+    for _ in range(3):
+        hear(turn, 5)
+        for _ in range(49):
+            turn.feed(FRAME, speaking=False)
+
+    assert told == []
+    turn.feed(FRAME, speaking=False)
+    assert told == [1]

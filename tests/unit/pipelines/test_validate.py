@@ -1,5 +1,6 @@
 """What is wrong beyond the shape: services, parameters, languages, this machine."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,18 @@ def test_a_missing_key_names_its_variable(tmp_path: Path) -> None:
         "set MISTRAL_API_KEY",
         "set AZURE_SPEECH_KEY",
     ]
+
+
+def test_an_extra_that_is_not_installed_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    text = "name: a\nllm: {service: echo}\nturn:\n  vad: {model: silero-torch}\n"
+    resources = Resources()
+
+    findings = validate(loaded(text), resources=resources)
+    resources.close()
+    found = [each for each in findings if "torch" in each.message]
+
+    assert [(each.path, each.line) for each in found] == [("turn.vad.model", 4)]
+    assert "requirements-silero.lock" in found[0].fix

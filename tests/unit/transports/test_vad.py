@@ -202,3 +202,19 @@ def test_after_a_long_stall_the_latest_two_seconds_are_judged() -> None:
 
     assert detector.dropped == 136
     assert [hearing.arrived_at for hearing in heard] == [float(n) for n in range(136, 200)]
+
+
+def test_a_call_that_broke_is_told_nothing_more() -> None:
+    activity = VoiceActivity({"script": lambda: Scripted("####")})
+    detector, _ = open_ear(activity)
+    told: list[Hearing] = []
+
+    def fail(hearing: Hearing) -> None:
+        told.append(hearing)
+        raise ZeroDivisionError
+
+    detector.on_hearing = fail
+    detector.put(ArrivedAudio(4 * LOUD_WINDOW, 1.0))
+    activity.run()
+
+    assert len(told) == 1

@@ -60,3 +60,11 @@ def test_a_word_may_fade_further_than_it_must_rise() -> None:
 
     assert not after_noise().put(-40.0, speaking=False)
     assert after_noise().put(-40.0, speaking=True)
+
+
+def test_when_the_noise_ends_a_quiet_speaker_is_heard_soon() -> None:
+    meter = EnergyMeter()
+    hear(meter, [-40.0] * 300)
+    hear(meter, [-70.0] * 6)
+
+    assert all(hear(meter, [-42.0] * 10))
