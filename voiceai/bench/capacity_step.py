@@ -47,6 +47,7 @@ class Step:
         waits: Of every answered turn, as in :func:`own_share_ms`.
         missed: Turns that were not answered before the caller spoke again.
         seconds: How long was measured.
+        late_ms: A larger share than this of a turn's wait is late.
     """
 
     calls: int
@@ -54,6 +55,7 @@ class Step:
     waits: tuple[float, ...]
     missed: int
     seconds: float
+    late_ms: float = LATE_MS
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -63,7 +65,7 @@ class Step:
     @property
     def late(self) -> int:
         """How many turns were answered late by our fault."""
-        return sum(share > LATE_MS for share in self.shares)
+        return sum(share > self.late_ms for share in self.shares)
 
     @property
     def failings(self) -> list[str]:

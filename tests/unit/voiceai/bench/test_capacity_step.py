@@ -48,6 +48,13 @@ def test_each_failing_breaks_by_itself(broken: Step, why: str) -> None:
     assert not broken.holds
 
 
+def test_late_is_what_takes_longer_than_was_agreed() -> None:
+    waits = (1000.0, 1000.2)
+
+    assert Step(1, (0.0,), waits, 0, 10).late == 2
+    assert Step(1, (0.0,), waits, 0, 10, late_ms=250.1).late == 1
+
+
 @pytest.mark.parametrize("capacity", range(0, 130, 3))
 def test_a_search_finds_the_most_calls_that_hold_to_within_its_resolution(capacity: int) -> None:
     search = Search((20, 50, 80, 110, 140))
