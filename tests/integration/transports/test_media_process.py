@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
@@ -249,6 +250,31 @@ async def test_packets_leave_on_time_while_their_user_is_busy(
     assert sum(not is_noise(packet) for packet in packets) >= 18
     assert stream.stats.skipped == 0
     waiting.cancel()
+
+
+async def test_what_was_written_before_a_flush_never_leaves_after_it(
+    stream: ProcessStream, phone: Phone
+) -> None:
+    """Each burst has a level of its own; flushes come at any time between two packets."""
+    random = Random(5)
+    levels = [round(4200 * 1.1**step) for step in range(21)]
+    writing = []
+    for level in levels:
+        writing.append(asyncio.ensure_future(stream.write(level.to_bytes(2, "little") * 4000)))
+        await asyncio.sleep(random.uniform(0.03, 0.07))
+        stream.flush()
+        assert stream.queued_samples == 0
+    await asyncio.gather(*writing)
+    await asyncio.sleep(0.06)
+
+    heard: list[int] = []
+    for packet in phone.received():
+        pcm = memoryview(Codec.ALAW.decode(packet.payload)).cast("h")
+        loud = {sample for sample in pcm[FRAME // 2 :] if sample > 4000}
+        assert len(loud) <= 1, "a packet holds one burst, and what fades out of another"
+        heard += loud
+    assert heard == sorted(heard), "a burst that was flushed came again"
+    assert len(set(heard)) >= len(levels) - 3
 
 
 async def test_a_user_that_was_busy_hears_what_is_left_in_order(
