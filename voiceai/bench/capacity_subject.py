@@ -13,11 +13,11 @@ import os
 import time
 from typing import Any, Final, NoReturn, Protocol
 
-import psutil
 import uvloop
 
 from voiceai.bench.companion import read_message, tell
 from voiceai.bench.loop_lag import LoopLag
+from voiceai.bench.usage import children_seconds, memory_bytes
 from voiceai.telemetry.logging import configure_logging
 
 WINDOW_SECONDS: Final = 1.0
@@ -52,11 +52,10 @@ class Meter:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._process = psutil.Process()
         self._lag = LoopLag()
         self._calls = 0
         gc.collect()
-        self._memory_before = self._memory()
+        self._memory_before = memory_bytes()
 
     async def watch(self) -> None:
         """Watch the loop until cancelled."""
@@ -85,28 +84,16 @@ class Meter:
             "parts": {name: [sample[name] for sample in samples] for name in before},
             "lags": lags,
             "turns_per_minute": 60 * (self._subject.turns() - turns) / self._calls / lasted,
-            "memory_mb": (self._memory() - self._memory_before) / self._calls / 1e6,
+            "memory_mb": (memory_bytes() - self._memory_before) / self._calls / 1e6,
         }
 
     async def _used(self) -> dict[str, float]:
         own = time.process_time()
-        children = sum(_cpu_seconds(child) for child in self._process.children())
+        children = children_seconds()
         parts = {"all": own + children, "loop": time.thread_time(), **self._subject.parts()}
         if children:
             parts["media process"] = children
         return parts
-
-    def _memory(self) -> int:
-        processes = [self._process, *self._process.children()]
-        return sum(process.memory_info().rss for process in processes)
-
-
-def _cpu_seconds(child: psutil.Process) -> float:
-    try:
-        times = child.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
 
 
 async def _serve(greeting: dict[str, Any]) -> NoReturn:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import psutil
-
 from pipelines.builder import Conversation
 from pipelines.resources import Resources
 from pipelines.smart_turn import load_model
@@ -21,9 +19,11 @@ from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
 from voiceai.bench.loop_lag import LoopLag
 from voiceai.bench.machine import MODELS_PRIORITY, describe_machine, take_realtime_class
+from voiceai.bench.placement import Placement
 from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
+from voiceai.bench.usage import children_seconds, memory_bytes
 from voiceai.settings import Settings
 
 __all__ = ["run_cpu"]
@@ -51,7 +51,7 @@ NOTES: Final = (
         "listening: each caller says a sentence every 10 s and gets no answer; conversing: an "
         "answer of 6 s; talking: the assistant talks all the time, the caller's noise is heard"
     ),
-    "stock Pipecat is not measured beside it",
+    "time and memory include the media process; bench capacity has stock Pipecat beside it",
 )
 
 
@@ -80,6 +80,7 @@ async def run_cpu(
     calls: int = 20,
     seconds: float = 15.0,
     smart_turn: bool = True,
+    placement: Placement = "inline",
     realtime: bool = False,
 ) -> Report:
     """Open calls, and measure them listening, conversing and talking.
@@ -89,6 +90,7 @@ async def run_cpu(
         calls: At once.
         seconds: Each phase.
         smart_turn: Whether the turn model decides, or silence alone.
+        placement: Of the media engine.
         realtime: Whether to run under SCHED_FIFO.
 
     Raises:
@@ -101,7 +103,14 @@ async def run_cpu(
         stack.push_async_callback(resources.aclose)
         talkers = await _talkers(stack, settings, calls)
         settle = min(SETTLE_SECONDS, seconds)
-        bench = await _Bench.open(stack, resources, talkers, smart_turn=smart_turn, settle=settle)
+        bench = await _Bench.open(
+            stack,
+            resources,
+            talkers,
+            smart_turn=smart_turn,
+            placement=placement,
+            settle=settle,
+        )
         if realtime:
             take_realtime_class()
         machine = describe_machine()
@@ -115,6 +124,7 @@ async def run_cpu(
             "calls": calls,
             "seconds": seconds,
             "turns": "smart-turn" if smart_turn else "silence",
+            "placement": placement,
         },
         measures=(
             *(measure for phase in PHASES for measure in _measures(phase, costs[phase])),
@@ -123,6 +133,11 @@ async def run_cpu(
         ),
         notes=NOTES,
     )
+
+
+def _used() -> float:
+    """Return the processor seconds of this process and its children so far."""
+    return time.process_time() + children_seconds()
 
 
 def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
@@ -163,11 +178,12 @@ class _Bench:
         talkers: tuple[Companion, list[int]],
         *,
         smart_turn: bool,
+        placement: Placement,
         settle: float,
     ) -> None:
         self._stack = stack
         self._talkers, self._ports = talkers
-        self._engine = make_engine(RtpParams())
+        self._engine = make_engine(RtpParams(placement=placement))
         self._services = StubServices(resources, self._engine)
         self._smart_turn = smart_turn
         self._settle = settle
@@ -184,10 +200,18 @@ class _Bench:
         talkers: tuple[Companion, list[int]],
         *,
         smart_turn: bool,
+        placement: Placement,
         settle: float,
     ) -> "_Bench":
         """Load the models, start the clock, and have one call that is not counted."""
-        bench = cls(stack, resources, talkers, smart_turn=smart_turn, settle=settle)
+        bench = cls(
+            stack,
+            resources,
+            talkers,
+            smart_turn=smart_turn,
+            placement=placement,
+            settle=settle,
+        )
         await asyncio.to_thread(load_model, resources)
         await bench._engine.start()
         stack.push_async_callback(bench._engine.close)
@@ -205,7 +229,7 @@ class _Bench:
     async def fill(self, calls: int) -> float:
         """Open so many calls; return the memory that each took, in megabytes."""
         gc.collect()
-        self._memory_before = psutil.Process().memory_info().rss
+        self._memory_before = memory_bytes()
         for _ in range(calls):
             await self._open_call(self._stack)
         await self._let_talk(TURN_SECONDS)
@@ -214,7 +238,7 @@ class _Bench:
 
     def memory_per_call(self) -> float:
         """Return what a call holds now, in megabytes."""
-        grown = psutil.Process().memory_info().rss - self._memory_before
+        grown = memory_bytes() - self._memory_before
         return grown / len(self._streams) / 1e6
 
     async def measure(self, phase: Phase, seconds: float) -> _Cost:
@@ -232,12 +256,12 @@ class _Bench:
         calls = len(self._streams)
         turns, played, begun = self._services.turns, self._played(), time.monotonic()
         totals, models, lags = [], [], []
-        cpu, model, at = time.process_time(), await self._turn_thread_time(), begun
+        cpu, model, at = _used(), await self._turn_thread_time(), begun
         self._lag.take()
         for _ in range(windows):
             await asyncio.sleep(WINDOW_SECONDS)
             last_cpu, last_model, last_at = cpu, model, at
-            cpu, model = time.process_time(), await self._turn_thread_time()
+            cpu, model = _used(), await self._turn_thread_time()
             at = time.monotonic()
             per_call = 1000 / calls / (at - last_at)
             totals.append(per_call * (cpu - last_cpu))

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import uvloop
 from pydantic import SecretStr
 
 from voiceai.bench.companion import read_message, tell
 from voiceai.bench.loop_lag import LoopLag
 from voiceai.bench.machine import MODELS_PRIORITY, take_realtime_class
+from voiceai.bench.usage import family, memory_bytes
 from voiceai.calls.events import CallEvent, CallStarted, GreetingStarted
 from voiceai.demo.stage import private_settings
 from voiceai.settings import load_settings
@@ -81,12 +81,12 @@ async def _until_told_to_stop() -> None:
 
 def _usage() -> dict[str, Any]:
     """Return what this process holds, and those that it started."""
-    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    sockets = [held for process in family for held in process.net_connections("udp")]
+    processes = family()
+    sockets = [held for process in processes for held in process.net_connections("udp")]
     return {
         "cpu_seconds": time.process_time(),
-        "memory_bytes": sum(process.memory_info().rss for process in family),
-        "files": sum(process.num_fds() for process in family),
+        "memory_bytes": memory_bytes(),
+        "files": sum(process.num_fds() for process in processes),
         "udp_ports": len({held.laddr.port for held in sockets if held.laddr}),
     }
 

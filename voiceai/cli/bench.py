@@ -34,6 +34,7 @@ Plot = Annotated[
         help="SVG to draw, with the numbers as JSON beside it; var/bench/NAME.svg unless given.",
     ),
 ]
+Placing = Annotated[Placement, typer.Option("--placement", help="Of the media engine.")]
 Recordings = Annotated[
     Path | None,
     typer.Option(
@@ -89,7 +90,7 @@ def capacity(
         typer.Option(min=1, max=400, help="To try, ascending; may be repeated."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=11, max=600, help="Each number of calls.")] = 12.0,
-    placement: Annotated[Placement, typer.Option(help="Of the media engine.")] = "process",
+    placement: Placing = "process",
     only: Annotated[System | None, typer.Option(help="Measure this alone.")] = None,
     recordings: Recordings = None,
     strict: Strict = False,
@@ -120,6 +121,7 @@ def cpu(
     smart_turn: Annotated[
         bool, typer.Option(help="A model decides when a turn ends, or silence alone.")
     ] = True,
+    placement: Placing = "inline",
     realtime: Realtime = False,
     strict: Strict = False,
     plot: Plot = None,
@@ -129,7 +131,14 @@ def cpu(
     settings = _settings()
     from voiceai.bench.cpu import run_cpu  # noqa: PLC0415 - Pipecat takes half a second
 
-    work = run_cpu(settings, calls=calls, seconds=seconds, smart_turn=smart_turn, realtime=realtime)
+    work = run_cpu(
+        settings,
+        calls=calls,
+        seconds=seconds,
+        smart_turn=smart_turn,
+        placement=placement,
+        realtime=realtime,
+    )
     _finish(uvloop.run(work), strict=strict, plot=plot, as_json=as_json)
 
 
