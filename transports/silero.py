@@ -65,6 +65,8 @@ class SileroModel:
             model, sess_options=options, providers=["CPUExecutionProvider"]
         )
         self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        silence = np.zeros((1, CONTEXT + WINDOW), np.float32)
+        self.run(silence, np.zeros((2, 1, STATE), np.float32))  # the first takes far longer
 
     def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
         """Score one window of each of n calls; see :class:`SpeechModel`."""
