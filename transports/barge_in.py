@@ -13,6 +13,10 @@ __all__ = ["BargeIn"]
 SAMPLE_BYTES: Final = 2
 PAUSE_TICKS: Final = 3
 """60 ms without audio: a pipeline may be so late and go on speaking."""
+GAP_TICKS: Final = 10
+"""200 ms: in a shorter time without audio this process may have stood still, and sent the rest at
+once; its echo has no hole then."""
+SILENCE: Final = bytes(FRAME_BYTES)
 WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
 """Two seconds: a stream takes far less."""
 
@@ -43,7 +47,6 @@ class BargeIn:
         self._policy: BargeInPolicy | None = None
         self._echo = EchoJudge()
         self._written = bytearray()  # and not yet played
-        self._leaving = bytearray()  # played, and not yet told to the judge
         self._played_samples = 0
         self._silent_ticks = 0
 
@@ -109,14 +112,20 @@ class BargeIn:
         self._echo.heard(audio.pcm)
 
     def _tick(self, _frame: PlayedFrame) -> None:
+        """Tell the judge what was played: without a hole where a count came late."""
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
-        self._silent_ticks = 0 if size else self._silent_ticks + 1
         self._played_samples = played
-        self._leaving += self._written[:size]
-        del self._written[:size]
-        self._echo.sent(bytes(self._leaving[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0"))
-        del self._leaving[:FRAME_BYTES]
+        if size:
+            self._silent_ticks = 0
+            self._echo.sent(bytes(self._written[:size]))
+            del self._written[:size]
+            return
+        self._silent_ticks += 1
+        if self._silent_ticks == GAP_TICKS:
+            self._echo.sent(bytes(GAP_TICKS * FRAME_BYTES))
+        elif self._silent_ticks > GAP_TICKS:
+            self._echo.sent(SILENCE)
 
     def _put(self, event: Event) -> None:
         if self._policy is None:

@@ -27,8 +27,8 @@ EXPLAINED: Final = 0.85
 """Share of the power heard from which it is echo."""
 UNMISTAKABLE: Final = 0.98
 """Share from which one window is enough."""
-SAME_PLACE: Final = 240
-"""Samples: packets come up to 20 ms early or late, and paths are some milliseconds long."""
+SAME_PLACE: Final = 320
+"""Samples: 40 ms. Packets and counts come a tick early or late, a window is 32 ms."""
 QUIET_POWER: Final = 30.0**2
 """About -60 dBFS: below that nothing of ours can be heard back."""
 SHARPNESS: Final = np.float32(0.9)
@@ -49,7 +49,7 @@ class EchoJudge:
         self._place: int | None = None  # of what was explained last
 
     def sent(self, pcm: bytes) -> None:
-        """Take what leaves in this tick: 16-bit mono at 8 kHz, zeros where it was noise."""
+        """Take what left: 16-bit mono at 8 kHz, of any length, zeros where it was noise."""
         self._sent += pcm
         del self._sent[: -SENT_SAMPLES * SAMPLE_BYTES]
 
