@@ -36,13 +36,12 @@ SPREADS = {  # what the path does, and the spread of arrivals that it makes, in 
 }
 
 
-@pytest.mark.parametrize("seed", [3, 11])
 @pytest.mark.parametrize("ptime", [10, 20, 30, 40, 60])
 @pytest.mark.parametrize("name", SPREADS)
-def test_the_delay_is_what_the_spread_of_arrivals_needs(name: str, ptime: int, seed: int) -> None:
+def test_the_delay_is_what_the_spread_of_arrivals_needs(name: str, ptime: int) -> None:
     impairments, spread = SPREADS[name]
 
-    played = listen(Talk(ptime=ptime), impairments, seconds=60, seed=seed)
+    played = listen(Talk(ptime=ptime), impairments, seconds=60, seed=ptime + len(name))
 
     packet = 0.0 if ptime % 20 == 0 else 0.01  # of some packets the first half is fetched early
     needed = min(max(spread + packet, 0.02), LONGEST)
@@ -73,13 +72,12 @@ def test_it_grows_at_once_and_shrinks_slowly(seed: int) -> None:
     assert min(np.diff(still.targets)) >= -0.0021  # 4 ms a second, looked at every 0.32 s
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.03, 0.1])
 @pytest.mark.parametrize("jitter", [0.0, 0.02, 0.04])
-def test_what_is_concealed_is_what_was_lost(loss: float, jitter: float, seed: int) -> None:
+def test_what_is_concealed_is_what_was_lost(loss: float, jitter: float) -> None:
     path = Impairments(loss=loss, delay=DELAY, jitter=jitter, reorder=0.01, duplicate=0.01)
 
-    played = listen(Talk(), path, seconds=60, seed=seed)
+    played = listen(Talk(), path, seconds=60, seed=int(1000 * (loss + jitter)))
 
     lost = played.dropped / played.sent
     assert lost == pytest.approx(loss, abs=0.02)
@@ -166,7 +164,6 @@ def test_a_fixed_delay_stays_where_it_is() -> None:
     assert 0.05 <= min(known(played.delays)) <= max(known(played.delays)) <= 0.09
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("talk", "path"),
     [
@@ -181,10 +178,8 @@ def test_a_fixed_delay_stays_where_it_is() -> None:
         (Talk(restarts=(5, 20), jumps={30: 9000, 40: -9000}), Impairments(delay=DELAY)),
     ],
 )
-def test_the_line_ahead_of_playout_is_as_long_as_time(
-    talk: Talk, path: Impairments, seed: int
-) -> None:
-    played = listen(talk, path, seconds=120, seed=seed)
+def test_the_line_ahead_of_playout_is_as_long_as_time(talk: Talk, path: Impairments) -> None:
+    played = listen(talk, path, seconds=120)
 
     samples = [sum(len(piece.pcm) // 2 for piece in line) for line in played.line]
     lengths = list(itertools.accumulate(samples))
