@@ -18,6 +18,7 @@ from voiceai.bench.companion import Companion
 from voiceai.bench.errors import BenchUnavailable
 from voiceai.bench.interrupters import Reaction
 from voiceai.bench.machine import MODELS_PRIORITY, describe_machine, take_realtime_class
+from voiceai.bench.placement import Placement
 from voiceai.bench.prompts import recorded_prompts
 from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
@@ -26,13 +27,13 @@ from voiceai.settings import Settings
 
 __all__ = ["run_barge_in"]
 
-ANSWER: Final = "One. " * 8
-"""Of the stub's sentences: 24 seconds, which nobody lets it finish."""
+ANSWER: Final = "One. Two."
+"""Of the stub's sentences: six seconds, which nobody lets it finish; all of it comes at once."""
 HEAR_SECONDS: Final = 20.0
 COLLECT_SECONDS: Final = 1.0
 DUCKED: Final = (Budget("p50", 80), Budget("p95", 100))
 SILENT: Final = (Budget("p50", 180), Budget("p95", 250))
-REACTED: Final = Budget("max", 20)
+REACTED: Final = Budget("p95", 20)
 MISSED: Final = Budget("max", 0)
 NOTES: Final = (
     (
@@ -63,6 +64,7 @@ async def run_barge_in(
     *,
     calls: Sequence[int] = (1, 50),
     seconds: float = 20.0,
+    placement: Placement = "process",
     smart_turn: bool = True,
     realtime: bool = False,
 ) -> Report:
@@ -72,6 +74,7 @@ async def run_barge_in(
         settings: Their data folder is used.
         calls: At once, run by run.
         seconds: Each run.
+        placement: Of the media engine.
         smart_turn: Whether the turn model decides when callers have finished, or silence alone.
         realtime: Whether to run under SCHED_FIFO.
 
@@ -86,7 +89,9 @@ async def run_barge_in(
         machine = describe_machine()
         for count in calls:
             async with contextlib.AsyncExitStack() as stack:
-                run = await _Run.open(stack, settings, files, count, smart_turn=smart_turn)
+                run = await _Run.open(
+                    stack, settings, files, count, placement=placement, smart_turn=smart_turn
+                )
                 if realtime:
                     take_realtime_class()
                     machine = describe_machine()
@@ -97,6 +102,7 @@ async def run_barge_in(
         parameters={
             "calls": " ".join(map(str, calls)),
             "seconds": seconds,
+            "placement": placement,
             "turns": "smart-turn" if smart_turn else "silence",
             "speech": source,
         },
@@ -146,6 +152,7 @@ class _Run:
         files: Sequence[Path],
         calls: int,
         *,
+        placement: Placement,
         smart_turn: bool,
     ) -> "_Run":
         """Open the calls; every assistant begins to speak."""
@@ -160,7 +167,7 @@ class _Run:
         stack.push_async_callback(resources.aclose)
         if smart_turn:
             await asyncio.to_thread(load_model, resources)
-        engine = make_engine(RtpParams())
+        engine = make_engine(RtpParams(placement=placement))
         await engine.start()
         stack.push_async_callback(engine.close)
         services = StubServices(resources, engine)

@@ -199,6 +199,7 @@ def barge_in(
         list[int] | None, typer.Option(min=1, max=200, help="At once; may be repeated.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=5, max=600, help="Each run.")] = 20.0,
+    placement: Annotated[Placement, typer.Option(help="Of the media engine.")] = "process",
     smart_turn: Annotated[
         bool, typer.Option(help="A model decides when a turn ends, or silence alone.")
     ] = True,
@@ -215,6 +216,7 @@ def barge_in(
         settings,
         calls=calls or (1, 50),
         seconds=seconds,
+        placement=placement,
         smart_turn=smart_turn,
         realtime=realtime,
     )

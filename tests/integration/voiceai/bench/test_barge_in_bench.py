@@ -13,7 +13,9 @@ async def test_barge_in_tells_how_soon_callers_were_given_way(tmp_path: Path) ->
     settings = Settings(_env_file=None, voiceai_data_dir=tmp_path)
 
     try:
-        report = await run_barge_in(settings, calls=(3,), seconds=6, smart_turn=False)
+        report = await run_barge_in(
+            settings, calls=(3,), seconds=6, placement="inline", smart_turn=False
+        )
     except BenchUnavailable as error:
         pytest.skip(str(error))
 
