@@ -29,6 +29,9 @@ LONGEST_PERIOD = 120
 MATCH_SAMPLES = 48
 """So much of the end is compared with what was heard a period before."""
 
+VOICED = 0.5
+"""The least likeness of a period to the one before it."""
+
 MINIMUM_ENERGY = 250.0
 """Keeps the correlation of silence finite (the appendix's CORRMINPOWER)."""
 
@@ -54,13 +57,16 @@ def alikeness(where: Samples, what: Samples) -> Samples:
 def pitch_period(history: Samples) -> int:
     """Return the lag, in samples, at which the end resembles what was before it most.
 
+    A sound that resembles nothing, such as an s, has the longest: it would buzz in a short one.
+
     Args:
         history: At least ``SHORTEST_PERIOD + MATCH_SAMPLES`` samples.
     """
     longest = min(LONGEST_PERIOD, len(history) - MATCH_SAMPLES)
     past = history[len(history) - MATCH_SAMPLES - longest : len(history) - SHORTEST_PERIOD]
     alike = alikeness(past, history[-MATCH_SAMPLES:])  # from the longest lag to the shortest
-    return longest - int(np.argmax(alike))
+    best = int(np.argmax(alike))
+    return longest - best if alike[best] >= VOICED else longest
 
 
 def continued(history: Samples, period: int, samples: int) -> Samples:

@@ -89,6 +89,22 @@ def test_says_when_nothing_but_noise_is_left() -> None:
     assert concealment.faded
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_hiss_does_not_turn_into_a_buzz(seed: int) -> None:
+    """A short piece of noise repeated has a pitch."""
+    hiss = np.random.default_rng(seed).normal(0, 2000, 800).astype(np.int16)
+    concealment = Concealment(ComfortNoise())
+    concealment.heard(hiss.tobytes())
+
+    hole = np.frombuffer(concealment.lost(FADE_SAMPLES), np.int16).astype(float)
+
+    alike = [np.corrcoef(hole[:200], hole[lag : 200 + lag])[0, 1] for lag in range(30, 110)]
+    assert max(alike) < 0.5
+    assert level_dbfs(hole[:80].astype(np.int16).tobytes()) == pytest.approx(
+        level_dbfs(hiss.tobytes()), abs=3.5
+    )
+
+
 def test_a_loud_sound_before_the_vowel_does_not_mislead_it() -> None:
     vowel = (1000 * np.sin(2 * np.pi * 200 * np.arange(200) / 8000)).astype(np.int16)
     burst = np.random.default_rng(3).normal(0, 12000, 600).clip(-32000, 32000).astype(np.int16)
