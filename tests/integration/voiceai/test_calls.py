@@ -20,9 +20,9 @@ from pipelines.resources import Resources
 from pipelines.warm import warm
 from tests.support.availability import have_or_skip
 from transports.engine import make_engine
+from transports.hearing import make_voice_activity
 from transports.params import RtpParams
 from transports.pipecat_transport import SpeechMarks
-from transports.hearing import make_voice_activity
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
