@@ -45,8 +45,10 @@ from transports.vad import VoiceDetector
 SAMPLE_RATE = 8000
 WRITE_SAMPLES = 160
 """What Pipecat writes at once: 20 ms."""
-FRAMES_TOGETHER = 2
-"""20 ms frames handed to the pipeline at once: half the hops, unless a verdict is due."""
+SPEECH_FRAMES = 2
+"""20 ms frames handed to the pipeline at once while the caller speaks, or perhaps does."""
+QUIET_FRAMES = 10
+"""Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""
 QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
 
@@ -171,7 +173,8 @@ class RtpInput(BaseInputTransport):
         self._detector = detector
         self._marks = marks
         self._order = SpeechOrder(QUEUE_LIMIT)
-        self._arrived = asyncio.Event()
+        self._frames_together = QUIET_FRAMES
+        self._due = asyncio.Event()
 
     @property
     def dropped_frames(self) -> int:
@@ -193,7 +196,8 @@ class RtpInput(BaseInputTransport):
 
     def _on_frame(self, frame: PlayedFrame) -> None:
         self._order.play(frame.pcm, frame.arrived_at)
-        self._arrived.set()
+        if self._order.is_due(self._frames_together):
+            self._due.set()
 
     def _on_hearing(self, hearing: Hearing) -> None:
         verdict = hearing.verdict
@@ -207,7 +211,11 @@ class RtpInput(BaseInputTransport):
             for tap in self.early_pause_taps:
                 tap()
         self._order.decide(verdict, hearing.arrived_at)
-        self._arrived.set()
+        undecided = verdict is Verdict.SUSPECTED
+        is_quiet = not hearing.speaking and not undecided
+        self._frames_together = QUIET_FRAMES if is_quiet else SPEECH_FRAMES
+        if undecided or self._order.is_due(self._frames_together):
+            self._due.set()
 
     def _mark(self, hearing: Hearing) -> None:
         now = asyncio.get_running_loop().time()
@@ -219,29 +227,24 @@ class RtpInput(BaseInputTransport):
         if hearing.verdict is Verdict.STOPPED:
             self._marks.stopped_at = now
 
-    async def _next_due(self) -> bytes | Verdict:
-        while (due := self._order.take()) is None:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return due
-
     async def _audio_task_handler(self) -> None:
         """Replace the base's task: batch frames, and keep verdicts in order with the audio."""
-        together = bytearray()
-        frames = 0
         while True:
-            due = await self._next_due()
-            if isinstance(due, bytes):
-                together += due
-                frames += 1
-                if frames < FRAMES_TOGETHER:
+            await self._due.wait()
+            self._due.clear()
+            together = bytearray()
+            while (due := self._order.take()) is not None:
+                if isinstance(due, bytes):
+                    together += due
                     continue
-            if together:
-                await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
-                together.clear()
-                frames = 0
-            if isinstance(due, Verdict):
+                await self._hand_on(together)
                 await self._tell(due)
+            await self._hand_on(together)
+
+    async def _hand_on(self, together: bytearray) -> None:
+        if together:
+            await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
+            together.clear()
 
     async def _tell(self, verdict: Verdict) -> None:
         params = self._detector.params

@@ -89,6 +89,10 @@ class SpeechOrder:
                 return
         self._release()
 
+    def is_due(self, frames: int) -> bool:
+        """Whether a verdict waits to be taken, or so many frames do."""
+        return len(self._due) >= frames or any(isinstance(item, Verdict) for item in self._due)
+
     def take(self) -> bytes | Verdict | None:
         """Return the next frame or verdict, None when nothing is due."""
         return self._due.popleft() if self._due else None

@@ -21,7 +21,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
 from transports.engine import MediaStream, PlayedFrame
-from transports.pipecat_transport import QUEUE_LIMIT, RtpTransport
+from transports.pipecat_transport import QUEUE_LIMIT, QUIET_FRAMES, RtpTransport
 from transports.rtp.events import ArrivedAudio
 from transports.vad import VoiceActivity
 
@@ -113,8 +113,9 @@ class Recogniser(FrameProcessor):
         await self.push_frame(frame, direction)
 
     async def until(self, frames: int) -> None:
+        """Wait for so many frames, but for those that nobody is in a hurry for."""
         async with asyncio.timeout(5):
-            while self.frames < frames:
+            while self.frames <= frames - QUIET_FRAMES:
                 self.changed.clear()
                 await self.changed.wait()
 
