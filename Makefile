@@ -1,7 +1,7 @@
 # Everything that a person or CI runs here. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format models llm bench-tools test-silero pico lock clean
+.PHONY: help install demo check test lint format models llm bench-tools audio-filters test-silero pico lock clean
 
 code := voiceai pipelines transports asterisk tests
 bin := .venv/bin
@@ -41,6 +41,9 @@ test-silero: install ## Silero on PyTorch beside ours; torch goes into .venv/sil
 
 bench-tools: install ## what bench concealment measures with, and is compared to
 	@scripts/install.sh bench
+
+audio-filters: install ## echo cancellation and noise suppression, for pipelines that ask for them
+	@scripts/install.sh audio-filters
 
 pico: install ## a better German voice, from Debian's non-free, below VOICEAI_DATA_DIR
 	@LOGURU_LEVEL=WARNING $(bin)/python -m voiceai.pico

@@ -125,6 +125,24 @@ class TurnSpec(Spec):
         return data
 
 
+def _off(value: object) -> object:
+    return "off" if value is False else value  # YAML reads a bare `off` so
+
+
+class AudioSpec(Spec):
+    """Filters of the caller's audio, for the detector and the recogniser alike: an extra.
+
+    Attributes:
+        echo_cancellation: Take out of what is heard what the line returns of our own voice.
+        noise_suppression: ``off``, ``low``, ``moderate`` or ``high``: lower steady noise.
+    """
+
+    echo_cancellation: bool = False
+    noise_suppression: Annotated[
+        Literal["off", "low", "moderate", "high"], BeforeValidator(_off)
+    ] = "off"
+
+
 class IdleSpec(Spec):
     """What happens when the caller says nothing.
 
@@ -231,6 +249,7 @@ class PipelineSpec(Spec):
         stt: Speech to text.
         llm: What answers.
         tts: Text to speech.
+        audio: Filters of the caller's audio; none unless given.
     """
 
     name: Name
@@ -241,6 +260,7 @@ class PipelineSpec(Spec):
     stt: ServiceSpec = _local("local")
     llm: ServiceSpec = _local("echo")
     tts: ServiceSpec = _local("local")
+    audio: AudioSpec = AudioSpec()
     turn: TurnSpec = TurnSpec()
     idle: IdleSpec | None = None
     limits: LimitsSpec = LimitsSpec()

@@ -37,6 +37,8 @@ def validate(
         findings.extend(_service(kind, spec, document, resources, registry))
     if resources and spec.turn.vad.model == "silero-torch":
         findings.extend(_torch(document))
+    if resources:
+        findings.extend(_filters(spec, document))
     return findings
 
 
@@ -108,6 +110,24 @@ def _torch(document: Document) -> list[Finding]:
         fix="pip install -r requirements-silero.lock, or use silero, which is the same model",
     )
     return [finding.at(mark.file, mark.line, mark.column)]
+
+
+def _filters(spec: PipelineSpec, document: Document) -> list[Finding]:
+    wanted = {
+        "echo_cancellation": ("pyaec", spec.audio.echo_cancellation),
+        "noise_suppression": ("webrtc_noise_gain", spec.audio.noise_suppression != "off"),
+    }
+    findings = []
+    for name, (package, asked) in wanted.items():
+        if asked and importlib.util.find_spec(package) is None:
+            mark = document.locate(("audio", name))
+            finding = Finding(
+                f"'{name}' needs the package {package.replace('_', '-')}",
+                path=f"audio.{name}",
+                fix="make audio-filters, or pip install -r requirements-audio-filters.lock",
+            )
+            findings.append(finding.at(mark.file, mark.line, mark.column))
+    return findings
 
 
 def _unknown(kind: Kind, service: ServiceSpec, registry: Registry) -> Finding:

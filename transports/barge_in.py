@@ -5,6 +5,7 @@ from typing import Final
 from transports.audio.barge_in import DUCKING, HOLDING, Action, BargeInPolicy, Event, State
 from transports.audio.echo import EchoJudge
 from transports.audio.endpointing import Hearing, Verdict
+from transports.caller_filters import CallerFilters
 from transports.media import MediaStream
 from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
 
@@ -36,14 +37,16 @@ class BargeIn:
 
     Args:
         stream: What is sent, and what is heard.
+        filters: Told of what is sent.
 
     Attributes:
         echoes: Windows of speech that were an echo.
     """
 
-    def __init__(self, stream: MediaStream) -> None:
+    def __init__(self, stream: MediaStream, filters: CallerFilters | None = None) -> None:
         self.echoes = 0
         self._stream = stream
+        self._filters = filters
         self._policy: BargeInPolicy | None = None
         self._echo = EchoJudge()
         self._written = bytearray()  # and not yet played
@@ -57,6 +60,8 @@ class BargeIn:
 
     def write(self, pcm: bytes) -> None:
         """Take note of what is being written to the stream."""
+        if self._filters is not None:
+            self._filters.write(pcm)
         if self._policy is not None:
             self._written += pcm
             del self._written[:-WRITTEN_LIMIT]
@@ -64,6 +69,8 @@ class BargeIn:
     def flush(self) -> None:
         """Drop what the stream still holds."""
         dropped = self._stream.flush()
+        if self._filters is not None:
+            self._filters.drop(dropped)
         del self._written[max(len(self._written) - dropped * SAMPLE_BYTES, 0) :]
 
     def is_echo(self) -> bool:
@@ -134,13 +141,21 @@ class BargeIn:
         action = self._policy.put(event, audible=audible)
         match action:
             case Action.DUCK:
-                self._stream.duck()
+                self._duck(ducked=True)
             case Action.UNDUCK:
-                self._stream.unduck()
+                self._duck(ducked=False)
             case Action.HOLD:
                 self._stream.hold()
             case Action.RELEASE:
-                self._stream.unduck()
+                self._duck(ducked=False)
                 self._stream.release()
             case None:
                 pass
+
+    def _duck(self, *, ducked: bool) -> None:
+        if ducked:
+            self._stream.duck()
+        else:
+            self._stream.unduck()
+        if self._filters is not None:
+            self._filters.duck(ducked=ducked)

@@ -7,11 +7,13 @@
     ├── PortsExhausted      operator: no free port pair; refuse the call, widen the range
     ├── AddressUnavailable  operator: the bind address is not one of this machine
     ├── ModelUnavailable    operator: an optional package is not installed; refuse its pipelines
+    ├── FilterUnavailable   operator: likewise, of a filter of the caller's audio
     └── MediaUnavailable    environment: the media process has ended; refuse calls until it is back
 """
 
 __all__ = [
     "AddressUnavailable",
+    "FilterUnavailable",
     "MediaUnavailable",
     "ModelUnavailable",
     "PacketError",
@@ -38,6 +40,10 @@ class AddressUnavailable(TransportError):
 
 class ModelUnavailable(TransportError):
     """A voice activity model needs packages that are not installed."""
+
+
+class FilterUnavailable(TransportError):
+    """A filter of the caller's audio needs a package that is not installed."""
 
 
 class MediaUnavailable(TransportError):

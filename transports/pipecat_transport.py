@@ -38,12 +38,13 @@ from transports.audio.endpointing import Hearing, Verdict, VerdictListener
 from transports.audio.resampler import Resampler
 from transports.audio.speech_order import SpeechOrder
 from transports.barge_in import BargeIn
+from transports.caller_filters import CallerFilters
 from transports.engine import MediaStream, PlayedFrame
 from transports.rtp.events import ArrivedAudio
 from transports.vad import VoiceDetector
 
 SAMPLE_RATE = 8000
-WRITE_SAMPLES = 160
+WRITE_SAMPLES = 320
 """What Pipecat writes at once: 20 ms."""
 SPEECH_FRAMES = 2
 """20 ms frames handed to the pipeline at once while the caller speaks, or perhaps does."""
@@ -90,10 +91,17 @@ class RtpTransport(BaseTransport):
         detector: The call's ear.
         digits: Where digits for the far end go.
         call_id: Used in the processors' names.
+        filters: Of the caller's audio, before anything here hears it.
     """
 
     def __init__(
-        self, stream: MediaStream, detector: VoiceDetector, digits: DigitSender, *, call_id: str
+        self,
+        stream: MediaStream,
+        detector: VoiceDetector,
+        digits: DigitSender,
+        *,
+        call_id: str,
+        filters: CallerFilters | None = None,
     ) -> None:
         super().__init__(name=f"rtp-{call_id}")
         params = TransportParams(
@@ -101,12 +109,12 @@ class RtpTransport(BaseTransport):
             audio_out_enabled=True,
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=SAMPLE_RATE,
-            audio_out_10ms_chunks=2,
+            audio_out_10ms_chunks=4,
             audio_out_end_silence_secs=0,
         )
         self.marks = SpeechMarks()
-        self._input = RtpInput(params, stream, detector, self.marks)
-        self._barge_in = BargeIn(stream)
+        self._input = RtpInput(params, stream, detector, self.marks, filters)
+        self._barge_in = BargeIn(stream, filters)
         self._input.listeners.append(self._barge_in)
         detector.veto = self._barge_in.is_echo
         self._output = RtpOutput(params, stream, digits, self._barge_in)
@@ -163,6 +171,7 @@ class RtpInput(BaseInputTransport):
         stream: MediaStream,
         detector: VoiceDetector,
         marks: SpeechMarks,
+        filters: CallerFilters | None = None,
     ) -> None:
         super().__init__(params)
         self.taps: list[AudioTap] = []
@@ -172,6 +181,7 @@ class RtpInput(BaseInputTransport):
         self._stream = stream
         self._detector = detector
         self._marks = marks
+        self._filters = filters
         self._order = SpeechOrder(QUEUE_LIMIT)
         self._frames_together = QUIET_FRAMES
         self._due = asyncio.Event()
@@ -190,12 +200,15 @@ class RtpInput(BaseInputTransport):
         self._stream.subscribe(self._on_frame)
 
     def _on_audio(self, audio: ArrivedAudio) -> None:
+        if self._filters is not None:
+            audio = self._filters.arrived(audio)
         self._detector.put(audio)
         for tap in self.taps:
             tap(audio.pcm, self._detector.speaking)
 
     def _on_frame(self, frame: PlayedFrame) -> None:
-        self._order.play(frame.pcm, frame.arrived_at)
+        pcm = frame.pcm if self._filters is None else self._filters.played(frame)
+        self._order.play(pcm, frame.arrived_at)
         if self._order.is_due(self._frames_together):
             self._due.set()
 

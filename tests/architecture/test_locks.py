@@ -19,6 +19,7 @@ LOCKS = (
     "requirements-llm.lock",
     "requirements-bench.lock",
     "requirements-silero.lock",
+    "requirements-audio-filters.lock",
 )
 RUNTIME_EXTRAS = ("azure", "mistral", "local-de", "local-en")
 
@@ -66,6 +67,7 @@ def wanted(root: Path) -> dict[str, list[str]]:
         "requirements-models.lock": groups["models"],
         "requirements-llm.lock": groups["llm"],
         "requirements-bench.lock": [*groups["bench"], *extras["bench"]],
+        "requirements-audio-filters.lock": [*groups["audio-filters"], *extras["audio-filters"]],
         "requirements-silero.lock": [*groups["silero"], *extras["silero"]],
     }
 

@@ -18,8 +18,15 @@ from pipelines.builder import Conversation, build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.resources import Resources
 from transports.audio.endpointing import EndpointingParams
+from transports.caller_filters import CallerFilters
 from transports.engine import MediaEngine, MediaStream
-from transports.errors import AddressUnavailable, MediaUnavailable, PortsExhausted
+from transports.errors import (
+    AddressUnavailable,
+    FilterUnavailable,
+    MediaUnavailable,
+    PortsExhausted,
+)
+from transports.filtering import make_caller_filters
 from transports.pipecat_transport import RtpTransport
 from transports.vad import VoiceActivity
 from voiceai.calls.control import LegControl
@@ -203,10 +210,33 @@ class CallSession:
             confidence=vad.confidence,
             threshold=vad.threshold_dbfs,
         )
-        with contextlib.closing(self._services.ears.open(params, model=vad.model)) as detector:
-            transport = RtpTransport(stream, detector, self._control, call_id=self._leg.call_id)
+        with contextlib.ExitStack() as opened:
+            filters = self._filters(stream)
+            if filters is not None:
+                opened.enter_context(contextlib.closing(filters))
+            ear = self._services.ears.open(params, model=vad.model)
+            detector = opened.enter_context(contextlib.closing(ear))
+            transport = RtpTransport(
+                stream, detector, self._control, call_id=self._leg.call_id, filters=filters
+            )
             async with self._pipeline(stream, transport) as running:
                 yield running
+
+    def _filters(self, stream: MediaStream) -> CallerFilters | None:
+        """Make the filters that the pipeline asks for.
+
+        Raises:
+            Refusal: The package of one is missing.
+        """
+        audio = self._spec.audio
+        try:
+            return make_caller_filters(
+                stream,
+                echo_cancellation=audio.echo_cancellation,
+                noise_suppression=audio.noise_suppression,
+            )
+        except FilterUnavailable as error:
+            raise Refusal(EndReason.SERVICE_UNAVAILABLE, HangupCause.FAILURE, str(error)) from error
 
     @contextlib.asynccontextmanager
     async def _pipeline(

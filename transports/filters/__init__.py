@@ -1,0 +1,1 @@
+"""Filters of the caller's audio, each the only importer of its library: the extra audio-filters."""
