@@ -181,9 +181,7 @@ class _Bout:
         return Tried(step, cost, heard["cpu_share"], heard["worst_lateness"], heard["early"])
 
     def _late_after(self, waits: Sequence[float]) -> float:
-        """Return what is late: for Pipecat, on top of its own median with the fewest calls."""
-        if self._late_ms is None and self.name == "ours":
-            self._late_ms = LATE_MS
+        """Return what is late: so much more than the system's own median with the fewest calls."""
         if self._late_ms is None and waits:
             self._late_ms = LATE_MS + max(median(map(own_share_ms, waits)), 0.0)
         return self._late_ms or LATE_MS

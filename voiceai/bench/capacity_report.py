@@ -26,7 +26,6 @@ LEAST_RATIO: Final = Budget("p50", 4, more_is_better=True)
 BUDGETS: Final[Mapping[str, Budget]] = {
     "cpu": Budget("p50", 8),
     "memory": Budget("max", 1.5),
-    "share": Budget("max", LATE_MS),
 }
 """Of ours."""
 NOTES: Final = (
@@ -36,13 +35,13 @@ NOTES: Final = (
         "generator), and no turn is missed or late; a number that breaks is tried once more"
     ),
     (
-        f"late: our own share of a turn's wait over {LATE_MS:g} ms. The wait runs from the last "
+        f"late: a system's own share of a turn's wait is over {LATE_MS:g} ms more than its median "
+        "with the fewest calls that were tried. The wait runs from the last "
         "20 ms sent at -45 dBFS or more to the first packet of the answer; "
         f"not ours of it are recognition ({1000 * STT_SECONDS:g} ms), the model's first token "
         f"({1000 * LLM_SECONDS:g} ms), the voice's first sound ({1000 * TTS_SECONDS:g} ms), all "
         f"stubs that sleep, and the wait for the end of speech ({ENDPOINTING_MS:g} ms); what voice "
-        "activity detection still hears after those last 20 ms counts as ours. Stock Pipecat is "
-        "late only when a turn takes so much longer than its own median with the fewest calls"
+        "activity detection still hears after those last 20 ms counts as ours"
     ),
     (
         "each caller says a recorded sentence every 10 s and gets an answer of 4 s; everything "
@@ -145,7 +144,7 @@ def _measures(found: Found) -> list[Measure]:
 
     return [
         Measure(f"{label}: gap", "ms", best.step.gaps, Budget("p99", GAP_P99_MS)),
-        Measure(f"{label}: own share of a turn's wait", "ms", best.step.shares, budget("share")),
+        Measure(f"{label}: own share of a turn's wait", "ms", best.step.shares),
         Measure(f"{label}: worst loop lag in a second", "ms", tuple(cost["lags"])),
         Measure(f"{label}: turns per call", "1/min", (cost["turns_per_minute"],)),
         *(
@@ -210,7 +209,7 @@ def _charts(found: Sequence[Found]) -> tuple[Chart, ...]:
     calls = "calls on one core"
     return (
         Chart("Gap between packets", calls, "p99, ms", lines(p99_gap), limit=GAP_P99_MS),
-        Chart("Own share of a turn's wait", calls, "p95, ms", lines(p95_share), limit=LATE_MS),
+        Chart("Own share of a turn's wait", calls, "p95, ms", lines(p95_share)),
         Chart("Processor time of a call", calls, "median, ms per second", lines(cpu), limit=8),
         Chart("Load of the core", calls, "median, %", lines(core), limit=100),
     )
