@@ -191,3 +191,28 @@ def test_energy_may_have_a_threshold() -> None:
     vad = load_pipeline(text, source="t.yaml").turn.vad
 
     assert (vad.model, vad.threshold_dbfs) == ("energy", -40.0)
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "low", "moderate", "high"])
+def test_a_level_of_noise_suppression_is_a_word(written: str) -> None:
+    text = f"name: a\naudio: {{echo_cancellation: true, noise_suppression: {written}}}\n"
+
+    audio = load_pipeline(text, source="t.yaml").audio
+
+    assert audio.echo_cancellation
+    assert audio.noise_suppression == written.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("audio", "told"),
+    [
+        ("{noise_suppression: loud}", "'off', 'low', 'moderate' or 'high'"),
+        ("{noise_suppresion: low}", "noise_suppression"),
+        ("{echo_cancellation: sometimes}", "echo_cancellation"),
+    ],
+)
+def test_another_filter_is_refused_with_its_line(audio: str, told: str) -> None:
+    with pytest.raises(SpecError, match=r"t\.yaml:2:.*audio") as caught:
+        load_pipeline(f"name: a\naudio: {audio}\n", source="t.yaml")
+
+    assert told in str(caught.value)

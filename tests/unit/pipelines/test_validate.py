@@ -78,3 +78,38 @@ def test_an_extra_that_is_not_installed_is_named_with_its_line(
 
     assert [(each.path, each.line) for each in found] == [("turn.vad.model", 4)]
     assert "requirements-silero.lock" in found[0].fix
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "package"),
+    [
+        ("echo_cancellation: true", "audio.echo_cancellation", "pyaec"),
+        ("noise_suppression: high", "audio.noise_suppression", "webrtc-noise-gain"),
+    ],
+)
+def test_a_filter_that_is_not_installed_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, line: str, path: str, package: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    text = f"name: a\nllm: {{service: echo}}\naudio:\n  {line}\n"
+    resources = Resources()
+
+    findings = validate(loaded(text), resources=resources)
+    resources.close()
+    found = [each for each in findings if package in each.message]
+
+    assert [(each.path, each.line) for each in found] == [(path, 4)]
+    assert "make audio-filters" in found[0].fix
+
+
+@pytest.mark.parametrize("text", ["", "audio: {noise_suppression: off}\n", "audio: {}\n"])
+def test_nothing_is_asked_of_a_pipeline_without_filters(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    resources = Resources()
+
+    findings = validate(loaded("name: a\nllm: {service: echo}\n" + text), resources=resources)
+    resources.close()
+
+    assert [each for each in findings if each.path.startswith("audio")] == []
