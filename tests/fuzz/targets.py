@@ -11,7 +11,9 @@ from typing import Final
 
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
+from transports.audio.level import level_dbfs
 from transports.errors import PacketError
+from transports.rtp.comfort_noise_payload import ComfortNoisePayload
 from transports.rtp.events import FRAME_BYTES
 from transports.rtp.packet import RtpPacket
 from transports.rtp.receiver import Receiver
@@ -56,6 +58,18 @@ def telephone_event(data: bytes) -> None:
     with contextlib.suppress(PacketError):
         for event in TelephoneEvent.parse(data):
             assert TelephoneEvent.parse(event.serialize()) == (event,)
+
+
+def comfort_noise(data: bytes) -> None:
+    """What parses is what it serializes to, and sounds as loud as it says, within our bounds."""
+    with contextlib.suppress(PacketError):
+        described = ComfortNoisePayload.parse(data)
+        assert ComfortNoisePayload.parse(described.serialize()) == described
+        noise = ComfortNoise()
+        noise.become(described.dbfs, described.reflection)
+        second = noise.take(8000)
+        assert len(second) == 16_000
+        assert -85 < level_dbfs(second) < -20
 
 
 def reports(data: bytes) -> None:
@@ -128,5 +142,6 @@ def _steps(data: bytes) -> Iterator[tuple[int, int, int, int, int, bytes]]:
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
-    target.__name__: target for target in (rtp, rtcp, reports, telephone_event, receiver)
+    target.__name__: target
+    for target in (rtp, rtcp, reports, telephone_event, comfort_noise, receiver)
 }
