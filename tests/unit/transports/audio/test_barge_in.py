@@ -70,6 +70,8 @@ def test_what_is_done_is_what_the_state_says(
             case Action.RELEASE:
                 assert held
                 ducked = held = False
+            case None:
+                pass
 
     assert held == (policy.state is State.HELD)
     assert policy.state is not State.OPEN or not ducked
