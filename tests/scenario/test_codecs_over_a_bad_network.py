@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from transports.audio.codec import Codec
-from transports.netem import Impairments, Network
+from transports.netem import GilbertElliott, Impairments, Network
 from transports.rtp.packet import RtpPacket
 from transports.rtp.session import RtpSession
 from transports.rtp.stats import StreamStats
@@ -98,3 +98,17 @@ def test_a_lost_packet_spoils_at_most_two_more(codec: Codec) -> None:
 
     assert stats.lost > 30
     assert np.sum(clear < 20) <= 3 * stats.lost
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_bursts_of_losses_are_concealed_whatever_the_codec(codec: Codec) -> None:
+    """A decoder that lost its place finds it again with the next packets, and nothing cracks."""
+    bursts = GilbertElliott(enter=0.1 * 0.4 / 0.9, leave=0.4)
+
+    stats, clear = call(codec, Impairments(delay=0.05, bursts=bursts))
+
+    assert 0.05 < stats.lost / (stats.lost + stats.received) < 0.15
+    assert stats.rejected == {}
+    assert 0.8 * stats.lost < stats.concealed + stats.noise < 1.3 * stats.lost + 10
+    assert np.mean(clear > 15) > 0.7
+    assert clear.min() > -12

@@ -2,6 +2,7 @@
 
 import time
 from functools import cache
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,11 +11,15 @@ from numpy.typing import NDArray
 from tests.support.availability import have_or_skip
 from tests.support.speech import english_prompts, german_prompts
 from transports.audio.audio_filter import BLOCK_BYTES
+from transports.caller_filters import CallerFilters
 from transports.filters.speex_echo import SpeexEchoCanceller
+from transports.media import MediaStream
+from transports.rtp.events import ArrivedAudio, PlayedFrame
 
 pytest.importorskip("pyaec", reason="the extra audio-filters is not installed")
 
 RATE = 8000
+TICK = 160
 LOSS_DB = 12
 
 Samples = NDArray[np.float64]
@@ -111,3 +116,35 @@ def test_it_keeps_up_many_times_over() -> None:
 
     print(f"echo cancellation: {micros:.0f} us of CPU per 20 ms and line, no delay")  # noqa: T201 - shown by -s
     assert micros < 5000
+
+
+class Line:
+    """A stream that plays 20 ms of what was written in every tick."""
+
+    def __init__(self) -> None:
+        self.played_samples = 0
+
+
+def test_an_echo_is_lowered_on_both_lines_of_a_call_though_packets_come_unevenly() -> None:
+    sent = speech("en")[: len(speech("en")) // TICK * TICK]
+    echo = np.rint(echo_of(sent, 60)).astype("<i2")
+    late = np.concatenate([np.zeros(4 * TICK, "<i2"), echo])[: len(echo)]
+    line = Line()
+    filters = CallerFilters(cast("MediaStream", line), [SpeexEchoCanceller])
+    arrived, played, come = bytearray(), bytearray(), 0
+    random = np.random.default_rng(4)
+    for tick in range(len(sent) // TICK):
+        filters.write(sent[tick * TICK : (tick + 1) * TICK].astype("<i2").tobytes())
+        line.played_samples += TICK
+        while come <= tick and (random.random() < 0.7 or tick - come > 2):
+            piece = echo[come * TICK : (come + 1) * TICK].tobytes()
+            arrived += filters.arrived(ArrivedAudio(piece, None)).pcm
+            come += 1
+        piece = late[tick * TICK : (tick + 1) * TICK].tobytes()
+        played += filters.played(PlayedFrame(piece, None, "audio"))
+    filters.close()
+
+    for before, after in ((echo, arrived), (late, played)):
+        left = np.frombuffer(after, "<i2").astype(float)
+        end = slice(8 * RATE, min(len(left), len(before)))
+        assert decibels(before[end].astype(float), left[end]) > 12
