@@ -56,6 +56,7 @@ NOTES: Final = (
         "jitter: each packet up to so much earlier or later than the mean, in order; bursts: "
         "2.5 packets on average (Gilbert-Elliott)"
     ),
+    "word errors: the recogniser writes the same samples differently after others, by a word",
     "recordings: voiceai/bench/recordings.py names them with their words and licences",
 )
 

@@ -238,7 +238,7 @@ def concealment(
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """How lost packets sound and what they cost recognition, beside other ways; 15 minutes."""
+    """How lost packets sound and what they cost recognition, beside other ways; 20 minutes."""
     settings = _settings()
     from voiceai.bench.concealment import run_concealment  # noqa: PLC0415 - soxr, onnxruntime
     from voiceai.bench.loss_traces import CONDITIONS, Condition  # noqa: PLC0415 - likewise
