@@ -15,6 +15,10 @@ from pipelines.services.entry import Request, ServiceEntry
 from pipelines.services.recognition import MODEL_RATE, LocalRecognition
 from pipelines.spec import PipelineSpec, Spec
 
+SHORTEST_LINE = 0.2
+"""Seconds. The library cuts speech into lines by a voice detector that remembers the audio before;
+a line that is shorter than any word is such a memory, and is read as "You"."""
+
 
 class MoonshineParams(Spec):
     """None: there is one model."""
@@ -57,7 +61,8 @@ class Moonshine:
             )
         )
         lines = model._parse_transcript(transcript).lines  # noqa: SLF001
-        return " ".join(line.text.strip() for line in lines)
+        words = [line.text.strip() for line in lines if line.duration >= SHORTEST_LINE]
+        return " ".join(words)
 
     def close(self) -> None:
         """Free the model."""
