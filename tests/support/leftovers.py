@@ -44,6 +44,16 @@ async def eventually_nothing_left(params: AriParams, within: float = RELEASE_SEC
 
 
 def udp_ports(process: psutil.Process, first: int = 10_000, last: int = 20_000) -> list[int]:
-    """Return the UDP ports of a range that a process holds."""
-    held = {sock.laddr.port for sock in process.net_connections("udp") if sock.laddr}
+    """Return the UDP ports of a range that a process and its children hold."""
+    sockets = [sock for member in _family(process) for sock in member.net_connections("udp")]
+    held = {sock.laddr.port for sock in sockets if sock.laddr}
     return sorted(port for port in held if first <= port <= last)
+
+
+def memory_bytes(process: psutil.Process) -> int:
+    """Return the resident memory of a process and its children."""
+    return sum(member.memory_info().rss for member in _family(process))
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.availability import have_or_skip
 from tests.support.brief import ANSWER, GREETING, NUMBER, PROMPT, answer_to, greeted, said
-from tests.support.leftovers import eventually_nothing_left, udp_ports
+from tests.support.leftovers import eventually_nothing_left, memory_bytes, udp_ports
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
 from tests.support.serving import Serving
@@ -71,11 +71,11 @@ async def test_a_hundred_calls_leave_nothing_behind_and_cost_no_memory(
         callers = Callers(caller, provider, words)
         await callers.one_after_the_other(50)
         await callers.at_once(10)
-        before = serving.process.memory_info().rss
+        before = memory_bytes(serving.process)
 
         await callers.one_after_the_other(50)
 
-        grown = serving.process.memory_info().rss - before
+        grown = memory_bytes(serving.process) - before
         await eventually_nothing_left(pbx.params.ari)
         assert udp_ports(serving.process) == []
         records = await all_records(serving)

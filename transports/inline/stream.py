@@ -99,7 +99,7 @@ class InlineStream:
             self._session,
             eager=options.rtcp,
             on_goodbye=self._peer_left,
-            on_error=self._fail,
+            on_error=self.fail,
         )
         self._due_at = 0.0  # when the next packet is, in monotonic seconds
         self._peer: Address | None = None
@@ -249,7 +249,7 @@ class InlineStream:
                 self._session.skip(due - SEND_BURST)
             self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
+            self.fail(error)
 
     def send_built(self, deadline: float) -> None:
         """Send what was built, the last packet of it due at ``deadline``.
@@ -260,7 +260,7 @@ class InlineStream:
             try:
                 self._send(self._peer, deadline)
             except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-                self._fail(error)
+                self.fail(error)
 
     def hear_due(self, due: int) -> None:
         """Tell the listeners what came, and the subscribers what ``due`` ticks play.
@@ -272,7 +272,7 @@ class InlineStream:
         try:
             self._hear(due)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
+            self.fail(error)
 
     def _send(self, peer: Address, deadline: float) -> None:
         self._due_at = deadline + FRAME_SECONDS
@@ -315,9 +315,10 @@ class InlineStream:
         try:
             self._session.receive(data, address, now)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Break this stream, and no other; for the engine and who feeds the stream."""
         if self.failed:
             return
         self.failed = error

@@ -158,6 +158,8 @@ class Connection:
         if answer["is"] == "refused":
             self._free.append(self._slots.pop(number))
         opened = _granted(answer)
+        if self.ended:  # between the answer and now
+            raise MediaUnavailable("the media process has ended")
 
         def send(action: str, **fields: Any) -> None:
             self._channel.send({"do": action, "stream": number, **fields})

@@ -202,6 +202,7 @@ class ProcessEngine:
             await connection.close(0)
             await self._way_in.end()
             raise
+        self._broken += self._living()
         self._connection = connection
         logger.bind(scheduling=connection.scheduling).info("media.process_ready")
 
@@ -217,6 +218,8 @@ class ProcessEngine:
             then()
 
     def _on_closed(self, stream: ProcessStream) -> None:
+        if stream in self._broken:
+            self._broken.remove(stream)
         self._ended = self._ended.plus([stream.stats])
 
     def _on_orphaned(self, ports: Sequence[int]) -> None:

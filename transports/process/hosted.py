@@ -106,11 +106,19 @@ class HostedStream:
 
     def after_hearing(self) -> None:
         """Take what was written, ahead of the packets, which then leave the sooner."""
-        self._take(QUEUE_LIMIT)
+        self._try_to_take(QUEUE_LIMIT)
 
     def before_sending(self) -> None:
         """Obey what was decided, and take what the next packet lacks."""
-        self._take(FRAME_SAMPLES)
+        self._try_to_take(FRAME_SAMPLES)
+
+    def _try_to_take(self, enough: int) -> None:
+        if self.stream.failed:
+            return
+        try:
+            self._take(enough)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self.stream.fail(error)
 
     def _take(self, enough: int) -> None:
         if self._slot is None:

@@ -97,9 +97,11 @@ class MediaClock:
 
     def _on_call(self) -> None:
         due = math.floor((time.monotonic() - self._started_at) / self._interval) - self._ticks
-        self._tick(max(due, 0))
-        if self._handle is not None:
-            self._arm()
+        try:
+            self._tick(max(due, 0))
+        finally:
+            if self._handle is not None:
+                self._arm()
 
     def _arm(self) -> None:
         assert self._loop is not None  # noqa: S101  only after start()

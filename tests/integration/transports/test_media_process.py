@@ -194,6 +194,23 @@ async def test_a_killed_media_process_fails_its_streams_and_comes_back(
     assert engine.streams == (again,)
 
 
+async def test_a_stream_that_broke_counts_until_and_after_it_is_closed(
+    engine: ProcessEngine, media: MediaProcess, stream: ProcessStream
+) -> None:
+    """It was forgotten once the media process was there again: counters ran backwards."""
+    await until(lambda: stream.stats.sent >= 10)
+    assert media.pid is not None
+    os.kill(media.pid, signal.SIGKILL)
+    await until(lambda: stream.failed is not None)
+    await until(lambda: engine.problem is None)
+
+    assert engine.streams == (stream,)
+    assert engine.totals.counts["sent"] >= 10
+    stream.close()
+    assert engine.streams == ()
+    assert engine.totals.counts["sent"] >= 10
+
+
 async def test_a_request_that_the_media_process_does_not_survive_fails(
     engine: ProcessEngine, media: MediaProcess
 ) -> None:

@@ -437,6 +437,10 @@ def test_no_correction_makes_a_click(ppm: int) -> None:
     assert steps[FRAME * 4 :].max() <= 1.3 * np.abs(np.diff(periodic.astype(int))).max()
 
 
+LONGEST_WAIT_TICKS = 150
+"""3 s: a full buffer, and a pause before each of several timelines in it."""
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
@@ -466,7 +470,7 @@ def test_nothing_that_arrives_breaks_the_line_of_frames(
                 peer.timestamp += timestamp_step
             peer.send(bytes(2 * rng.choice([40, 80, 160, 161, 480, 1600])))
         peer.now += rng.random() * 0.01
-    for _ in range(60):
+    for _ in range(LONGEST_WAIT_TICKS):
         peer.tick()
 
     assert peer.tick()[0] == "noise"
