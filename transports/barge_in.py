@@ -120,6 +120,8 @@ class BargeIn:
 
     def _tick(self, _frame: PlayedFrame) -> None:
         """Tell the judge what was played: without a hole where a count came late."""
+        if self._policy is not None:
+            self._do(self._policy.tick())
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
         self._played_samples = played
@@ -138,7 +140,9 @@ class BargeIn:
         if self._policy is None:
             return
         audible = self._stream.queued_samples > 0 or self._silent_ticks < PAUSE_TICKS
-        action = self._policy.put(event, audible=audible)
+        self._do(self._policy.put(event, audible=audible))
+
+    def _do(self, action: Action | None) -> None:
         match action:
             case Action.DUCK:
                 self._duck(ducked=True)

@@ -52,6 +52,7 @@ HOLDING: Final[Table] = {
     (State.OPEN, Event.STARTED): (State.HELD, Action.HOLD),
     (State.DUCKED, Event.DISMISSED): (State.OPEN, Action.UNDUCK),
     (State.DUCKED, Event.STARTED): (State.HELD, Action.HOLD),
+    (State.DUCKED, Event.STOPPED): (State.OPEN, Action.UNDUCK),
     (State.DUCKED, Event.INTERRUPTED): (State.OPEN, Action.UNDUCK),
     (State.HELD, Event.INTERRUPTED): (State.OPEN, Action.RELEASE),
     (State.HELD, Event.REFUTED): (State.OPEN, Action.RELEASE),
@@ -66,6 +67,9 @@ DUCKING: Final[Table] = {
     (State.DUCKED, Event.INTERRUPTED): (State.OPEN, Action.UNDUCK),
 }
 """Only words interrupt, so the assistant speaks on beneath the caller."""
+
+HELD_LIMIT: Final = 400
+"""Ticks, 8 s. Proof takes a second or two; from 10 s on Pipecat would give the stream up."""
 
 NEEDS_A_VOICE: Final = frozenset({Event.SUSPECTED, Event.STARTED})
 """There is nothing to lower or to hold while the assistant is silent."""
@@ -84,6 +88,14 @@ class BargeInPolicy:
     def __init__(self, table: Table) -> None:
         self.state = State.OPEN
         self._table = table
+        self._held_ticks = 0
+
+    def tick(self) -> Action | None:
+        """Let 20 ms pass: a hold that nobody decides on ends by itself."""
+        if self.state is not State.HELD:
+            return None
+        self._held_ticks += 1
+        return self.put(Event.REFUTED, audible=True) if self._held_ticks >= HELD_LIMIT else None
 
     def put(self, event: Event, *, audible: bool) -> Action | None:
         """Take an event; return what to do now, if anything.
@@ -98,4 +110,5 @@ class BargeInPolicy:
         if following is None:
             return None
         self.state, action = following
+        self._held_ticks = 0
         return action

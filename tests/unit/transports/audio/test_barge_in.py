@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transports.audio.barge_in import DUCKING, HOLDING, Action, BargeInPolicy, Event, State, Table
+from transports.audio.barge_in import (
+    DUCKING,
+    HELD_LIMIT,
+    HOLDING,
+    Action,
+    BargeInPolicy,
+    Event,
+    State,
+    Table,
+)
 
 TABLES = pytest.mark.parametrize("table", [HOLDING, DUCKING], ids=["holding", "ducking"])
 
@@ -78,3 +87,29 @@ def test_what_is_done_is_what_the_state_says(
     for ending in (Event.STOPPED, Event.INTERRUPTED):
         policy.put(ending, audible=False)
     assert policy.state is State.OPEN
+
+
+def test_a_hold_that_nobody_decides_on_ends_by_itself() -> None:
+    policy = BargeInPolicy(HOLDING)
+    policy.put(Event.STARTED, audible=True)
+
+    actions = [policy.tick() for _ in range(HELD_LIMIT)]
+
+    assert actions == [None] * (HELD_LIMIT - 1) + [Action.RELEASE]
+    assert policy.state is State.OPEN
+
+
+def test_a_second_hold_lasts_as_long_as_the_first() -> None:
+    policy = BargeInPolicy(HOLDING)
+    for ticks in (HELD_LIMIT - 1, 1):
+        policy.put(Event.STARTED, audible=True)
+        assert not any(policy.tick() for _ in range(ticks))
+        policy.put(Event.REFUTED, audible=True)
+
+
+def test_a_caller_who_began_when_the_answer_was_over_leaves_the_next_one_loud() -> None:
+    policy = BargeInPolicy(HOLDING)
+    policy.put(Event.SUSPECTED, audible=True)
+    policy.put(Event.STARTED, audible=False)
+
+    assert policy.put(Event.STOPPED, audible=False) is Action.UNDUCK
