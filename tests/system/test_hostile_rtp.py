@@ -59,6 +59,10 @@ async def rejected(serving: Serving, reason: str) -> int:
     return int(float(found[1])) if found else 0
 
 
+COUNTERS_SECONDS = 0.5
+"""More than the age of the counters that the media process publishes."""
+
+
 @asynccontextmanager
 async def call_under(
     pbx: Pbx, provider: Provider, caller: SipCaller, serve_briefly: MakeServing
@@ -134,6 +138,7 @@ async def test_strangers_change_nothing_for_a_call(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         assert strangers.sent > 500
+        await asyncio.sleep(COUNTERS_SECONDS)
         assert await rejected(serving, "address") == strangers.sent
         assert call.heard.gaps(since=began).lost == 0
         assert await longest_gap(call, began, sleepers) <= LONGEST_GAP_SECONDS
