@@ -43,6 +43,22 @@ async def eventually_nothing_left(params: AriParams, within: float = RELEASE_SEC
         await asyncio.sleep(0.05)
 
 
+async def eventually_no_ports(process: psutil.Process, within: float = RELEASE_SECONDS) -> None:
+    """Return when a process and its children hold no port of the media range.
+
+    Asterisk may forget a call before the process that served it has closed its sockets.
+
+    Raises:
+        TimeoutError: It keeps some; the message names them.
+    """
+    loop = asyncio.get_running_loop()
+    limit = loop.time() + within
+    while left := udp_ports(process):
+        if loop.time() > limit:
+            raise TimeoutError(f"ports still held after {within} s: {left}")
+        await asyncio.sleep(0.05)
+
+
 def udp_ports(process: psutil.Process, first: int = 10_000, last: int = 20_000) -> list[int]:
     """Return the UDP ports of a range that a process and its children hold."""
     sockets = [sock for member in _family(process) for sock in member.net_connections("udp")]

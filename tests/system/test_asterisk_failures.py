@@ -21,7 +21,7 @@ from tests.support.brief import (
     newest_record,
     said,
 )
-from tests.support.leftovers import all_in, eventually_nothing_left, ours_in, udp_ports
+from tests.support.leftovers import all_in, eventually_no_ports, eventually_nothing_left, ours_in
 from tests.support.pbx import PHONE, Pbx
 from tests.support.provider import Provider
 from tests.support.serving import Serving
@@ -161,7 +161,7 @@ async def test_a_call_outlives_the_loss_of_the_control_connection(
         record = await newest_record(serving)
         assert record["end_reason"] == "caller_hung_up"
         assert said(record) == [GREETING, "?", ANSWER, "?", ANSWER]
-        assert udp_ports(serving.process) == []
+        await eventually_no_ports(serving.process)
 
 
 async def test_a_caller_who_leaves_while_the_control_connection_is_down_is_missed_afterwards(
@@ -184,7 +184,7 @@ async def test_a_caller_who_leaves_while_the_control_connection_is_down_is_misse
         await eventually_nothing_left(pbx.params.ari)
         record = await newest_record(serving)
         assert (record["end_reason"], said(record)) == ("caller_hung_up", [GREETING])
-        assert udp_ports(serving.process) == []
+        await eventually_no_ports(serving.process)
 
 
 @pytest.mark.parametrize("ending", ["kill", "stop"])
@@ -207,7 +207,7 @@ async def test_calls_end_with_asterisk_and_the_next_one_after_its_restart_works(
         await serving.wait_ready(20)
         record = await newest_record(serving)
         assert (record["end_reason"], said(record)) == ("asterisk_lost", [GREETING])
-        assert udp_ports(serving.process) == []
+        await eventually_no_ports(serving.process)
         call = await ring(telephone, own_pbx)
         await greeted(call)
         await call.hang_up()

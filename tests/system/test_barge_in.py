@@ -14,7 +14,7 @@ from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
 from tests.support.brief import greeted, newest_record, serving_briefly
 from tests.support.chat_server import ChatServer, Pause
-from tests.support.leftovers import eventually_nothing_left, udp_ports
+from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
@@ -161,7 +161,7 @@ async def test_an_interrupted_assistant_is_silent_listens_and_remembers_what_was
         request.node.user_properties.append(("words too many", difference))
         assert abs(difference) <= A_WORD, f"heard {heard!r}, stored {stored['text']!r}"
     await eventually_nothing_left(pbx.params.ari)
-    assert udp_ports(serving.process) == []
+    await eventually_no_ports(serving.process)
 
 
 async def test_a_pause_of_the_language_model_adds_no_words_to_what_was_heard(

@@ -14,7 +14,7 @@ import pytest_asyncio
 from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
 from tests.support.brief import answer_to, greeted
-from tests.support.leftovers import eventually_nothing_left, udp_ports
+from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
@@ -165,7 +165,7 @@ async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its
     assert word_error_rate(said, " ".join(heard)) <= MISHEARD, heard
     assert_even(request, call, standstills)
     await eventually_nothing_left(pbx.params.ari)
-    assert udp_ports(serving.process) == []
+    await eventually_no_ports(serving.process)
 
 
 @pytest.mark.timeout(120)
@@ -198,4 +198,4 @@ async def test_three_german_recordings_are_understood_and_each_is_answered_by_it
     assert_understood(record["turns"], recordings, GERMAN)
     assert_even(request, call, standstills)
     await eventually_nothing_left(pbx.params.ari)
-    assert udp_ports(serving.process) == []
+    await eventually_no_ports(serving.process)

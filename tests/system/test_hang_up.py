@@ -22,7 +22,7 @@ from tests.support.availability import have_or_skip
 from tests.support.brief import GREETING, answer_to, greeted, serving_briefly
 from tests.support.chat_server import ChatServer, Pause, Tool
 from tests.support.database import connect, settings_for
-from tests.support.leftovers import all_in, eventually_nothing_left, udp_ports
+from tests.support.leftovers import all_in, eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
@@ -169,7 +169,7 @@ class Scene:
         """Return the complete record of the call that just ended; nothing else is left of it."""
         await eventually_nothing_left(self.pbx.params.ari)
         record = await self.record()
-        assert udp_ports(self.serving.process) == []
+        await eventually_no_ports(self.serving.process)
         assert record["started_at"] <= (record["answered_at"] or record["ended_at"])
         assert (record["answered_at"] or record["started_at"]) <= record["ended_at"]
         for turn in record["turns"]:
