@@ -27,7 +27,7 @@ class CallActionFrame(ControlFrame):
     """An action on its way to where it is carried out.
 
     Attributes:
-        tool: ``hangup``, ``transfer`` or ``send_digits``.
+        tool: ``hangup``, ``transfer`` or ``send_dtmf``.
         arguments: ``to`` or ``digits``.
     """
 
@@ -80,7 +80,7 @@ class ActionRunner(FrameProcessor):
             await self.push_frame(frame, direction)
             return
         logger.bind(tool=frame.tool).info("conversation.action")
-        if frame.tool == "send_digits":
+        if frame.tool == "send_dtmf":
             await self._control.send_digits(str(frame.arguments.get("digits", "")))
             return
         if frame.tool == "transfer":

@@ -59,9 +59,9 @@ class Conversation:
     gave_up: bool = False
 
     async def greet(self) -> None:
-        """Say the greeting, if there is one; right after the worker was added to a runner."""
-        if self.spec.greeting:
-            await self.say(self.spec.greeting)
+        """Say disclosure and greeting, if any; right after the worker was added to a runner."""
+        if self.spec.opening:
+            await self.say(self.spec.opening)
 
     async def say(self, text: str) -> None:
         """Say a text after what is being said."""

@@ -1,7 +1,7 @@
 """Pipelines from YAML text: ``extends`` resolved, every error with its place."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +15,9 @@ from pipelines.spec import PipelineSpec
 
 LIBRARY = Path(__file__).parent / "library"
 """The pipelines that are shipped."""
+
+RENAMED = {"send_digits": "send_dtmf"}
+"""Keys that had another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,11 @@ def findings_of(
     findings = []
     for details in error.errors(include_url=False):
         kind, path = details["type"], (*at, *details["loc"])
+        context = details.get("ctx", {})
+        if kind == "pipeline":
+            path = (*path, *context["at"])
         finding = _finding(kind, details["msg"], path, _keys_at(model, details["loc"][:-1]))
+        finding = replace(finding, fix=finding.fix or context.get("fix", ""))
         mark = document.locate(path, key=kind == "extra_forbidden")
         findings.append(_place(finding, mark))
     return findings
@@ -195,7 +202,7 @@ def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 def _finding(kind: str, message: str, path: KeyPath, valid: set[str]) -> Finding:
     shown = show_path(path)
     if kind == "extra_forbidden":
-        nearest = nearest_name(str(path[-1]), valid)
+        nearest = RENAMED.get(str(path[-1])) or nearest_name(str(path[-1]), valid)
         fix = "" if nearest else "known here: " + ", ".join(sorted(valid))
         return Finding(f"unknown key '{path[-1]}'", path=shown, nearest=nearest, fix=fix)
     if kind == "missing":

@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from pipelines.spec import Spec, Text, ToolSpec, one_tool
+from pipelines.fields import Spec, Text, wrong
+from pipelines.tool_parameters import Pattern
+from pipelines.tool_specs import PLAIN_TOOLS, ToolSpec, one_tool
 
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=\S)")
@@ -15,21 +17,13 @@ MAX_HEARD = 2000
 """Characters of a caller's turn that are matched; a turn of a minute has about 900."""
 
 
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-    return text
-
-
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
 Patterns = Annotated[
-    tuple[Annotated[str, AfterValidator(_pattern)], ...],
-    BeforeValidator(_listed),
+    tuple[Pattern, ...],
+    BeforeValidator(_listed, json_schema_input_type=tuple[str, ...] | str),
     Field(min_length=1),
 ]
 
@@ -45,22 +39,30 @@ class Rule(Spec):
 
     when: Patterns
     say: Text = ""
-    tool: Annotated[ToolSpec, BeforeValidator(one_tool)] | None = None
+    tool: (
+        Annotated[ToolSpec, BeforeValidator(one_tool, json_schema_input_type=ToolSpec | str)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _slots_exist(self) -> Self:
         groups = {name for pattern in self.when for name in re.compile(pattern).groupindex}
         unknown = sorted(set(SLOT.findall(self.say)) - groups)
         if unknown:
-            raise ValueError(f"no pattern has a group (?P<{unknown[0]}>...) for {{{unknown[0]}}}")
+            message = f"no pattern has a group (?P<{unknown[0]}>...) for {{{unknown[0]}}}"
+            raise wrong(message, "say")
         if not self.say and self.tool is None:
-            raise ValueError("needs 'say' or 'tool'")
+            raise wrong("needs 'say' or 'tool'")
         return self
 
     @model_validator(mode="after")
-    def _digits_are_known(self) -> Self:
-        if self.tool and self.tool.send_digits and not self.tool.send_digits.digits:
-            raise ValueError("say which digits, such as {send_digits: {digits: 1#}}")
+    def _tool_is_plain(self) -> Self:
+        if self.tool and self.tool.kind not in PLAIN_TOOLS:
+            fix = "a rule can do: " + ", ".join(PLAIN_TOOLS)
+            raise wrong("needs a language model", "tool", self.tool.kind, fix=fix)
+        if self.tool and self.tool.send_dtmf and not self.tool.send_dtmf.digits:
+            raise wrong("say which digits", "tool", "send_dtmf", fix='such as {digits: "1#"}')
+        if self.tool and self.tool.transfer and self.tool.transfer.to is None:
+            raise wrong("say to whom", "tool", "transfer", fix='such as {to: "100"}')
         return self
 
 
@@ -73,7 +75,10 @@ class Script(Spec):
     """
 
     rules: tuple[Rule, ...] = ()
-    otherwise: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
+    otherwise: Annotated[
+        tuple[Text, ...],
+        BeforeValidator(_listed, json_schema_input_type=tuple[str, ...] | str),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

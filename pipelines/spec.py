@@ -2,37 +2,44 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    model_validator,
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+from pipelines.fields import (
+    Digits,
+    Import,
+    Language,
+    Name,
+    Number,
+    Sentence,
+    Spec,
+    Text,
+    wrong,
 )
-from pydantic.json_schema import SkipJsonSchema
+from pipelines.tool_specs import ToolSpec, one_tool
+from pipelines.turn_specs import AudioSpec, BargeInSpec, TurnSpec, VadSpec
 
-
-def _refuse(value: object) -> None:
-    if value is not None:
-        raise ValueError("is not supported yet")
-
-
-Later = Annotated[SkipJsonSchema[None], BeforeValidator(_refuse)]
-"""A key that is planned: naming it is an error that says so, never silently ignored."""
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)]
-Digits = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-D]{1,32}$")]
-Number = Annotated[str, StringConstraints(pattern=r"^[+0-9A-Za-z*#._@-]{1,64}$")]
-
-
-class Spec(BaseModel):
-    """Base of everything written in a pipeline's text: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = [
+    "AudioSpec",
+    "BargeInSpec",
+    "Digits",
+    "FlowSpec",
+    "HistorySpec",
+    "IdleSpec",
+    "Language",
+    "LimitsSpec",
+    "Name",
+    "Number",
+    "PipelineSpec",
+    "ProcessorSpec",
+    "RecordingSpec",
+    "ServiceSpec",
+    "Spec",
+    "Text",
+    "ToolSpec",
+    "TurnSpec",
+    "VadSpec",
+    "one_tool",
+]
 
 
 class ServiceSpec(BaseModel):
@@ -40,107 +47,34 @@ class ServiceSpec(BaseModel):
 
     Attributes:
         service: Name in the registry.
+        first_byte_ms: So long it may be silent before the next of the chain is tried; as long
+            as the service itself waits unless given.
+        fallback: Services that take its place when it fails, in this order.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     service: str
-    fallback: Later = None
+    first_byte_ms: int | None = Field(default=None, ge=100, le=30_000)
+    fallback: Annotated[tuple["ServiceSpec", ...], Field(max_length=4)] = ()
 
     @property
     def params(self) -> dict[str, Any]:
         """Everything but the service's name, as written."""
         return dict(self.model_extra or {})
 
-
-class VadSpec(Spec):
-    """When speech starts and stops.
-
-    Attributes:
-        model: ``silero`` knows speech from noise; ``energy`` takes for speech what is loud
-            enough, for small machines; ``silero-torch`` is the former on PyTorch, an extra.
-        threshold_dbfs: With ``energy``, the level from which a window is speech; adapts to the
-            noise of the line unless given.
-        start_ms: Speech of this length starts a turn or interrupts.
-        stop_ms: Silence of this length may end a turn.
-        confidence: With Silero, the probability of speech from which a window counts, 0..1.
-    """
-
-    model: Literal["silero", "energy", "silero-torch"] = "silero"
-    threshold_dbfs: float | None = Field(default=None, ge=-70, le=-10)
-    start_ms: int = Field(default=96, ge=32, le=1000)
-    stop_ms: int = Field(default=200, ge=32, le=3000)
-    confidence: float = Field(default=0.6, gt=0, lt=1)
+    @property
+    def chain(self) -> tuple["ServiceSpec", ...]:
+        """This service and those that take its place."""
+        return (self, *self.fallback)
 
     @model_validator(mode="after")
-    def _of_its_model(self) -> Self:
-        if self.threshold_dbfs is not None and self.model != "energy":
-            raise ValueError(f"threshold_dbfs is for model: energy, not {self.model}")
-        if "confidence" in self.model_fields_set and self.model == "energy":
-            raise ValueError("confidence is for model: silero; energy has threshold_dbfs")
+    def _one_chain(self) -> Self:
+        for index, service in enumerate(self.fallback):
+            if service.fallback:
+                fix = "list it after this one"
+                raise wrong("has no fallback of its own", "fallback", index, "fallback", fix=fix)
         return self
-
-
-class BargeInSpec(Spec):
-    """Whether and when the caller may interrupt.
-
-    Attributes:
-        enabled: ``false``: what is said while the assistant speaks is not heard.
-        min_words: So many recognised words interrupt, and the assistant speaks on at a lower
-            level until then; 0 means that speech alone interrupts.
-        resume_after_false_ms: So long after a noise that was no speech the assistant goes on
-            where it was held, unless it is known earlier that nothing was said.
-    """
-
-    enabled: bool = True
-    min_words: int = Field(default=0, ge=0, le=20)
-    resume_after_false_ms: int = Field(default=1000, ge=0, le=10_000)
-
-
-def _stop(value: object) -> object:
-    if value in ("stt", "eager"):
-        raise ValueError(f"'{value}' is not supported yet; use smart-turn or silence")
-    return value
-
-
-class TurnSpec(Spec):
-    """Who speaks when.
-
-    Attributes:
-        stop: ``smart-turn`` asks a model whether the caller has finished; ``silence``
-            takes ``vad.stop_ms`` of silence for it, 600 unless given.
-    """
-
-    vad: VadSpec = VadSpec()
-    stop: Annotated[Literal["smart-turn", "silence"], BeforeValidator(_stop)] = "smart-turn"
-    barge_in: BargeInSpec = BargeInSpec()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _longer_stop_without_a_model(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("stop") == "silence":
-            vad = data.get("vad", {})
-            if isinstance(vad, dict) and "stop_ms" not in vad:
-                return {**data, "vad": {**vad, "stop_ms": 600}}
-        return data
-
-
-def _off(value: object) -> object:
-    return "off" if value is False else value  # YAML reads a bare `off` so
-
-
-class AudioSpec(Spec):
-    """Filters of the caller's audio, for the detector and the recogniser alike: an extra.
-
-    Attributes:
-        echo_cancellation: Take out of what is heard what the line returns of our own voice.
-        noise_suppression: ``off``, ``low``, ``moderate`` or ``high``: lower steady noise.
-    """
-
-    echo_cancellation: bool = False
-    noise_suppression: Annotated[
-        Literal["off", "low", "moderate", "high"], BeforeValidator(_off)
-    ] = "off"
 
 
 class IdleSpec(Spec):
@@ -167,70 +101,49 @@ class LimitsSpec(Spec):
     call_seconds: int = Field(default=1800, ge=10, le=14_400)
 
 
-def _no_recording(value: object) -> object:
-    if value is True:
-        raise ValueError("recording is not supported yet")
-    return value
-
-
 class RecordingSpec(Spec):
-    """Whether calls are recorded: never, so far."""
-
-    enabled: Annotated[Literal[False], BeforeValidator(_no_recording)] = False
-
-
-class HangupTool(Spec):
-    """End the call, after what is being said has been said."""
-
-
-class TransferTool(Spec):
-    """Hand the caller on.
+    """Whether calls are recorded.
 
     Attributes:
-        to: Extension or number.
+        enabled: Off unless asked for.
+        keep_days: Recordings are deleted after so many days.
     """
 
-    to: Number
+    enabled: bool = False
+    keep_days: int = Field(default=30, ge=1, le=3650)
 
 
-class SendDigitsTool(Spec):
-    """Send DTMF digits to the caller's side.
+class HistorySpec(Spec):
+    """What the prompt is told of a caller who has called before.
 
     Attributes:
-        digits: Which; a language model chooses them unless given, a rule has to give them.
+        calls: So many of the last conversations with that number.
     """
 
-    digits: Digits | None = None
+    calls: int = Field(default=0, ge=0, le=10)
 
 
-class ToolSpec(Spec):
-    """One tool that a language model or a rule may call: exactly one key."""
+class ProcessorSpec(Spec):
+    """A frame processor of the operator's own, in the graph.
 
-    hangup: HangupTool | None = None
-    transfer: TransferTool | None = None
-    send_digits: SendDigitsTool | None = None
-    http: Later = None
-    look_up: Later = None
+    Attributes:
+        use: ``module:Class``; found beside the pipelines or installed.
+        after: The stage behind which it stands; several stand in the order of the list.
+        params: Keyword arguments of the class.
+    """
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a tool is a name, or one name with its parameters")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The tool's name: the one key that is set."""
-        return next(iter(self.model_fields_set))
+    use: Import
+    after: Literal["input", "stt", "llm", "tts"]
+    params: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-def one_tool(value: object) -> object:
-    """Let ``- hangup`` stand for ``- hangup: {}``."""
-    if isinstance(value, str):
-        return {value: {}}
-    if isinstance(value, dict):
-        return {key: {} if params is None else params for key, params in value.items()}
-    return value
+class FlowSpec(Spec):
+    """A conversation in steps (Pipecat Flows), read from its own file."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+Tool = Annotated[ToolSpec, BeforeValidator(one_tool, json_schema_input_type=ToolSpec | str)]
 
 
 def _local(service: str) -> Any:
@@ -244,17 +157,28 @@ class PipelineSpec(Spec):
         name: Unique among the pipelines of an installation.
         extends: Name of another pipeline: maps merge, lists replace. None once loaded.
         language: BCP 47 tag, such as ``de-DE``.
+        disclosure: Said before the greeting: that the caller speaks with a machine.
         greeting: Said first; empty lets the caller speak first.
         prompt: What the language model is told about its role.
         stt: Speech to text.
         llm: What answers.
         tts: Text to speech.
         audio: Filters of the caller's audio; none unless given.
+        turn: Who speaks when.
+        idle: What happens when the caller says nothing; nothing unless given.
+        limits: Bounds of one call.
+        tools: What the language model may do; a name that is none of ours is the file
+            ``tools/NAME.yaml`` beside the pipelines.
+        flow: A conversation in steps; a path is a file in the pipeline's own folder.
+        processors: Frame processors of the operator's own.
+        recording: Whether calls are recorded.
+        history: What is remembered of a caller.
     """
 
     name: Name
     extends: Name | None = None
     language: Language = "de-DE"
+    disclosure: Sentence = ""
     greeting: Text = ""
     prompt: Text = ""
     stt: ServiceSpec = _local("local")
@@ -264,10 +188,16 @@ class PipelineSpec(Spec):
     turn: TurnSpec = TurnSpec()
     idle: IdleSpec | None = None
     limits: LimitsSpec = LimitsSpec()
-    tools: tuple[Annotated[ToolSpec, BeforeValidator(one_tool)], ...] = ()
+    tools: Annotated[tuple[Tool, ...], Field(max_length=32)] = ()
+    flow: FlowSpec | None = None
+    processors: Annotated[tuple[ProcessorSpec, ...], Field(max_length=16)] = ()
     recording: RecordingSpec = RecordingSpec()
-    flow: Later = None
-    processors: Later = None
+    history: HistorySpec = HistorySpec()
+
+    @property
+    def opening(self) -> str:
+        """What is said first: disclosure and greeting; empty lets the caller speak first."""
+        return " ".join(text for text in (self.disclosure, self.greeting) if text)
 
     @property
     def language_code(self) -> str:

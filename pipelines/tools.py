@@ -13,7 +13,7 @@ from pipelines.spec import ToolSpec
 DESCRIPTIONS = {
     "hangup": "End the call. Say goodbye first.",
     "transfer": "Transfer the caller to a human colleague. Say so first.",
-    "send_digits": "Send DTMF digits to the other side, for a machine that asks for them.",
+    "send_dtmf": "Send DTMF digits to the other side, for a machine that asks for them.",
 }
 DIGITS = {"digits": {"type": "string", "description": "Of 0-9, * and #.", "pattern": "^[0-9*#]+$"}}
 VALID_DIGITS = frozenset("0123456789*#ABCD")
@@ -29,20 +29,20 @@ def _function(tool: ToolSpec) -> FunctionSchema:
         arguments: dict[str, Any] = dict(params.arguments)
         if tool.transfer:
             arguments = {"to": tool.transfer.to}
-        if tool.send_digits and tool.send_digits.digits:
-            arguments = {"digits": tool.send_digits.digits}
-        if tool.send_digits and not _valid(arguments.get("digits")):
+        if tool.send_dtmf and tool.send_dtmf.digits:
+            arguments = {"digits": tool.send_dtmf.digits}
+        if tool.send_dtmf and not _valid(arguments.get("digits")):
             await params.result_callback({"error": "digits must be of 0-9, * and #"})
             return
-        await params.llm.push_frame(CallActionFrame(tool.name, arguments))
+        await params.llm.push_frame(CallActionFrame(tool.kind, arguments))
         # Nothing is said about a hang-up or a transfer that is under way.
-        properties = FunctionCallResultProperties(run_llm=bool(tool.send_digits))
+        properties = FunctionCallResultProperties(run_llm=bool(tool.send_dtmf))
         await params.result_callback({"status": "done"}, properties=properties)
 
-    properties = DIGITS if tool.send_digits and not tool.send_digits.digits else {}
+    properties = DIGITS if tool.send_dtmf and not tool.send_dtmf.digits else {}
     return FunctionSchema(
         name=tool.name,
-        description=DESCRIPTIONS[tool.name],
+        description=DESCRIPTIONS[tool.kind],
         properties=properties,
         required=list(properties),
         handler=call,

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from pipelines.document import Document
+from pipelines.document import Document, KeyPath, show_path
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.loader import LoadedPipeline, findings_of
+from pipelines.pending import pending
 from pipelines.registry import KINDS, REGISTRY, Kind, Registry
 from pipelines.resources import Resources
 from pipelines.services.entry import ServiceEntry
@@ -32,7 +33,7 @@ def validate(
         spec, document = pipeline.spec, pipeline.document
     else:
         spec, document = pipeline, Document(pipeline.name, {}, {}, {})
-    findings: list[Finding] = []
+    findings = [_not_yet(path, document) for path in pending(spec)]
     for kind in KINDS:
         findings.extend(_service(kind, spec, document, resources, registry))
     if resources and spec.turn.vad.model == "silero-torch":
@@ -97,6 +98,12 @@ def _service(
     if missing:
         found.append(replace(missing, path=f"{kind}.service"))
     return [finding.at(mark.file, mark.line, mark.column) for finding in found]
+
+
+def _not_yet(path: KeyPath, document: Document) -> Finding:
+    mark = document.locate(path)
+    finding = Finding("is not supported yet", path=show_path(path))
+    return finding.at(mark.file, mark.line, mark.column)
 
 
 def _torch(document: Document) -> list[Finding]:

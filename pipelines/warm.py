@@ -69,7 +69,7 @@ async def _warm(resources: Resources, spec: PipelineSpec) -> None:
     )
     await conversation.worker.cleanup()
     if voice is not None:
-        for text in (spec.greeting, spec.idle.say if spec.idle else ""):
+        for text in (spec.opening, spec.idle.say if spec.idle else ""):
             await resources.prepare(voice, text)
 
 

@@ -96,8 +96,8 @@ class ResponderService(LLMService):
                     await self.stop_ttfb_metrics()
                 await self._push_llm_text(f"{sentence} ")
             if reply.tool is not None:
-                arguments = getattr(reply.tool, reply.tool.name).model_dump()
-                await self.push_frame(CallActionFrame(reply.tool.name, arguments))
+                arguments = reply.tool.params.model_dump(exclude_unset=True)
+                await self.push_frame(CallActionFrame(reply.tool.kind, arguments))
             await self.stop_processing_metrics()
         finally:  # an interruption cancels this task, and the aggregator waits for the end
             await self.push_frame(LLMFullResponseEndFrame())

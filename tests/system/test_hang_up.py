@@ -63,7 +63,7 @@ llm:
     - {{when: ["patience"], say: {FAREWELL}, tool: {{hangup: {{}}}}}}
     - when: ["DTMF: 12#"]
       say: You pressed one and two.
-      tool: {{send_digits: {{digits: "21"}}}}
+      tool: {{send_dtmf: {{digits: "21"}}}}
   otherwise: ["No."]
 idle: {{after_ms: 120000}}
 tools: [hangup]
@@ -75,7 +75,7 @@ extends: local-en
 greeting: {greeting}
 llm: {{service: openai, model: m, base_url: "{url}"}}
 idle: {{after_ms: 120000}}
-tools: [send_digits]
+tools: [send_dtmf]
 """
 
 
@@ -439,7 +439,7 @@ async def test_keys_of_the_caller_are_answered_in_words_and_keys(scene: Scene) -
 async def test_keys_that_the_language_model_presses_are_heard_by_the_caller(
     scene: Scene, chat: ChatServer, recording: Prompt
 ) -> None:
-    chat.expect((Tool("send_digits", {"digits": "42#"}),), ("Done.",))
+    chat.expect((Tool("send_dtmf", {"digits": "42#"}),), ("Done.",))
     await scene.use(by(chat))
 
     call = await scene.dial(OTHER)

@@ -49,12 +49,12 @@ def test_a_rule_may_call_a_tool() -> None:
 
 
 def test_a_rule_may_press_keys() -> None:
-    responder = script({"when": ["door"], "tool": {"send_digits": {"digits": "1#"}}})
+    responder = script({"when": ["door"], "tool": {"send_dtmf": {"digits": "1#"}}})
     reply = responder.answer("open the door")
 
     assert reply.tool
-    assert reply.tool.send_digits
-    assert reply.tool.send_digits.digits == "1#"
+    assert reply.tool.send_dtmf
+    assert reply.tool.send_dtmf.digits == "1#"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_rule_may_press_keys() -> None:
         ({"when": ["a"]}, "needs 'say' or 'tool'"),
         ({"when": [], "say": "x"}, "at least 1 item"),
         ({"when": ["a"], "say": "x", "tool": {"fly": {}}}, "Extra inputs"),
-        ({"when": ["a"], "tool": {"send_digits": {}}}, "say which digits"),
-        ({"when": ["a"], "tool": {"send_digits": {"digits": "1 2"}}}, "should match pattern"),
+        ({"when": ["a"], "tool": {"send_dtmf": {}}}, "say which digits"),
+        ({"when": ["a"], "tool": {"send_dtmf": {"digits": "1 2"}}}, "should match pattern"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(rule: dict[str, object], message: str) -> None:

@@ -46,6 +46,23 @@ def test_english_recognition_of_german_is_an_error() -> None:
     ]
 
 
+LATER = {
+    "stt: {service: whisper, fallback: [{service: local}]}": "t.yaml:2:35: stt.fallback",
+    "tts: {service: local, first_byte_ms: 900}": "t.yaml:2:38: tts.first_byte_ms",
+    "turn: {stop: eager}": "t.yaml:2:14: turn.stop",
+    "tools: [{transfer: {to: a, mode: attended}}]": "t.yaml:2:34: tools[0].transfer.mode",
+    "tools: [hangup, {collect_digits: {max: 4}}]": "t.yaml:2:34: tools[1].collect_digits",
+    "recording: {enabled: true}": "t.yaml:2:22: recording.enabled",
+    "history: {calls: 2}": "t.yaml:2:18: history.calls",
+    "processors: [{use: a:B, after: stt}]": "t.yaml:2:13: processors",
+}
+
+
+@pytest.mark.parametrize(("line", "place"), LATER.items())
+def test_a_key_that_is_not_carried_out_yet_is_refused_with_its_place(line: str, place: str) -> None:
+    assert f"{place}: is not supported yet" in told(f"name: a\n{line}\n")
+
+
 @pytest.mark.parametrize("name", load_library())
 def test_nothing_is_wrong_with_what_is_shipped(name: str) -> None:
     assert validate(resolve(load_library()[name])) == []

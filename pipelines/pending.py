@@ -1,0 +1,67 @@
+"""Keys that are read and checked, and not carried out yet: each is refused with its place.
+
+Whoever makes one work takes its line out of :data:`PENDING`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pipelines.document import KeyPath
+from pipelines.spec import PipelineSpec, ServiceSpec
+from pipelines.tool_specs import ToolSpec
+
+Uses = Iterator[KeyPath]
+
+
+def _of_services(path: str, asked: Callable[[ServiceSpec], bool]) -> Callable[[PipelineSpec], Uses]:
+    def uses(spec: PipelineSpec) -> Uses:
+        for kind in ("stt", "llm", "tts"):
+            if asked(getattr(spec, kind)):
+                yield (kind, path)
+
+    return uses
+
+
+def _of_tools(path: KeyPath, asked: Callable[[ToolSpec], object]) -> Callable[[PipelineSpec], Uses]:
+    def uses(spec: PipelineSpec) -> Uses:
+        for index, tool in enumerate(spec.tools):
+            if asked(tool):
+                yield ("tools", index, *path)
+
+    return uses
+
+
+def _where(path: KeyPath, asked: Callable[[PipelineSpec], bool]) -> Callable[[PipelineSpec], Uses]:
+    return lambda spec: iter([path] if asked(spec) else [])
+
+
+PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
+    "fallback": _of_services("fallback", lambda service: bool(service.fallback)),
+    "first_byte_ms": _of_services("first_byte_ms", lambda service: bool(service.first_byte_ms)),
+    "stop: stt": _where(("turn", "stop"), lambda spec: spec.turn.stop == "stt"),
+    "stop: eager": _where(("turn", "stop"), lambda spec: spec.turn.stop == "eager"),
+    "transfer.targets": _of_tools(
+        ("transfer", "targets"), lambda tool: tool.transfer and tool.transfer.targets
+    ),
+    "transfer.mode": _of_tools(
+        ("transfer", "mode"), lambda tool: tool.transfer and tool.transfer.mode == "attended"
+    ),
+    "transfer.when_unanswered": _of_tools(
+        ("transfer", "when_unanswered"),
+        lambda tool: tool.transfer and tool.transfer.when_unanswered,
+    ),
+    "collect_digits": _of_tools(("collect_digits",), lambda tool: tool.collect_digits),
+    "http": _of_tools(("http",), lambda tool: tool.http),
+    "look_up": _of_tools(("look_up",), lambda tool: tool.look_up),
+    "python": _of_tools(("python",), lambda tool: tool.python),
+    "flow": _where(("flow",), lambda spec: spec.flow is not None),
+    "processors": _where(("processors",), lambda spec: bool(spec.processors)),
+    "recording": _where(("recording", "enabled"), lambda spec: spec.recording.enabled),
+    "history": _where(("history", "calls"), lambda spec: spec.history.calls > 0),
+}
+"""What is refused, and where a pipeline uses it."""
+
+
+def pending(spec: PipelineSpec) -> Uses:
+    """Where a pipeline uses what is not carried out yet."""
+    for uses in PENDING.values():
+        yield from uses(spec)
