@@ -14,6 +14,7 @@ from asterisk.config.check import startup_checks
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
 from asterisk.params import AriParams
+from tests.support.leftovers import all_in, eventually_nothing_left
 from tests.support.pbx import PHONE, Pbx
 from tests.support.provider import NUMBERS, Provider
 from tests.support.stasis import StasisReader
@@ -43,21 +44,11 @@ async def phone() -> AsyncIterator[SipCaller]:
         yield phone
 
 
-async def left_in(params: AriParams) -> list[object]:
-    """Channels and bridges that Asterisk holds."""
-    async with AriClient(params) as client:
-        left: list[object] = []
-        for request in (requests.list_channels(), requests.list_bridges()):
-            listed = await client.send(request)
-            assert isinstance(listed, list)
-            left += listed
-    return left
-
-
-async def eventually_nothing_left(params: AriParams) -> None:
+async def eventually_without(params: AriParams, part: str) -> None:
+    """Return when Asterisk has no channel and no bridge with this in its name."""
     async with asyncio.timeout(5):
-        while await left_in(params):  # noqa: ASYNC110 - Asterisk is asked, it tells nothing
-            await asyncio.sleep(0.05)
+        while any(part in name for name in await all_in(params)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def talk(leg: Leg) -> None:
@@ -160,8 +151,7 @@ async def test_what_a_dead_process_left_is_cleared_and_its_caller_is_served(
         async with taking_calls(params, on_call):
             leg = await adopted.get()
             assert (leg.adopted, leg.number, leg.channel_id) == (True, NUMBERS[0], channel_id)
-            names = [item["id"] for item in await left_in(params) if isinstance(item, dict)]
-            assert not [name for name in names if dead in name]
+            await eventually_without(params, dead)
             assert not call.ended.done()
             await call.hang_up()
             await eventually_nothing_left(params)

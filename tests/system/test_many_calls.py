@@ -78,14 +78,18 @@ async def test_a_hundred_calls_leave_nothing_behind_and_cost_no_memory(
         grown = memory_bytes(serving.process) - before
         await eventually_nothing_left(pbx.params.ari)
         await eventually_no_ports(serving.process)
-        records = await all_records(serving)
+        records = await all_records(serving, len(callers.expected))
         assert {record["caller"]: said(record) for record in records} == callers.expected
         assert {record["end_reason"] for record in records} == {"caller_hung_up"}
         assert len(records) == 110
         assert grown < MEMORY_BYTES
 
 
-async def all_records(serving: Serving) -> list[dict[str, Any]]:
-    """Return every call with its turns."""
-    calls = await serving.get("/calls?limit=1000")
-    return [await serving.get(f"/calls/{call['id']}") for call in calls]
+async def all_records(serving: Serving, count: int) -> list[dict[str, Any]]:
+    """Return every call with its turns, once so many have ended."""
+    async with asyncio.timeout(5):
+        while True:
+            calls = await serving.get("/calls?limit=1000")
+            if sum(call["ended_at"] is not None for call in calls) >= count:
+                return [await serving.get(f"/calls/{call['id']}") for call in calls]
+            await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.brief import NUMBER
 from tests.support.pbx import Pbx
+from tests.support.processes import is_gone
 from tests.support.provider import Provider
 from tests.support.serving import Serving
 from voiceai.bench.sip_caller import SipCaller
@@ -53,7 +54,7 @@ async def test_no_media_process_outlives_a_killed_serve(
         [media] = media_processes(serving)
         await serving.kill()
         async with asyncio.timeout(3):
-            while media.is_running() and media.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
+            while not is_gone(media):  # noqa: ASYNC110 - it is not our child
                 await asyncio.sleep(0.02)
 
 

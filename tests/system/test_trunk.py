@@ -7,6 +7,7 @@ import pytest
 
 from asterisk.params import HANDOVER_VARIABLE
 from asterisk.runtime import Installation
+from tests.support.leftovers import eventually_nothing_left
 from tests.support.pbx import Pbx
 from tests.support.provider import ACCOUNT, HOST, NUMBERS, PASSWORD, Provider
 from tests.support.stasis import StasisReader
@@ -106,6 +107,7 @@ async def test_without_an_application_the_caller_is_told_unavailable_and_pays_no
     call = await caller.dial(NUMBERS[0], via=provider.address)
 
     assert (call.status, call.answered_at) == (503, None)
+    await eventually_nothing_left(pbx.params.ari)
     assert pbx.channels() == []
 
 

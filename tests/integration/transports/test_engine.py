@@ -152,8 +152,9 @@ async def test_subscribers_get_a_frame_per_tick_and_when_it_arrived(
     for _ in range(3):
         phone.send(stream, loud(FRAME))
     await until_sent(stream, 10)
+    await until(lambda: len(frames) >= 9)
 
-    assert 9 <= len(frames) <= 12
+    assert len(frames) <= 12 + stream.stats.skipped
     heard = [frame for frame in frames if frame.kind == "audio"]
     assert len(heard) == 3
     assert all(frame.arrived_at and before < frame.arrived_at for frame in heard)
@@ -245,8 +246,8 @@ async def test_says_when_speech_was_first_sent(stream: MediaStream) -> None:
 
     await stream.write(loud(FRAME))
     await stream.drained()
+    await until(lambda: len(sent) == 2)
 
-    assert len(sent) == 2
     assert before < sent[0] < before + 0.1
     assert sent[1] - sent[0] >= 0.08
 
@@ -304,6 +305,7 @@ async def test_a_subscriber_that_raises_breaks_its_own_stream_only(
     stream.subscribe(broken)
     writing = asyncio.ensure_future(stream.write(loud(50 * FRAME)))
     await until_sent(other, 10)
+    await until(lambda: bool(failed))
 
     assert failed == [stream]
     assert stream.failed is error
@@ -328,6 +330,7 @@ async def test_a_failure_handler_that_raises_stops_nothing(
     unhandled: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     await stream.write(loud(FRAME))
+    await until(lambda: stream.failed is not None)
     await until_sent(other, 10)
 
     assert isinstance(stream.failed, ValueError)
@@ -347,6 +350,7 @@ async def test_a_stream_may_be_closed_from_its_own_callback(
     other = await engine.open_stream()
     other.connect(("127.0.0.1", 9))
     time.sleep(0.07)  # noqa: ASYNC251  several frames are due at once
+    await until(lambda: bool(frames))
     await until_sent(other, 5)
 
     assert len(frames) == 1
@@ -474,8 +478,8 @@ async def test_all_packets_of_a_tick_leave_before_any_subscriber_is_called(
         stream.connect(phone.address)
         await stream.write(loud(FRAME))
     await until_sent(streams[1], 2)
+    await until(lambda: len(when_sent) == 2)
 
-    assert len(when_sent) == 2
     assert all(first == second for first, second in when_sent)
 
 

@@ -15,6 +15,7 @@ from random import Random
 import psutil
 import pytest
 
+from tests.support.processes import is_gone
 from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
 from transports.errors import MediaUnavailable, PortsExhausted
@@ -94,6 +95,22 @@ class Phone:
                 packets.append(RtpPacket.parse(self.socket.recv(2048)))
             except BlockingIOError:
                 return packets
+
+    async def hears(self, count: int, kind: Callable[[RtpPacket], bool]) -> list[RtpPacket]:
+        """Return the packets of a kind once so many have come; others are forgotten."""
+        packets: list[RtpPacket] = []
+        async with asyncio.timeout(5):
+            while len(packets) < count:
+                await asyncio.sleep(0.005)
+                packets += filter(kind, self.received())
+        return packets
+
+    async def hears_nothing(self) -> None:
+        """Return when no packet has come for a tenth of a second."""
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0.1)
+            while self.received():  # noqa: ASYNC110 - what does not come tells nobody
+                await asyncio.sleep(0.1)
 
 
 def started(code: str, *arguments: str, inherits: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
@@ -317,8 +334,7 @@ async def test_a_killed_worker_leaves_its_call_in_noise_until_the_supervisor_end
     engine.on_orphaned = orphaned.extend
     with working(engine, phone) as worker:
         port = await first_number(worker)
-        await asyncio.sleep(0.3)
-        assert sum(not is_noise(packet) for packet in phone.received()) >= 10
+        await phone.hears(10, lambda packet: not is_noise(packet))
 
         worker.kill()
         await until(lambda: bool(orphaned))
@@ -331,10 +347,7 @@ async def test_a_killed_worker_leaves_its_call_in_noise_until_the_supervisor_end
     assert 48 <= len(packets) <= 52
     assert all(is_noise(packet) for packet in packets)
     engine.close_orphan(port)
-    await asyncio.sleep(0.1)
-    phone.received()
-    await asyncio.sleep(0.1)
-    assert phone.received() == []
+    await phone.hears_nothing()
 
 
 async def test_a_call_whose_worker_was_killed_goes_on_with_another_user(
@@ -351,9 +364,8 @@ async def test_a_call_whose_worker_was_killed_goes_on_with_another_user(
     assert adopted.port == port
     heard: list[PlayedFrame] = []
     adopted.subscribe(heard.append)
-    await asyncio.sleep(0.1)
+    packets = await phone.hears(3, is_noise)
     before = adopted.played_samples
-    packets = phone.received()
     await adopted.write(LOUD * 2)
     await adopted.drained()
     await until(lambda: len(heard) >= 3)
@@ -368,13 +380,11 @@ async def test_a_call_whose_worker_was_killed_goes_on_with_another_user(
 
 async def test_the_media_process_does_not_outlive_its_supervisor(phone: Phone) -> None:
     with started(SUPERVISOR, str(phone.port)) as supervisor:
-        pid = await first_number(supervisor)
-        await asyncio.sleep(0.1)
-        sent = len(phone.received())
+        media = psutil.Process(await first_number(supervisor))
+        await phone.hears(3, is_noise)
         supervisor.kill()
 
-    assert sent >= 3
-    await until(lambda: not psutil.pid_exists(pid))
+    await until(lambda: is_gone(media))
     phone.received()
     await asyncio.sleep(0.06)
     assert phone.received() == []

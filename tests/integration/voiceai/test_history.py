@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.support.database import settings_for
+from tests.support.processes import is_gone
 from voiceai.errors import StoreUnavailable
 from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.records import CallRecord, Message, Turn
@@ -259,9 +260,7 @@ async def test_an_embedded_server_that_is_killed_is_started_again(data_dir: Path
     postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
     postmaster.send_signal(signal.SIGQUIT)
 
-    await eventually(
-        lambda: postmaster.status() == psutil.STATUS_ZOMBIE or not postmaster.is_running()
-    )
+    await eventually(lambda: is_gone(postmaster))
     with contextlib.suppress(StoreUnavailable):
         await store.assistants()
     store.begin_call(CallRecord("c1", "49", START))
