@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from transports.audio.barge_in import DUCKING, HOLDING, Action, BargeInPolicy, Event, State
+from transports.audio.barge_in import (
+    DUCKING,
+    HOLDING,
+    Action,
+    BargeInPolicy,
+    BargeInTally,
+    Event,
+    State,
+)
 from transports.audio.echo import EchoJudge
 from transports.audio.endpointing import Hearing, Verdict
 from transports.caller_filters import CallerFilters
@@ -38,20 +46,24 @@ class BargeIn:
     Args:
         stream: What is sent, and what is heard.
         filters: Told of what is sent.
-
-    Attributes:
-        echoes: Windows of speech that were an echo.
+        tally: Where it is counted; may be shared by many calls.
     """
 
-    def __init__(self, stream: MediaStream, filters: CallerFilters | None = None) -> None:
-        self.echoes = 0
+    def __init__(
+        self,
+        stream: MediaStream,
+        filters: CallerFilters | None = None,
+        tally: BargeInTally | None = None,
+    ) -> None:
         self._stream = stream
         self._filters = filters
+        self._tally = tally or BargeInTally()
         self._policy: BargeInPolicy | None = None
         self._echo = EchoJudge()
         self._written = bytearray()  # and not yet played
         self._played_samples = 0
         self._silent_ticks = 0
+        self._cut_off = False  # by a flush, while the assistant was heard
 
     @property
     def is_held(self) -> bool:
@@ -68,6 +80,7 @@ class BargeIn:
 
     def flush(self) -> None:
         """Drop what the stream still holds."""
+        self._cut_off = self._cut_off or self._is_audible()
         dropped = self._stream.flush()
         if self._filters is not None:
             self._filters.drop(dropped)
@@ -78,7 +91,7 @@ class BargeIn:
         if self._policy is None:
             return False
         echoed = self._echo.is_echo()
-        self.echoes += echoed
+        self._tally.echoes += echoed
         return echoed
 
     def allow(self, *, hold: bool) -> None:
@@ -102,6 +115,9 @@ class BargeIn:
 
     def interrupted(self) -> None:
         """Let what is written from now on be heard; what waited was flushed."""
+        if self._policy is not None and (self._cut_off or self._policy.state is not State.OPEN):
+            self._tally.interruptions += 1
+        self._cut_off = False
         self._put(Event.INTERRUPTED)
 
     def dismiss(self) -> None:
@@ -121,7 +137,9 @@ class BargeIn:
     def _tick(self, _frame: PlayedFrame) -> None:
         """Tell the judge what was played: without a hole where a count came late."""
         if self._policy is not None:
-            self._do(self._policy.tick())
+            expired = self._policy.tick()
+            self._tally.resumed += expired is Action.RELEASE
+            self._do(expired)
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
         self._played_samples = played
@@ -139,16 +157,22 @@ class BargeIn:
     def _put(self, event: Event) -> None:
         if self._policy is None:
             return
-        audible = self._stream.queued_samples > 0 or self._silent_ticks < PAUSE_TICKS
-        self._do(self._policy.put(event, audible=audible))
+        action = self._policy.put(event, audible=self._is_audible())
+        self._tally.resumed += action is Action.RELEASE and event is Event.REFUTED
+        self._do(action)
+
+    def _is_audible(self) -> bool:
+        return self._stream.queued_samples > 0 or self._silent_ticks < PAUSE_TICKS
 
     def _do(self, action: Action | None) -> None:
         match action:
             case Action.DUCK:
+                self._tally.ducks += 1
                 self._duck(ducked=True)
             case Action.UNDUCK:
                 self._duck(ducked=False)
             case Action.HOLD:
+                self._tally.holds += 1
                 self._stream.hold()
             case Action.RELEASE:
                 self._duck(ducked=False)

@@ -145,6 +145,10 @@ class MediaEngine(Protocol):
         """How the operating system ranks the clock: "SCHED_FIFO 20", "nice -10" or "normal"."""
 
     @property
+    def restarts(self) -> int:
+        """How often the media process has ended by itself, and was to be started again."""
+
+    @property
     def problem(self) -> str | None:
         """Why no stream can be opened now, ``None`` when all is well."""
 

@@ -33,6 +33,7 @@ from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
+from transports.audio.barge_in import BargeInTally
 from transports.audio.captions import Captions
 from transports.audio.endpointing import Hearing, Verdict, VerdictListener
 from transports.audio.resampler import Resampler
@@ -92,6 +93,7 @@ class RtpTransport(BaseTransport):
         digits: Where digits for the far end go.
         call_id: Used in the processors' names.
         filters: Of the caller's audio, before anything here hears it.
+        tally: Where barge-ins are counted; may be shared by many calls.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class RtpTransport(BaseTransport):
         *,
         call_id: str,
         filters: CallerFilters | None = None,
+        tally: BargeInTally | None = None,
     ) -> None:
         super().__init__(name=f"rtp-{call_id}")
         params = TransportParams(
@@ -114,7 +117,7 @@ class RtpTransport(BaseTransport):
         )
         self.marks = SpeechMarks()
         self._input = RtpInput(params, stream, detector, self.marks, filters)
-        self._barge_in = BargeIn(stream, filters)
+        self._barge_in = BargeIn(stream, filters, tally)
         self._input.listeners.append(self._barge_in)
         detector.veto = self._barge_in.is_echo
         self._output = RtpOutput(params, stream, digits, self._barge_in)

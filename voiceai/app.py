@@ -27,7 +27,8 @@ from voiceai.http.token import access_for
 from voiceai.priority import yield_this_thread
 from voiceai.settings import Settings
 from voiceai.store.repository import Store
-from voiceai.telemetry.metrics import CallMetrics, MediaMetrics
+from voiceai.telemetry.media_metrics import MediaMetrics
+from voiceai.telemetry.metrics import CallMetrics
 
 PORTS_PER_CALL = 2
 SHARED_PORTS_PER_CALL = 6
@@ -117,8 +118,9 @@ class App:
         self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
         ears = make_voice_activity(self.engine)
+        services = CallServices(self.engine, self.resources, ears, self._on_media_address)
         self.supervisor = CallSupervisor(
-            CallServices(self.engine, self.resources, ears, self._on_media_address),
+            services,
             self.store.assistant_for,
             self.store,
             limit=settings.voiceai_max_calls or self._call_limit(),
@@ -133,7 +135,7 @@ class App:
             "records_dropped", "Records that are lost", lambda: self.store.dropped_records
         )
         self.supervisor.watch(metrics)
-        MediaMetrics(self.metrics, lambda: self.engine.totals)
+        MediaMetrics(self.metrics, self.engine, services.barge_in)
         self.http = HttpServer(
             access_for(settings),
             settings.http_port,

@@ -2,9 +2,10 @@
 
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DUCKING", "HOLDING", "Action", "BargeInPolicy", "Event", "State"]
+__all__ = ["DUCKING", "HOLDING", "Action", "BargeInPolicy", "BargeInTally", "Event", "State"]
 
 
 class State(enum.Enum):
@@ -70,6 +71,26 @@ DUCKING: Final[Table] = {
 
 HELD_LIMIT: Final = 400
 """Ticks, 8 s. Proof takes a second or two; from 10 s on Pipecat would give the stream up."""
+
+
+@dataclass(slots=True)
+class BargeInTally:
+    """What became of the speech against the assistant's, in all calls that share it.
+
+    Attributes:
+        ducks: Times that the assistant was lowered.
+        holds: Times that it was held.
+        resumed: Holds after which it went on from the same sample: false alarms.
+        interruptions: Of an assistant that was speaking, or held.
+        echoes: Windows of speech that were its own voice, come back.
+    """
+
+    ducks: int = 0
+    holds: int = 0
+    resumed: int = 0
+    interruptions: int = 0
+    echoes: int = 0
+
 
 NEEDS_A_VOICE: Final = frozenset({Event.SUSPECTED, Event.STARTED})
 """There is nothing to lower or to hold while the assistant is silent."""

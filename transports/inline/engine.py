@@ -72,6 +72,11 @@ class InlineEngine:
         return scheduling_class()
 
     @property
+    def restarts(self) -> int:
+        """How often the media process has ended: there is none."""
+        return 0
+
+    @property
     def problem(self) -> str | None:
         """Why no stream can be opened now: never, once started."""
         return None

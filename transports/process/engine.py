@@ -83,6 +83,7 @@ class ProcessEngine:
         self._lateness = Deviations(REMEMBERED_TICKS)
         self._after_hearing: list[Callable[[], None]] = []
         self._restarting: asyncio.Task[None] | None = None
+        self._restarts = 0
         self._closed = False
 
     @property
@@ -105,6 +106,11 @@ class ProcessEngine:
     def scheduling(self) -> str:
         """How the operating system ranks the media process."""
         return "unknown" if self._connection is None else self._connection.scheduling
+
+    @property
+    def restarts(self) -> int:
+        """How often the media process has ended by itself, and was to be started again."""
+        return self._restarts
 
     @property
     def problem(self) -> str | None:
@@ -232,6 +238,7 @@ class ProcessEngine:
         logger.error("media.process_ended")
         if self._closed or (self._restarting is not None and not self._restarting.done()):
             return
+        self._restarts += 1
         self._restarting = asyncio.ensure_future(self._restart())
 
     async def _restart(self) -> None:

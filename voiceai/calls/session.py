@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -17,6 +17,7 @@ from asterisk.params import TRANSFER_CONTEXT
 from pipelines.builder import Conversation, build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.resources import Resources
+from transports.audio.barge_in import BargeInTally
 from transports.audio.endpointing import EndpointingParams
 from transports.caller_filters import CallerFilters
 from transports.engine import MediaEngine, MediaStream
@@ -101,12 +102,14 @@ class CallServices:
     Attributes:
         ears: Of all calls.
         on_media_address: Told where Asterisk's end of a call's audio is: host and port.
+        barge_in: Where the callers' barge-ins are counted.
     """
 
     engine: MediaEngine
     resources: Resources
     ears: VoiceActivity
     on_media_address: Callable[[tuple[str, int]], None] = lambda _: None
+    barge_in: BargeInTally = field(default_factory=BargeInTally)
 
 
 class CallSession:
@@ -217,7 +220,12 @@ class CallSession:
             ear = self._services.ears.open(params, model=vad.model)
             detector = opened.enter_context(contextlib.closing(ear))
             transport = RtpTransport(
-                stream, detector, self._control, call_id=self._leg.call_id, filters=filters
+                stream,
+                detector,
+                self._control,
+                call_id=self._leg.call_id,
+                filters=filters,
+                tally=self._services.barge_in,
             )
             async with self._pipeline(stream, transport) as running:
                 yield running

@@ -1,12 +1,9 @@
 """What Prometheus scrapes; every name begins with ``voiceai_``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
 
-from transports.rtp.stats import Totals
 from voiceai.calls.events import (
     CallAnswered,
     CallEnded,
@@ -71,31 +68,3 @@ class CallMetrics:
             case CallEnded():
                 self._calls.dec()
                 self._ended.labels(str(event.reason)).inc()
-
-
-class MediaMetrics(Collector):
-    """Reads the media's counters when they are scraped.
-
-    Args:
-        registry: Where it is registered.
-        totals: Returns the counters of all streams so far.
-    """
-
-    def __init__(self, registry: CollectorRegistry, totals: Callable[[], Totals]) -> None:
-        self._totals = totals
-        registry.register(self)
-
-    def collect(self) -> Iterable[CounterMetricFamily]:
-        """Return the counters as they are now (called by the registry)."""
-        totals = self._totals()
-        packets = CounterMetricFamily(
-            "voiceai_rtp_packets", "RTP packets, by what became of them", labels=["what"]
-        )
-        for name, count in totals.counts.items():
-            packets.add_metric([name], count)
-        rejected = CounterMetricFamily(
-            "voiceai_rtp_rejected", "Datagrams that were dropped", labels=["reason"]
-        )
-        for reason, count in totals.rejected.items():
-            rejected.add_metric([str(reason)], count)
-        return packets, rejected

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import pytest
 
+from transports.audio.barge_in import BargeInTally
 from transports.audio.endpointing import Hearing, Verdict
 from transports.barge_in import BargeIn
 from transports.media import MediaStream
@@ -84,8 +85,13 @@ def line() -> Line:
 
 
 @pytest.fixture
-def barge_in(line: Line) -> BargeIn:
-    barge_in = BargeIn(cast("MediaStream", line))
+def tally() -> BargeInTally:
+    return BargeInTally()
+
+
+@pytest.fixture
+def barge_in(line: Line, tally: BargeInTally) -> BargeIn:
+    barge_in = BargeIn(cast("MediaStream", line), tally=tally)
     barge_in.allow(hold=True)
     return barge_in
 
@@ -174,7 +180,7 @@ def windows(line: Line, barge_in: BargeIn, caller: bytes, echo: float, delay: in
 
 @pytest.mark.parametrize("delay", [2 * FRAME, 900, 2400])
 def test_our_own_voice_is_known_when_it_comes_back(
-    line: Line, barge_in: BargeIn, delay: int
+    line: Line, barge_in: BargeIn, tally: BargeInTally, delay: int
 ) -> None:
     say(line, barge_in, speech(1))
 
@@ -182,7 +188,7 @@ def test_our_own_voice_is_known_when_it_comes_back(
 
     settled = judged[(delay + 1200) // 320 :]
     assert sum(settled) >= len(settled) - 1
-    assert barge_in.echoes == sum(judged)
+    assert tally.echoes == sum(judged)
 
 
 @pytest.mark.parametrize("echo", [0.0, 0.2])
@@ -210,3 +216,40 @@ def test_what_was_dropped_is_expected_back_no_more(line: Line, barge_in: BargeIn
         line.tick(never_sent[at : at + 2 * FRAME])
 
     assert not barge_in.is_echo()
+
+
+def test_a_false_alarm_and_an_interruption_are_counted_apart(
+    line: Line, barge_in: BargeIn, tally: BargeInTally
+) -> None:
+    say(line, barge_in, speech(1))
+
+    barge_in.on_verdict(heard(Verdict.SUSPECTED))
+    barge_in.on_verdict(heard(Verdict.DISMISSED))
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    barge_in.dismiss()
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    barge_in.flush()
+    barge_in.interrupted()
+
+    assert tally == BargeInTally(ducks=1, holds=2, resumed=1, interruptions=1)
+
+
+def test_a_turn_against_a_silent_assistant_interrupts_nobody(
+    barge_in: BargeIn, tally: BargeInTally
+) -> None:
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    barge_in.flush()
+    barge_in.interrupted()
+
+    assert tally == BargeInTally()
+
+
+def test_an_interruption_by_words_without_a_hold_is_one_too(
+    line: Line, barge_in: BargeIn, tally: BargeInTally
+) -> None:
+    say(line, barge_in, speech(1))
+
+    barge_in.flush()
+    barge_in.interrupted()
+
+    assert tally == BargeInTally(interruptions=1)

@@ -2,11 +2,10 @@
 
 from prometheus_client import CollectorRegistry
 
-from transports.rtp.stats import Totals
 from voiceai.calls.events import CallEnded, CallStarted, TurnAnswered, TurnSpoken
 from voiceai.calls.outcome import EndReason
 from voiceai.telemetry.latency import TurnLatency
-from voiceai.telemetry.metrics import CallMetrics, MediaMetrics
+from voiceai.telemetry.metrics import CallMetrics
 
 
 def test_a_call_is_up_until_it_ends_and_then_counted_by_its_reason() -> None:
@@ -53,14 +52,3 @@ def test_a_gauge_is_read_when_it_is_scraped() -> None:
     waiting[0] = 5.0
 
     assert registry.get_sample_value("voiceai_records_waiting") == 5
-
-
-def test_the_counters_of_the_media_are_read_when_they_are_scraped() -> None:
-    registry = CollectorRegistry()
-    totals = [Totals()]
-    MediaMetrics(registry, lambda: totals[0])
-
-    totals[0] = Totals({"received": 7, "lost": 1}, {"address": 3})
-
-    assert registry.get_sample_value("voiceai_rtp_packets_total", {"what": "received"}) == 7
-    assert registry.get_sample_value("voiceai_rtp_rejected_total", {"reason": "address"}) == 3
