@@ -4,7 +4,17 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DROP", "GOOD", "SILENT", "STALL", "Behaviour", "Script", "Trouble"]
+__all__ = [
+    "DROP",
+    "GOOD",
+    "SILENT",
+    "STALL",
+    "Behaviour",
+    "Script",
+    "Trouble",
+    "drop_after",
+    "stall_after",
+]
 
 
 class Trouble(enum.Enum):
@@ -46,10 +56,20 @@ class Behaviour:
         return self.trouble if piece >= self.pieces_before_trouble else None
 
 
+def stall_after(pieces: int) -> Behaviour:
+    """Return the behaviour that sends so many pieces and then nothing."""
+    return Behaviour(trouble=Trouble.STALL, pieces_before_trouble=pieces)
+
+
+def drop_after(pieces: int) -> Behaviour:
+    """Return the behaviour that sends so many pieces and resets the connection."""
+    return Behaviour(trouble=Trouble.DROP, pieces_before_trouble=pieces)
+
+
 GOOD = Behaviour()
 SILENT = Behaviour(silent=True)
-STALL = Behaviour(trouble=Trouble.STALL)
-DROP = Behaviour(trouble=Trouble.DROP)
+STALL = stall_after(0)
+DROP = drop_after(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from voiceai.fakes.behaviour import GOOD, Behaviour, Script, Trouble
+from voiceai.fakes.behaviour import (
+    GOOD,
+    Behaviour,
+    Script,
+    Trouble,
+    drop_after,
+    stall_after,
+)
 
 __all__ = ["Asked", "Endpoint", "Exchange"]
 
@@ -92,11 +99,11 @@ class Endpoint:
 
     def stall(self, after: int = 0) -> None:
         """Send only so many pieces of each answer, and then nothing."""
-        self.behave(Behaviour(trouble=Trouble.STALL, pieces_before_trouble=after))
+        self.behave(stall_after(after))
 
     def drop(self, after: int = 0) -> None:
         """Send only so many pieces of each answer, and reset the connection."""
-        self.behave(Behaviour(trouble=Trouble.DROP, pieces_before_trouble=after))
+        self.behave(drop_after(after))
 
     def fail(
         self, status: int, *, retry_after_seconds: float | None = None, message: str = ""
