@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 
@@ -106,9 +107,12 @@ class Totals:
     def plus(self, streams: Iterable[StreamStats]) -> "Totals":
         """Add those of further streams."""
         counts, rejected = Counter(self.counts), Counter(self.rejected)
+        rows = []
         for stream in streams:
-            rejected.update(stream.rejected)
-            counts.update({name: getattr(stream, name) for name in SUMMED})
+            if stream.rejected:
+                rejected.update(stream.rejected)
+            rows.append(_summed(stream))
+        counts.update(dict(zip(SUMMED, map(sum, zip(*rows, strict=True)), strict=False)))
         return Totals(counts, rejected)
 
 
@@ -137,6 +141,8 @@ SUMMED = (
     "rtcp_sent",
 )
 """The counters of a stream whose sum means something."""
+
+_summed = attrgetter(*SUMMED)
 
 
 class InterarrivalJitter:
