@@ -24,7 +24,9 @@ class PayloadDecoder:
     """
 
     def __init__(self, codecs: Iterable[Codec] = ()) -> None:
-        self._codecs = frozenset({*LAWS, *codecs})
+        agreed = tuple(codecs)
+        self._codecs = frozenset({*LAWS, *agreed})
+        self._spoken = self._agreed = agreed[0] if agreed else LAWS[0]
         self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
 
@@ -32,6 +34,12 @@ class PayloadDecoder:
         """Begin a new source: what the last one said has no part in it."""
         self._decoders.clear()
         self._clocks.clear()
+        self._spoken = self._agreed
+
+    @property
+    def spoken(self) -> Codec:
+        """What the audio was coded with last, or will be: telephone events go by its clock."""
+        return self._spoken
 
     def codec(self, payload_type: int) -> Codec | None:
         """Return what a packet is coded with; None if that is not accepted."""
@@ -51,6 +59,7 @@ class PayloadDecoder:
             number: Its unwrapped sequence number.
             payload: Of a fitting size.
         """
+        self._spoken = codec
         decoder = self._decoders.get(codec)
         if decoder is None:
             decoder = self._decoders[codec] = _OrderedDecoder(codec)

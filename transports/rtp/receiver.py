@@ -200,12 +200,19 @@ class Receiver:
         self, packet: RtpPacket, number: int, arrival: Arrival, now: float
     ) -> Rejection | None:
         """Note a key; the time that it fills is no loss, but noise."""
+        codec = self._payload.spoken
         try:
-            span = self.events.receive(packet.payload, packet.timestamp, now)
+            span = self.events.receive(
+                packet.payload, packet.timestamp, now, clock_rate=codec.clock_rate
+            )
         except PacketError:
             return Rejection.PAYLOAD_SIZE
         if span is not None and arrival is not Arrival.DUPLICATE:
-            self._queue(number, span.timestamp, self._noise.take(span.samples), now)
+            begin = self._payload.timestamp(codec, span.timestamp)
+            end = self._payload.timestamp(codec, (span.timestamp + span.duration) & 0xFFFFFFFF)
+            samples = timestamp_difference(end, begin)
+            if samples:
+                self._queue(number, begin, self._noise.take(samples), now)
         return None
 
     def _take_comfort_noise(self, packet: RtpPacket) -> Rejection | None:

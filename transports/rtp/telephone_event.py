@@ -29,19 +29,19 @@ MOST_EVENTS: Final = 4
 """In one packet: contiguous events may share one (section 2.5.1.5); keys seldom touch."""
 
 LONGEST_SEGMENT: Final = 0xFFFF
-"""Samples; a longer event goes on in a new segment that begins where this one ends."""
+"""Timestamp units; a longer event goes on in a new segment that begins where this one ends."""
 
 PATIENCE: Final = 0.2
 """Seconds without a packet after which an event has ended, though its end was lost."""
 
-STALE_SAMPLES: Final = 2 * SAMPLE_RATE
+STALE_SECONDS: Final = 2
 """A timestamp that far behind the last event's is a new timeline, not a straggler."""
 
 MOST_WAITING: Final = 32
 """Digits kept until somebody takes them, which happens every 20 ms."""
 
-LONGEST_SPAN: Final = 4000
-"""Samples filled for one packet: half a second, as much as the playout buffer holds."""
+LONGEST_SPAN_SECONDS: Final = 0.5
+"""Filled for one packet: as much as the playout buffer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class TelephoneEvent:
 
     Attributes:
         event: Code, 0..255; 0..15 are the :data:`KEYS`.
-        duration: Samples since it began, 0..65535.
+        duration: Timestamp units since it began, 0..65535.
         is_end: It is over.
         volume: Of a key's tone, in -dBm0; 0..63.
     """
@@ -104,12 +104,12 @@ class Span(NamedTuple):
     """A stretch of the peer's time that an event fills in place of audio.
 
     Attributes:
-        timestamp: Of its first sample.
-        samples: Its length, at least 1.
+        timestamp: Where it begins.
+        duration: Its length in timestamp units, at least 1.
     """
 
     timestamp: int
-    samples: int
+    duration: int
 
 
 @dataclass(slots=True)
@@ -119,8 +119,9 @@ class _Event:
     code: int
     timestamp: int
     duration: int
-    earlier: int  # samples of the segments before
+    earlier: int  # duration of the segments before
     heard_at: float
+    clock_rate: int
     is_over: bool = False
 
 
@@ -138,13 +139,17 @@ class EventReceiver:
         self._last: _Event | None = None
         self._waiting: list[Digit] = []
 
-    def receive(self, payload: bytes, timestamp: int, now: float) -> Span | None:
+    def receive(
+        self, payload: bytes, timestamp: int, now: float, *, clock_rate: int = SAMPLE_RATE
+    ) -> Span | None:
         """Take the payload of one packet; return the time that it newly fills.
 
         Args:
             payload: As in the packet.
-            timestamp: Of the packet: when the event began, 32 bits, in samples.
+            timestamp: Of the packet: when the event began, 32 bits.
             now: When it came, in monotonic seconds.
+            clock_rate: Of timestamps and durations, the same as of the audio around it
+                (section 2.1), in Hz.
 
         Raises:
             PacketError: The payload holds no events.
@@ -153,9 +158,9 @@ class EventReceiver:
         events = TelephoneEvent.parse(payload)
         for place, event in enumerate(events):
             is_end = event.is_end or place < len(events) - 1
-            filled = self._note(event, timestamp, now, is_end=is_end)
+            filled = self._note(event, timestamp, now, clock_rate, is_end=is_end)
             if filled is not None:
-                span = filled if span is None else Span(span.timestamp, span.samples + filled[1])
+                span = filled if span is None else Span(span.timestamp, span.duration + filled[1])
             timestamp = (timestamp + event.duration) & 0xFFFFFFFF
         return span
 
@@ -174,13 +179,13 @@ class EventReceiver:
         return waiting
 
     def _note(
-        self, event: TelephoneEvent, timestamp: int, now: float, *, is_end: bool
+        self, event: TelephoneEvent, timestamp: int, now: float, clock_rate: int, *, is_end: bool
     ) -> Span | None:
         last = self._last
         ahead = 1 if last is None else timestamp_difference(timestamp, last.timestamp)
-        if last is None or ahead > 0 or ahead < -STALE_SAMPLES:
+        if last is None or ahead > 0 or ahead < -STALE_SECONDS * clock_rate:
             covered = 0
-            last = self._begin(event, timestamp, ahead, now)
+            last = self._begin(event, timestamp, ahead, now, clock_rate)
         elif ahead < 0 or last.is_over or event.event != last.code:
             return None  # of an event that is over, or again
         else:
@@ -189,13 +194,15 @@ class EventReceiver:
         last.duration = max(last.duration, event.duration)
         if is_end:
             self._finish(last)
-        samples = min(last.duration - covered, LONGEST_SPAN)
-        if samples <= 0:
+        duration = min(last.duration - covered, int(LONGEST_SPAN_SECONDS * clock_rate))
+        if duration <= 0:
             return None
         end = (last.timestamp + last.duration) & 0xFFFFFFFF
-        return Span((end - samples) & 0xFFFFFFFF, samples)
+        return Span((end - duration) & 0xFFFFFFFF, duration)
 
-    def _begin(self, event: TelephoneEvent, timestamp: int, ahead: int, now: float) -> _Event:
+    def _begin(
+        self, event: TelephoneEvent, timestamp: int, ahead: int, now: float, clock_rate: int
+    ) -> _Event:
         """Start an event, or the next segment of one that is too long for its field."""
         earlier = 0
         last = self._last
@@ -204,7 +211,7 @@ class EventReceiver:
                 earlier = last.earlier + LONGEST_SEGMENT
             else:
                 self._finish(last)
-        self._last = _Event(event.event, timestamp, 0, earlier, now)
+        self._last = _Event(event.event, timestamp, 0, earlier, now, clock_rate)
         return self._last
 
     def _finish(self, event: _Event) -> None:
@@ -215,5 +222,5 @@ class EventReceiver:
             self.overflowed += 1
             return
         self.count += 1
-        duration_ms = (event.earlier + event.duration) * 1000 // SAMPLE_RATE
+        duration_ms = (event.earlier + event.duration) * 1000 // event.clock_rate
         self._waiting.append(Digit(KEYS[event.code], duration_ms))

@@ -21,9 +21,19 @@ HUM = (1000).to_bytes(2, "little", signed=True) * FRAME
 class Caller:
     """Somebody at a perfect line of a network; hears nothing and counts what we make of it."""
 
-    def __init__(self, *, telephone_event: int | None = EVENT, inband_dtmf: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        codec: Codec = Codec.ALAW,
+        telephone_event: int | None = EVENT,
+        inband_dtmf: bool = False,
+    ) -> None:
+        self.codec = codec
+        self.encoder = codec.encoder()
+        self.step = FRAME * codec.clock_rate // 8000
         self.session = RtpSession(
             codec=Codec.ALAW,
+            receive=codec,
             playout_delay=0.04,
             random=random.Random(1),
             telephone_event=telephone_event,
@@ -51,17 +61,17 @@ class Caller:
         self.kinds.append(frame.kind)
         self.levels.append(level_dbfs(frame.pcm))
         self.now += TICK
-        self.timestamp += FRAME
+        self.timestamp += self.step
 
     def talk(self, frames: int, pcm: bytes = HUM) -> None:
         for _ in range(frames):
-            self.send(8, Codec.ALAW.encode(pcm))
+            self.send(self.codec.payload_type, self.encoder.encode(pcm))
             self.tick()
 
     def press(self, key: str, frames: int, *, lost: frozenset[int] = frozenset()) -> None:
         began = self.timestamp
         for frame in range(1, frames + 3):
-            duration = min(frame, frames) * FRAME
+            duration = min(frame, frames) * self.step
             event = TelephoneEvent(KEYS.index(key), duration, frame >= frames)
             if frame in lost:
                 self.number += 1
@@ -71,8 +81,9 @@ class Caller:
                 self.tick()
 
 
-def test_the_line_plays_on_without_a_gap() -> None:
-    caller = Caller()
+@pytest.mark.parametrize("codec", list(Codec))
+def test_the_line_plays_on_without_a_gap(codec: Codec) -> None:
+    caller = Caller(codec=codec)
     caller.talk(25)
     caller.press("8", 10)
     caller.talk(25)
@@ -84,6 +95,44 @@ def test_the_line_plays_on_without_a_gap() -> None:
     stats = caller.session.stats()
     assert (stats.lost, stats.concealed, stats.late, stats.rejected) == (0, 0, 0, {})
     assert stats.digits_received == 1
+
+
+def test_a_key_before_any_audio_goes_by_the_clock_that_was_agreed_on() -> None:
+    caller = Caller(codec=Codec.SLIN16)
+    caller.press("8", 10)
+    caller.talk(25)
+
+    assert caller.digits == [Digit("8", 200)]
+    assert set(caller.kinds[-20:]) == {"audio"}
+
+
+def test_a_key_goes_by_the_clock_of_the_audio_around_it() -> None:
+    caller = Caller(codec=Codec.SLIN16)
+    caller.codec, caller.encoder, caller.step = Codec.ULAW, Codec.ULAW.encoder(), FRAME
+    caller.talk(25)
+    caller.press("8", 10)
+    caller.talk(25)
+
+    assert caller.digits == [Digit("8", 200)]
+    assert set(caller.kinds[3:]) == {"audio"}
+
+
+def test_a_key_of_a_wideband_clock_that_is_held_for_long_is_one_digit() -> None:
+    caller = Caller(codec=Codec.SLIN16)
+    caller.talk(25)
+    began, segment = caller.timestamp, caller.timestamp
+    for frame in range(500):
+        if caller.timestamp + caller.step - segment > 0xFFFF:
+            caller.send(EVENT, TelephoneEvent(5, 0xFFFF).serialize(), segment)
+            segment += 0xFFFF
+        duration = caller.timestamp + caller.step - segment
+        caller.send(EVENT, TelephoneEvent(5, duration, frame == 499).serialize(), segment)
+        caller.tick()
+    caller.talk(25)
+
+    assert caller.timestamp - began == 525 * 320
+    assert caller.digits == [Digit("5", 10_000)]
+    assert set(caller.kinds[5:]) == {"audio"}
 
 
 def test_lost_packets_of_a_key_leave_no_hole_in_playout_after_it() -> None:
