@@ -1,7 +1,8 @@
 """YAML text to plain data, with the place of every key and value (YAML 1.2's core types)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -37,12 +38,16 @@ class Document:
         data: What it says.
         keys: Where each key stands.
         values: Where each value starts.
+        trusted: Whether it may hold what runs code, or reaches files and other systems.
+        folder: Where files that it names are, and none outside; None if it is no file itself.
     """
 
     file: str
     data: Mapping[str, Any]
     keys: Mapping[KeyPath, Mark]
     values: Mapping[KeyPath, Mark]
+    trusted: bool = True
+    folder: Path | None = None
 
     def locate(self, path: KeyPath, *, key: bool = False) -> Mark:
         """Return where ``path`` is, or the nearest thing above it that has a place."""
@@ -84,8 +89,16 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def parse_document(text: str, *, file: str) -> Document:
+def parse_document(
+    text: str, *, file: str, trusted: bool = True, folder: Path | None = None
+) -> Document:
     """Parse one YAML mapping.
+
+    Args:
+        text: YAML.
+        file: Where it came from, for messages.
+        trusted: As in :class:`Document`.
+        folder: Likewise.
 
     Raises:
         SpecError: It is not YAML, not one mapping, has a key twice, or uses what
@@ -95,7 +108,7 @@ def parse_document(text: str, *, file: str) -> Document:
     if len(text) > MAX_CHARACTERS:
         raise SpecError(Finding(f"longer than {MAX_CHARACTERS} characters", file=file))
     try:
-        return _parse(text, file)
+        return replace(_parse(text, file), trusted=trusted, folder=folder)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)

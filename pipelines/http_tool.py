@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from pipelines.fields import Spec, wrong
+from pipelines.fields import HEADER, HEADER_VALUE, HOST, POINTER, Spec, wrong
 from pipelines.tool_parameters import (
     PLACEHOLDER,
     SECRET_PREFIX,
@@ -22,12 +22,10 @@ Path = tuple[str | int, ...]
 
 WITHOUT_BODY = frozenset({"GET", "DELETE"})
 
-HostName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,253}$|^[0-9A-Fa-f:.]{2,45}$", to_lower=True)
-]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]
-HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,2000}$")]
-Pointer = Annotated[str, StringConstraints(pattern=r"^(/([^~/]|~0|~1)*)*$", max_length=200)]
+HostName = Annotated[str, StringConstraints(pattern=HOST, to_lower=True)]
+HeaderName = Annotated[str, StringConstraints(pattern=HEADER)]
+HeaderValue = Annotated[str, StringConstraints(pattern=HEADER_VALUE)]
+Pointer = Annotated[str, StringConstraints(pattern=POINTER, max_length=200)]
 """RFC 6901."""
 
 

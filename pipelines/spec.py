@@ -194,6 +194,15 @@ class PipelineSpec(Spec):
     recording: RecordingSpec = RecordingSpec()
     history: HistorySpec = HistorySpec()
 
+    @model_validator(mode="after")
+    def _tools_have_names_of_their_own(self) -> Self:
+        names: set[str] = set()
+        for index, tool in enumerate(self.tools):
+            if tool.name in names:
+                raise wrong(f"there are two tools '{tool.name}'", "tools", index)
+            names.add(tool.name)
+        return self
+
     @property
     def opening(self) -> str:
         """What is said first: disclosure and greeting; empty lets the caller speak first."""

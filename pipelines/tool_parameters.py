@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from pipelines.fields import Spec, wrong
+from pipelines.fields import SNAKE, Spec, wrong
 
 MAX_PARAMETERS = 20
 
@@ -16,10 +16,17 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 SECRET_PREFIX = "VOICEAI_SECRET_"  # noqa: S105 - a variable's prefix
 """A placeholder that begins so is an environment variable, and never a parameter."""
 
-Value = str | int | float | bool
 
-ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+def _plain(value: object) -> object:
+    if not isinstance(value, (str, int, float)):
+        raise wrong("should be a text, a number, true or false")
+    return value
+
+
+Value = Annotated[str | int | float | bool, BeforeValidator(_plain)]
+
+ParameterName = Annotated[str, StringConstraints(pattern=SNAKE)]
+ToolName = Annotated[str, StringConstraints(pattern=SNAKE)]
 Description = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)
 ]

@@ -155,6 +155,9 @@ class ToolSpec(Spec):
 
 KINDS_OF_TOOL = tuple(ToolSpec.model_fields)
 
+NAMED_TOOLS = ("collect_digits", "http", "look_up", "python")
+"""What has a name of its own, so that a pipeline may have several."""
+
 PLAIN_TOOLS = ("hangup", "transfer", "send_dtmf")
 """What needs no answer, so that a rule may do it too."""
 

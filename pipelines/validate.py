@@ -7,8 +7,10 @@ from pydantic import ValidationError
 
 from pipelines.document import Document, KeyPath, show_path
 from pipelines.errors import SpecError
+from pipelines.fallback.assemble import Candidate
 from pipelines.findings import Finding, nearest_name
-from pipelines.loader import LoadedPipeline, findings_of
+from pipelines.loader import LoadedPipeline
+from pipelines.mistakes import findings_of
 from pipelines.pending import pending
 from pipelines.registry import KINDS, REGISTRY, Kind, Registry
 from pipelines.resources import Resources
@@ -70,6 +72,32 @@ def params_of(spec: PipelineSpec, kind: Kind, registry: Registry = REGISTRY) -> 
     except ValidationError as error:
         document = Document(spec.name, {}, {}, {})
         raise SpecError(*findings_of(error, entry.params, document, (kind,))) from error
+
+
+def candidates_of(
+    spec: PipelineSpec, kind: Kind, registry: Registry = REGISTRY
+) -> tuple[Candidate, ...]:
+    """Return a stage's service and those that take its place, with checked parameters.
+
+    Raises:
+        SpecError: There is no such service, or a parameter is wrong.
+    """
+    service: ServiceSpec = getattr(spec, kind)
+    candidates = []
+    for index, one in enumerate(service.chain):
+        path: KeyPath = (kind, "fallback", index - 1) if index else (kind,)
+        entry = registry[kind].get(one.service)
+        if entry is None:
+            finding = _unknown(kind, one, registry)
+            place = show_path((*path, "service"))
+            raise SpecError(replace(finding, file=spec.name, path=place))
+        try:
+            params = entry.params.model_validate(one.params)
+        except ValidationError as error:
+            document = Document(spec.name, {}, {}, {})
+            raise SpecError(*findings_of(error, entry.params, document, path)) from error
+        candidates.append(Candidate(one.service, entry, params, one.first_byte_ms))
+    return tuple(candidates)
 
 
 def _service(

@@ -7,11 +7,11 @@ from loguru import logger
 
 from pipelines.document import Document
 from pipelines.errors import SpecError
-from pipelines.loader import load_folder, load_library
+from pipelines.loader import load_folder, load_shipped, load_tools
 
 
 class PipelineFiles:
-    """Every pipeline that a row may name.
+    """Every pipeline that a row may name, and every tool, as ``tools/NAME``.
 
     Raises:
         SpecError: From the constructor, with the findings of all files of ``folder``.
@@ -19,7 +19,7 @@ class PipelineFiles:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._library = load_library()
+        self._library = load_shipped()
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._known: Mapping[str, Document] = self._library
         if folder:
@@ -59,15 +59,16 @@ def _load(folder: Path) -> dict[str, Document]:
     ]
     if wrong:
         raise SpecError(*wrong)
-    return {name: loaded.document for name, loaded in pipelines.items()}
+    documents = {name: loaded.document for name, loaded in pipelines.items()}
+    return {**documents, **load_tools(folder)}
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Name and modification time of each file; removed files are left out."""
+    """Path and modification time of each file, tools and flows too, but for removed ones."""
     found = []
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         try:
-            found.append((path.name, path.stat().st_mtime_ns))
+            found.append((str(path), path.stat().st_mtime_ns))
         except FileNotFoundError:
             continue
     return tuple(found)

@@ -191,7 +191,8 @@ class Store:
             SpecError: The text is wrong.
             ImportRefused: The users' table or the database's rights do not allow it.
         """
-        spec = load_pipeline(text, source=source, known=self._files.known())
+        known = self._files.known()
+        spec = load_pipeline(text, source=source, known=known, trusted=False)
         if not self._database.has_schema:
             raise ImportRefused(f"the database has no schema voiceai; run: {self.advice}")
         async with self._writing() as (connection, tables):

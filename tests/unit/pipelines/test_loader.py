@@ -25,7 +25,7 @@ WRONG = {
     "name: 5\n": "t.yaml:1:7: name: should be a valid string; write it in quotes",
     "name: a\nstt: {voice: x}\n": "t.yaml:2:6: stt.service: is missing",
     "name: a\ntools: [hangup, hangupp]\n": (
-        "t.yaml:2:17: tools[1].hangupp: unknown key 'hangupp'; did you mean 'hangup'?"
+        "t.yaml:2:17: tools[1]: there is no tool 'hangupp'; did you mean 'hangup'?"
     ),
     "name: a\ntools: [{transfer: {to: 100}}]\n": (
         "t.yaml:2:25: tools[0].transfer.to: should be a valid string; write it in quotes"
