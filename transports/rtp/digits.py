@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from transports.audio.dtmf import dual_tone
 from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
-from transports.rtp.telephone_event import KEYS, TelephoneEvent
+from transports.rtp.telephone_event import KEYS, LONGEST_SEGMENT, TelephoneEvent
 
 __all__ = ["DigitSender", "EventPayload", "checked_digits"]
 
@@ -14,7 +14,7 @@ ENDS: Final = 3
 
 SHORTEST_MS: Final = 40
 LONGEST_MS: Final = 6000
-"""A key's press: what receivers must notice, and what fits into one segment of an event."""
+"""A key's press: what receivers must notice, and no longer than a person holds one."""
 
 MOST_QUEUED: Final = 128
 """Digits; an account number has 34."""
@@ -27,7 +27,7 @@ class EventPayload(NamedTuple):
 
     Attributes:
         payload: Four bytes.
-        timestamp: Of the event's beginning, the same in all its packets.
+        timestamp: Of the event's beginning, the same in all packets of a segment.
         marker: It is the event's first packet.
     """
 
@@ -71,12 +71,14 @@ class DigitSender:
 
     Args:
         is_event: The peer understands events; otherwise it gets the tones themselves.
+        tick: Timestamp units of a tick: 20 ms of the clock that audio goes by.
     """
 
-    def __init__(self, *, is_event: bool) -> None:
+    def __init__(self, *, is_event: bool, tick: int = FRAME_SAMPLES) -> None:
         self.sent = 0
         self.dropped = 0
         self._is_event = is_event
+        self._tick_units = tick
         self._queue: deque[_Press] = deque()
         self._press: _Press | None = None
         self._tick = 0  # of the press
@@ -109,7 +111,7 @@ class DigitSender:
         """Return what this tick sends; only while :attr:`pending`.
 
         Args:
-            timestamp: Of the tick, in samples.
+            timestamp: Of the tick.
 
         Returns:
             An event, or 20 ms of a tone (16-bit samples), or nothing: a pause, to be filled with
@@ -136,10 +138,16 @@ class DigitSender:
             self._tone = dual_tone(press.key, press.ticks * FRAME_SAMPLES)
 
     def _event(self, press: _Press, tick: int) -> EventPayload | bytes:
-        """Return the event's packet of a tick: it grows to its end, which is sent three times."""
+        """Return the event's packet of a tick: it grows to its end, which is sent three times.
+
+        What does not fit into a segment goes on in another (section 2.5.1.3).
+        """
         if tick >= press.ticks + ENDS - 1:
             return b""
-        duration = min(tick + 1, press.ticks) * FRAME_SAMPLES
+        before = min(tick, press.ticks - 1) * self._tick_units
+        segment = before // LONGEST_SEGMENT * LONGEST_SEGMENT
+        duration = min(before + self._tick_units - segment, LONGEST_SEGMENT)
         is_end = tick + 1 >= press.ticks
         event = TelephoneEvent(KEYS.index(press.key), duration, is_end)
-        return EventPayload(event.serialize(), self._began_at, marker=tick == 0)
+        timestamp = (self._began_at + segment) & 0xFFFFFFFF
+        return EventPayload(event.serialize(), timestamp, marker=tick == 0)

@@ -95,7 +95,8 @@ class Receiver:
         if ssrc is None:
             return None
         received = log.received + log.duplicates
-        return Reception(ssrc, log.highest, log.expected, received, self._jitter.seconds)
+        jitter, clock_rate = self._jitter.seconds, self._payload.spoken.clock_rate
+        return Reception(ssrc, log.highest, log.expected, received, jitter, clock_rate)
 
     @property
     def jitter(self) -> float:

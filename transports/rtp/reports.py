@@ -71,6 +71,7 @@ class Reception(NamedTuple):
         expected: Packets from its lowest number to the highest.
         received: Packets that came, duplicates included (appendix A.3).
         jitter_s: Interarrival jitter in seconds.
+        clock_rate: Of its timestamps, in Hz.
     """
 
     ssrc: int
@@ -78,6 +79,7 @@ class Reception(NamedTuple):
     expected: int
     received: int
     jitter_s: float
+    clock_rate: int = SAMPLE_RATE
 
 
 class Reports:
@@ -288,7 +290,7 @@ class Reports:
             fraction_lost=min(256 * lost // expected, 255) if lost > 0 and expected > 0 else 0,
             lost=min(max(reception.expected - reception.received, -0x800000), 0x7FFFFF),
             highest=reception.highest & 0xFFFFFFFF,
-            jitter=int(reception.jitter_s * SAMPLE_RATE) & 0xFFFFFFFF,
+            jitter=int(reception.jitter_s * reception.clock_rate) & 0xFFFFFFFF,
             last_report=last_report,
             delay=delay,
         )

@@ -6,7 +6,7 @@ from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import ramped
 from transports.rtp.digits import DigitSender, EventPayload
-from transports.rtp.events import FRAME_SAMPLES, Outgoing
+from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Sender:
     """The sending half of a session. One packet per tick, always.
 
     Sequence number, timestamp and SSRC start at random (RFC 3550 section 5.1); the timestamp
-    counts ticks, sent or skipped. Every change of level takes 5 ms, in the next packet::
+    counts ticks, sent or skipped, by the codec's clock. Every change of level takes 5 ms, in the
+    next packet::
 
         ducked = True    12 dB lower                 ducked = False   as written again
         held = True      out, the queue stays        held = False     in, from the same sample
@@ -43,6 +44,7 @@ class Sender:
         sent: Packets made.
         octets: Bytes of payload in them.
         ssrc: Our source, 32 bits.
+        clock_rate: Of the timestamps, in Hz.
         digits: Keys to send; audio waits meanwhile.
         skipped: Ticks without a packet.
         held: Queued audio stays and noise goes out.
@@ -60,7 +62,9 @@ class Sender:
         self.played_samples = 0
         self.sent = 0
         self.octets = 0
-        self.digits = DigitSender(is_event=telephone_event is not None)
+        self.clock_rate = codec.clock_rate
+        self._tick = FRAME_SAMPLES * codec.clock_rate // SAMPLE_RATE
+        self.digits = DigitSender(is_event=telephone_event is not None, tick=self._tick)
         self.skipped = 0
         self.held = False
         self.ducked = False
@@ -117,7 +121,7 @@ class Sender:
 
     def skip(self, ticks: int) -> None:
         """Let ``ticks`` pass without a packet; the timestamp goes on, so that it stays true."""
-        self._timestamp = (self._timestamp + ticks * FRAME_SAMPLES) & 0xFFFFFFFF
+        self._timestamp = (self._timestamp + ticks * self._tick) & 0xFFFFFFFF
         self.skipped += ticks
 
     def next_packet(self) -> Outgoing:
@@ -204,7 +208,7 @@ class Sender:
             self.ssrc,
         )
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self._timestamp = (self._timestamp + self._tick) & 0xFFFFFFFF
         self.sent += 1
         self.octets += len(payload)
         return header + payload

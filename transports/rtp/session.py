@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.dtmf import DtmfDetector
-from transports.rtp.events import SAMPLE_RATE, ArrivedAudio, Outgoing, PlayedFrame
+from transports.rtp.events import ArrivedAudio, Outgoing, PlayedFrame
 from transports.rtp.receiver import Receiver
 from transports.rtp.reports import Reception, Transmission
 from transports.rtp.sender import Sender
@@ -87,7 +87,7 @@ class RtpSession:
             due_at: When the next packet is.
         """
         sender = self.sender
-        timestamp = sender.timestamp + round((now - due_at) * SAMPLE_RATE)
+        timestamp = sender.timestamp + round((now - due_at) * sender.clock_rate)
         return Transmission(timestamp & 0xFFFFFFFF, sender.sent, sender.octets)
 
     def digits(self, now: float) -> list[Digit]:

@@ -16,7 +16,7 @@ from transports.errors import PacketError
 from transports.rtp.events import SAMPLE_RATE
 from transports.rtp.sequence import timestamp_difference
 
-__all__ = ["KEYS", "Digit", "EventReceiver", "Span", "TelephoneEvent"]
+__all__ = ["KEYS", "LONGEST_SEGMENT", "Digit", "EventReceiver", "Span", "TelephoneEvent"]
 
 KEYS: Final = "0123456789*#ABCD"
 """RFC 4733 section 3.2: a key's place is its event code."""

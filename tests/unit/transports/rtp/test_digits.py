@@ -62,6 +62,24 @@ def test_speech_waits_for_the_digits_and_loses_nothing() -> None:
     assert (after.payload_type, after.marker) == (8, True)
 
 
+def test_a_wideband_key_held_for_long_goes_on_in_a_second_segment() -> None:
+    sender, receiver = Sender(Codec.SLIN16, random.Random(1), EVENT_TYPE), EventReceiver()
+    began = sender.timestamp
+    sender.digits.queue("5", duration_ms=6000)
+
+    heard, now, segments = [], 0.0, set()
+    while sender.digits.pending:
+        packet = RtpPacket.parse(sender.next_packet().datagram)
+        if packet.payload_type == EVENT_TYPE:
+            segments.add((packet.timestamp - began) % (1 << 32))
+            receiver.receive(packet.payload, packet.timestamp, now, clock_rate=16_000)
+        heard += receiver.digits(now)
+        now += TICK
+
+    assert segments == {0, 0xFFFF}
+    assert [tuple(digit) for digit in heard] == [("5", 6000)]
+
+
 @given(
     st.text(alphabet=KEYS, min_size=1, max_size=8),
     st.integers(min_value=40, max_value=300),

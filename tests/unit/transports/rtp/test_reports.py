@@ -43,6 +43,14 @@ def report_of(datagram: bytes | None) -> SenderReport | ReceiverReport:
     return report
 
 
+def test_jitter_is_told_in_units_of_the_clock_that_it_was_measured_by() -> None:
+    reception = Reception(THEIRS, 0x10031, 50, 50, 0.005, clock_rate=16_000)
+
+    report = report_of(reports(eager=True).report(103.5, SILENT, reception))
+
+    assert report.blocks[0].jitter == 80
+
+
 def test_is_silent_until_the_peer_reports() -> None:
     ours = reports()
     assert not ours.is_due(1e6)

@@ -74,6 +74,18 @@ def test_without_audio_quiet_noise_goes_out_and_never_digital_silence() -> None:
     assert sender.played_samples == 0
 
 
+def test_timestamps_count_by_the_clock_of_the_codec() -> None:
+    sender = new_sender(Codec.SLIN16)
+    sender.write(loud(2 * FRAME))
+    first, second = next_packet(sender), next_packet(sender)
+    sender.skip(3)
+    third = next_packet(sender)
+
+    assert len(first.payload) == 640
+    assert (second.timestamp - first.timestamp) % (1 << 32) == 320
+    assert (third.timestamp - second.timestamp) % (1 << 32) == 4 * 320
+
+
 def test_numbers_and_timestamps_go_on_through_speech_noise_and_their_wraps() -> None:
     sender = new_sender()
     previous = next_packet(sender)
