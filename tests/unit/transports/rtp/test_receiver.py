@@ -1,6 +1,7 @@
 """The receiver: one frame per tick, whatever comes."""
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -176,6 +177,33 @@ def test_other_payload_types_are_dropped_and_are_no_loss(payload_type: int) -> N
 
     assert peer.receiver.rejected == {Rejection.PAYLOAD_TYPE: 1}
     assert peer.receiver.packets.lost == 0
+
+
+class CountedNoise(ComfortNoise):
+    """Comfort noise that knows how often it was described anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels: list[float] = []
+
+    def become(self, dbfs: float, reflection: Sequence[float] = ()) -> None:
+        self.levels.append(dbfs)
+        super().become(dbfs, reflection)
+
+
+def test_a_flood_of_descriptions_of_noise_costs_a_few_and_ends_with_the_last() -> None:
+    peer, noise = Peer(), CountedNoise()
+    peer.receiver = Receiver(delay=0.04, noise=noise)
+    peer.receiver.expect(PEER)
+    for level in range(200):
+        comfort_noise(peer, bytes([40 + level % 20, level]))
+        if level % 4 == 0:
+            peer.tick()
+    for _ in range(10):
+        peer.tick()
+
+    assert len(noise.levels) <= 7  # in 1.2 s
+    assert noise.levels[-1] == -59
 
 
 def comfort_noise(peer: Peer, payload: bytes) -> Rejection | None:
