@@ -10,7 +10,8 @@ from pipelines.errors import SpecError
 from pipelines.fallback.assemble import Candidate
 from pipelines.findings import Finding, nearest_name
 from pipelines.loader import LoadedPipeline
-from pipelines.mistakes import findings_of
+from pipelines.mistakes import findings_of, in_order, place
+from pipelines.own_processors import check_processors
 from pipelines.pending import pending
 from pipelines.registry import KINDS, REGISTRY, Kind, Registry
 from pipelines.resources import Resources
@@ -37,12 +38,13 @@ def validate(
         spec, document = pipeline, Document(pipeline.name, {}, {}, {})
     findings = [_not_yet(path, document) for path in pending(spec)]
     for kind in KINDS:
-        findings.extend(_service(kind, spec, document, resources, registry))
+        findings.extend(_Stage(kind, spec, document, registry).findings(resources))
+    findings.extend(check_processors(spec, document))
     if resources and spec.turn.vad.model == "silero-torch":
         findings.extend(_torch(document))
     if resources:
         findings.extend(_filters(spec, document))
-    return findings
+    return in_order(findings, document.file)
 
 
 def entry_of(spec: PipelineSpec, kind: Kind, registry: Registry = REGISTRY) -> ServiceEntry:
@@ -100,38 +102,71 @@ def candidates_of(
     return tuple(candidates)
 
 
-def _service(
-    kind: Kind,
-    spec: PipelineSpec,
-    document: Document,
-    resources: Resources | None,
-    registry: Registry,
-) -> list[Finding]:
-    service: ServiceSpec = getattr(spec, kind)
-    mark = document.locate((kind, "service"))
-    entry = registry[kind].get(service.service)
-    if entry is None:
-        return [_unknown(kind, service, registry).at(mark.file, mark.line, mark.column)]
-    try:
-        params = entry.params.model_validate(service.params)
-    except ValidationError as error:
-        return findings_of(error, entry.params, document, (kind,))
-    found: list[Finding] = []
-    if entry.languages is not None and spec.language_code not in entry.languages:
+class _Stage:
+    """One stage's services, and what is wrong with each."""
+
+    def __init__(
+        self, kind: Kind, spec: PipelineSpec, document: Document, registry: Registry
+    ) -> None:
+        self._kind: Kind = kind
+        self._spec = spec
+        self._document = document
+        self._registry = registry
+        service: ServiceSpec = getattr(spec, kind)
+        self._chain = service.chain
+
+    def findings(self, resources: Resources | None) -> list[Finding]:
+        """All of it; what one service lacks on this machine is a hint if another is ready."""
+        wrong = [found for index in range(len(self._chain)) for found in self._written(index)]
+        if resources is None:
+            return wrong
+        every = (self._missing(index, resources) for index in range(len(self._chain)))
+        missing = [found for found in every if found]
+        if sum(found.severity == "error" for found in missing) < len(self._chain):
+            missing = [replace(found, severity="hint") for found in missing]
+        return [*wrong, *missing]
+
+    def _written(self, index: int) -> list[Finding]:
+        """What is wrong in the text."""
+        service = self._chain[index]
+        entry = self._registry[self._kind].get(service.service)
+        if entry is None:
+            return [self._place(_unknown(self._kind, service, self._registry), index)]
+        try:
+            entry.params.model_validate(service.params)
+        except ValidationError as error:
+            return findings_of(error, entry.params, self._document, self._path(index))
+        if entry.languages is None or self._spec.language_code in entry.languages:
+            return []
         known = ", ".join(sorted(entry.languages))
-        message = f"'{service.service}' knows {known}, not {spec.language_code}"
-        fix = "use whisper" if kind == "stt" else "use local"
-        found.append(Finding(message, path=f"{kind}.service", fix=fix))
-    missing = entry.check(resources, params, spec) if resources else None
-    if missing:
-        found.append(replace(missing, path=f"{kind}.service"))
-    return [finding.at(mark.file, mark.line, mark.column) for finding in found]
+        message = f"'{service.service}' knows {known}, not {self._spec.language_code}"
+        fix = "use whisper" if self._kind == "stt" else "use local"
+        return [self._place(Finding(message, fix=fix), index)]
+
+    def _missing(self, index: int, resources: Resources) -> Finding | None:
+        """What a service lacks on this machine."""
+        service = self._chain[index]
+        entry = self._registry[self._kind].get(service.service)
+        if entry is None:
+            return None
+        try:
+            params = entry.params.model_validate(service.params)
+        except ValidationError:
+            return None
+        missing = entry.check(resources, params, self._spec)
+        return self._place(missing, index) if missing else None
+
+    def _path(self, index: int) -> KeyPath:
+        return (self._kind, "fallback", index - 1) if index else (self._kind,)
+
+    def _place(self, finding: Finding, index: int) -> Finding:
+        path = (*self._path(index), "service")
+        return place(replace(finding, path=show_path(path)), self._document.locate(path))
 
 
 def _not_yet(path: KeyPath, document: Document) -> Finding:
-    mark = document.locate(path)
     finding = Finding("is not supported yet", path=show_path(path))
-    return finding.at(mark.file, mark.line, mark.column)
+    return place(finding, document.locate(path))
 
 
 def _torch(document: Document) -> list[Finding]:

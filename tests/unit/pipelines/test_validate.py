@@ -47,8 +47,6 @@ def test_english_recognition_of_german_is_an_error() -> None:
 
 
 LATER = {
-    "stt: {service: whisper, fallback: [{service: local}]}": "t.yaml:2:35: stt.fallback",
-    "tts: {service: local, first_byte_ms: 900}": "t.yaml:2:38: tts.first_byte_ms",
     "turn: {stop: eager}": "t.yaml:2:14: turn.stop",
     "tools: [{transfer: {to: a, mode: attended}}]": "t.yaml:2:34: tools[0].transfer.mode",
     "tools: [hangup, {collect_digits: {max: 4}}]": "t.yaml:2:34: tools[1].collect_digits",
