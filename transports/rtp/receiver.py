@@ -24,6 +24,9 @@ from transports.rtp.telephone_event import EventReceiver
 
 __all__ = ["Receiver"]
 
+RTCP_PAYLOAD_TYPES = range(72, 77)
+"""What reports look like that share our port (RFC 3551 section 6): no audio, and no source."""
+
 FIRST_TIMESTAMP = 1 << 32
 """Where unwrapped timestamps begin: room below for stragglers."""
 
@@ -177,6 +180,8 @@ class Receiver:
         try:
             packet = RtpPacket.parse(data)
         except PacketError:
+            return Rejection.MALFORMED
+        if packet.payload_type in RTCP_PAYLOAD_TYPES:
             return Rejection.MALFORMED
         verdict = self._lock.judge(packet, address, now)
         if verdict is Verdict.PROBATION:

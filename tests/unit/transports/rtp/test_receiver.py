@@ -13,6 +13,7 @@ from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.level import level_dbfs
 from transports.rtp.packet import RtpPacket
 from transports.rtp.receiver import Receiver
+from transports.rtp.rtcp import SenderReport, serialize_compound
 from transports.rtp.source import Rejection
 
 PEER = ("192.0.2.1", 20002)
@@ -177,6 +178,18 @@ def test_other_payload_types_are_dropped_and_are_no_loss(payload_type: int) -> N
 
     assert peer.receiver.rejected == {Rejection.PAYLOAD_TYPE: 1}
     assert peer.receiver.packets.lost == 0
+
+
+def test_a_report_on_the_port_of_audio_does_not_become_the_source() -> None:
+    peer = Peer()
+    report = SenderReport(77, 0xE900_0000_1111_1111, 5, 1, 160)
+
+    rejection = peer.receiver.receive(serialize_compound([report]), PEER, peer.now)
+    played = peer.talk(range(10))
+
+    assert rejection is Rejection.MALFORMED
+    assert peer.receiver.sources == 1
+    assert [kind for kind, _ in played] == ["noise"] * 2 + ["audio"] * 8
 
 
 class CountedNoise(ComfortNoise):
