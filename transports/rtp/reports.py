@@ -42,6 +42,10 @@ MOST_PER_SECOND: Final = 20
 REMEMBERED_REPORTS: Final = 16
 """Of our own, for the round trip: an answer to an older one says nothing new."""
 
+CLOCKS_DIFFER: Final = 6554
+"""Units of 1/65536 s, 0.1 s in all, by which a peer may say to have kept a report for longer than
+we have been waiting: our clocks differ by so much, and more makes its answer worth nothing."""
+
 HIGHEST_PORT: Final = 0xFFFF
 
 CNAME_BITS: Final = 96
@@ -249,9 +253,9 @@ class Reports:
             self.remote_lost = block.lost
             self.remote_jitter_s = block.jitter / SAMPLE_RATE
             if block.last_report in self._sent_reports:
-                units = (self._ntp(now) >> 16) - block.last_report - block.delay
-                units = (units + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-                self.round_trip_s = max(units / 65536, 0.0)
+                elapsed = ((self._ntp(now) >> 16) - block.last_report) & 0xFFFFFFFF
+                if block.delay <= elapsed + CLOCKS_DIFFER:
+                    self.round_trip_s = max((elapsed - block.delay) / 65536, 0.0)
 
     def _compound(
         self, now: float, sent: Transmission, reception: Reception | None, *more: RtcpPacket

@@ -192,6 +192,19 @@ def test_both_measure_the_round_trip_and_learn_what_the_other_hears(delay: float
         assert not party.rejected
 
 
+@pytest.mark.parametrize("delay", [0x90000000, 0x7FFFFFFF, 0xFFFFFFFF, 10 * 65536])
+def test_an_answer_kept_for_longer_than_we_waited_tells_no_round_trip(delay: int) -> None:
+    ours = reports(eager=True)
+    report = report_of(ours.report(103.0, Transmission(0, 1, 1), None))
+    assert isinstance(report, SenderReport)
+    block = ReportBlock(OURS, 0, 0, 0, 0, report.ntp >> 16 & 0xFFFFFFFF, delay)
+
+    ours.receive(serialize_compound([ReceiverReport(THEIRS, (block,))]), PEER_RTCP, None, 105.0)
+
+    assert ours.received == 1
+    assert ours.round_trip_s is None
+
+
 def test_only_an_answer_to_a_report_of_ours_tells_the_round_trip() -> None:
     ours = reports(eager=True)
     ours.report(103.0, Transmission(0, 1, 1), None)
