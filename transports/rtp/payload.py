@@ -12,8 +12,9 @@ SHORTEST_PACKET = 40
 LONGEST_PACKET = 1600
 """Samples of 8 kHz, 5 ms and 200 ms: what no peer goes beyond."""
 
-REMEMBERED_PACKETS = 8
-"""What a decoder is told again: 160 ms, five times what G.722 takes to forget."""
+REMEMBERED_SAMPLES = 1280
+"""What a decoder is told again: 160 ms, five times what G.722 takes to forget. Whole packets are,
+so more of them cost a far side that never keeps the order a good deal of everybody's time."""
 
 
 class PayloadDecoder:
@@ -91,7 +92,7 @@ class _OrderedDecoder:
         self._recent.append((number, payload))
         if is_behind:
             return self._decode_again(number)
-        del self._recent[:-REMEMBERED_PACKETS]
+        self._forget()
         return self._decoder.decode(payload)
 
     def _decode_again(self, number: int) -> bytes:
@@ -99,8 +100,17 @@ class _OrderedDecoder:
         self._decoder = self._codec.decoder()
         heard = [self._decoder.decode(payload) for _, payload in self._recent]
         place = [other for other, _ in self._recent].index(number)
-        del self._recent[:-REMEMBERED_PACKETS]
+        self._forget()
         return heard[place]
+
+    def _forget(self) -> None:
+        """Keep as many of the latest packets as it takes to remember enough."""
+        kept = 0
+        for place in reversed(range(len(self._recent))):
+            kept += self._codec.samples(len(self._recent[place][1])) or 0
+            if kept >= REMEMBERED_SAMPLES:
+                del self._recent[:place]
+                return
 
 
 class _SlowedClock:

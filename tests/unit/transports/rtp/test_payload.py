@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transports.audio.codec import Codec
+from transports.audio.g722 import G722Decoder
 from transports.rtp.payload import LONGEST_PACKET, SHORTEST_PACKET, PayloadDecoder
 
 
@@ -111,3 +112,23 @@ def test_a_packet_that_was_overtaken_sounds_as_if_it_had_not_been(codec: Codec) 
     assert max(noise(number) for number in range(40)) < -100
     assert noise(40) < -20
     assert max(noise(number) for number in range(42, 60)) < -20
+
+
+@pytest.mark.parametrize(("samples", "most"), [(160, 6.0), (1600, 2.0)])
+def test_packets_that_are_never_in_order_cost_a_few_times_as_much(
+    samples: int, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = 0
+
+    class Counting(G722Decoder):
+        def decode(self, payload: bytes) -> bytes:
+            nonlocal decoded
+            decoded += len(payload)
+            return super().decode(payload)
+
+    monkeypatch.setattr("transports.audio.codec.G722Decoder", Counting)
+    decoder = PayloadDecoder([Codec.G722])
+    for number in range(100):
+        decoder.decode(Codec.G722, number ^ 1, bytes(samples))
+
+    assert decoded <= most * 100 * samples
