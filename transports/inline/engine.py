@@ -2,17 +2,19 @@
 
 ::
 
-    UdpEndpoint --receive--> RtpSession --frame, every 20 ms--> listeners, subscribers
+    Reading -----receive---> RtpSession --frame, every 20 ms--> listeners, subscribers
     write() ---------------> RtpSession --packet, every 20 ms-> UdpEndpoint
 
 Two ticks alternate. Five milliseconds before the packets leave, all streams hear: what is decided
 then, of a duck or a flush, is in those packets already. When they leave, nothing else is done.
+What has come is read before the one and after the other.
 """
 
 import random
 import time
 from collections.abc import Callable, Sequence
 
+from transports.errors import MediaUnavailable
 from transports.inline.stream import InlineStream
 from transports.params import RtpParams, StreamOptions
 from transports.rtp.events import FRAME_SECONDS
@@ -20,6 +22,7 @@ from transports.rtp.stats import Deviations, Totals
 from transports.scheduling import scheduling_class
 from transports.udp.clock import MediaClock
 from transports.udp.ports import PortPair, PortPairs
+from transports.udp.reading import Reading, best_reading
 
 __all__ = ["HEARING_LEAD", "InlineEngine"]
 
@@ -45,6 +48,7 @@ class InlineEngine:
             params.port_max,
             start=random.SystemRandom().randrange(pairs),
         )
+        self._reading: Reading | None = None  # while it runs
         self._clock = MediaClock(self._send, interval=FRAME_SECONDS)
         self._hearing = MediaClock(self._hear, interval=FRAME_SECONDS)
         self._after_hearing: list[Callable[[], None]] = []
@@ -101,6 +105,7 @@ class InlineEngine:
             AddressUnavailable: Nor one: the address to bind is not one of this machine.
         """
         self._ports.close(self._ports.open())
+        self._reading = best_reading()
         now = time.monotonic()
         self._clock.start(now)
         self._hearing.start(now - HEARING_LEAD)
@@ -111,6 +116,9 @@ class InlineEngine:
         self._hearing.close()
         for stream in self.streams:
             stream.close()
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     async def open_stream(self, options: StreamOptions | None = None) -> InlineStream:
         """Bind a port pair for a call. It sends nothing before ``connect()``.
@@ -121,7 +129,10 @@ class InlineEngine:
         Raises:
             PortsExhausted: The port range is used up.
             AddressUnavailable: The address to bind is not one of this machine.
+            MediaUnavailable: The engine was closed, or not started.
         """
+        if self._reading is None:
+            raise MediaUnavailable("the media engine does not run")
         options = options or StreamOptions()
         codec, receive_codec = self._params.codecs(options)
         stream = InlineStream(
@@ -131,6 +142,7 @@ class InlineEngine:
             options=options,
             playout_delay=self._params.playout_delay,
             pair=self._ports.open(),
+            reading=self._reading,
             on_close=self._release,
         )
         self._streams.append(stream)
@@ -158,9 +170,16 @@ class InlineEngine:
             stream.send_built(deadline)
         for then in self._after_sending:
             then()
+        self._read(1)
 
     def _hear(self, _deadline: float, due: int) -> None:
+        """Read what has come, after a stall of ours too, before its turn has passed."""
+        self._read(due)
         for stream in self.streams:
             stream.hear_due(due)
         for then in self._after_hearing:
             then()
+
+    def _read(self, due: int) -> None:
+        assert self._reading is not None  # noqa: S101  there are no ticks before start()
+        self._reading.sweep(due)

@@ -9,6 +9,7 @@ from transports.rtp.reports import Reports
 from transports.rtp.session import RtpSession
 from transports.rtp.source import Address
 from transports.udp.endpoint import UdpEndpoint
+from transports.udp.reading import OnArrival
 
 __all__ = ["ReportLine"]
 
@@ -46,7 +47,7 @@ class ReportLine:
         self._session = session
         self._on_goodbye = on_goodbye
         self._on_error = on_error
-        self._endpoint = UdpEndpoint(sock, self._receive)
+        self._endpoint = UdpEndpoint(sock, self._receive, OnArrival())
 
     def connect(self, peer: Address) -> None:
         """Trust the host of the peer's RTP address."""
@@ -67,10 +68,10 @@ class ReportLine:
     def close(self, now: float, due_at: float) -> None:
         """Say goodbye, if the peer was told anything before, and stop reading."""
         session = self._session
+        self._endpoint.close()
         farewell = self.reports.goodbye(now, session.transmission(now, due_at), session.reception)
         if farewell is not None and self.reports.address is not None:
             self._endpoint.send(farewell, self.reports.address)
-        self._endpoint.close()
 
     def _receive(self, data: bytes, address: Address, now: float) -> None:
         try:

@@ -1,6 +1,5 @@
 """One call's audio as the rest of the product sees it."""
 
-import asyncio
 import dataclasses
 import ipaddress
 import random
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from loguru import logger
 
 from transports.audio.codec import Codec
+from transports.inline.backpressure import Backpressure
 from transports.inline.report_line import ReportLine
 from transports.media import MediaStream
 from transports.params import StreamOptions
@@ -26,6 +26,7 @@ from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import Deviations, StreamStats
 from transports.udp.endpoint import UdpEndpoint
 from transports.udp.ports import PortPair
+from transports.udp.reading import Reading
 
 __all__ = ["QUEUE_LIMIT", "InlineStream"]
 
@@ -72,6 +73,7 @@ class InlineStream:
         options: StreamOptions,
         playout_delay: PlayoutRange,
         pair: PortPair,
+        reading: Reading,
         on_close: Callable[["InlineStream", PortPair], None],
     ) -> None:
         self.host = host
@@ -93,7 +95,7 @@ class InlineStream:
         )
         self._pair = pair
         self._on_close = on_close
-        self._endpoint = UdpEndpoint(pair.rtp, self._receive)
+        self._endpoint = UdpEndpoint(pair.rtp, self._receive, reading)
         self._report_line = ReportLine(
             pair.rtcp,
             self._session,
@@ -105,7 +107,7 @@ class InlineStream:
         self._peer: Address | None = None
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._backpressure = Backpressure(lambda: self._session.sender.queued_samples)
         self._flushes = 0
         self._closed = False
         self._built: list[Outgoing] = []
@@ -196,7 +198,7 @@ class InlineStream:
             return False
         self.put(pcm)
         flushes = self._flushes
-        await self._until_below(QUEUE_LIMIT)
+        await self._backpressure.until_below(QUEUE_LIMIT)
         return flushes == self._flushes and not self._closed and self.failed is None
 
     def put(self, pcm: bytes) -> None:
@@ -218,24 +220,27 @@ class InlineStream:
         """
         self._flushes += 1
         dropped = self._session.sender.flush()
-        self._wake(everyone=True)
+        self._backpressure.release_all()
         return dropped
 
     async def drained(self) -> None:
         """Wait until everything written so far was sent, the last packet padded, or dropped."""
         if not self._closed and not self.failed:
             self.finish()
-            await self._until_below(1)
+            await self._backpressure.until_below(1)
 
     def close(self) -> None:
         """Stop, and give the ports back. Idempotent."""
         if self._closed:
             return
         self._closed = True
-        self._report_line.close(time.monotonic(), self._due_at)
+        try:
+            self._report_line.close(time.monotonic(), self._due_at)
+        except Exception:  # noqa: BLE001  the ports must be free, and the other streams be closed
+            logger.bind(port=self.port).exception("media.farewell_failed")
         self._endpoint.close()
         self._on_close(self, self._pair)
-        self._wake(everyone=True)
+        self._backpressure.release_all()
 
     def build_due(self, due: int) -> None:
         """Make the packets of ``due`` ticks, ready to be sent.
@@ -283,12 +288,9 @@ class InlineStream:
             self._deviations.add(now - deadline + ticks_ago * FRAME_SECONDS)
             if packet.starts_speech and self.on_speech_sent is not None:
                 self.on_speech_sent(now)
-        if self._waiting:
-            self._wake()
+        self._backpressure.progressed()
 
     def _hear(self, due: int) -> None:
-        if due > 1:
-            self._endpoint.read()  # the packets of the stall, before their turn has passed
         for audio in self._session.arrived(time.monotonic()):
             for listener in self._listeners:
                 listener(audio)
@@ -323,28 +325,9 @@ class InlineStream:
             return
         self.failed = error
         logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
-        self._wake(everyone=True)
+        self._backpressure.release_all()
         if self.on_failed is not None:
             try:
                 self.on_failed(self)
             except Exception:  # noqa: BLE001  nor must its handler
                 logger.bind(port=self.port).exception("media.failure_handler_failed")
-
-    async def _until_below(self, samples: int) -> None:
-        """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""
-        if self.queued_samples < samples:
-            return
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((samples, ready))
-        await ready
-
-    def _wake(self, *, everyone: bool = False) -> None:
-        """Resume the writers whose audio has gone out."""
-        queued = self.queued_samples
-        still = []
-        for samples, ready in self._waiting:
-            if not everyone and queued >= samples and not ready.done():
-                still.append((samples, ready))
-            elif not ready.done():
-                ready.set_result(None)
-        self._waiting = still

@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Channel", "Message", "socket_pair"]
+from loguru import logger
+
+__all__ = ["Channel", "Message", "close_all", "socket_pair"]
 
 Message = dict[str, Any]
 
@@ -40,7 +42,7 @@ class Channel:
     Args:
         sock: Connected and non-blocking; closed here.
         on_message: Called with each message and the descriptors that came with it, to be closed
-            by the callee.
+            by the callee. What is no message is logged and dropped.
         on_end: Called once if the other side ends; not after :meth:`close`.
     """
 
@@ -115,9 +117,29 @@ class Channel:
                 return
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, False)  # noqa: FBT003
-            self._on_message(json.loads(data), descriptors)
+            message = _parsed(data)
+            if message is not None:
+                self._on_message(message, descriptors)
+                continue
+            logger.error("media.message_malformed: {} bytes", len(data))
+            close_all(descriptors)
 
     def _end(self) -> None:
         if not self._closed:
             self.close()
             self._loop.call_soon(self._on_end)
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close what came with a message and is not kept."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _parsed(data: bytes) -> Message | None:
+    """Return a message; None for whatever else there may be in a record."""
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None

@@ -13,7 +13,7 @@ from loguru import logger
 from transports import errors
 from transports.errors import MediaUnavailable, PortsExhausted, TransportError
 from transports.params import StreamOptions
-from transports.process.channel import Channel, Message
+from transports.process.channel import Channel, Message, close_all
 from transports.process.host import OPTIONS
 from transports.process.layout import (
     CLOCK,
@@ -196,7 +196,8 @@ class Connection:
         self._all_closed.clear()
         self._channel.send({"do": "close", "stream": number})
 
-    def _on_message(self, message: Message, _descriptors: Sequence[int]) -> None:
+    def _on_message(self, message: Message, descriptors: Sequence[int]) -> None:
+        close_all(descriptors)  # none is expected
         number = message.get("stream", 0)
         match message["is"]:
             case "ready" | "opened" | "refused":

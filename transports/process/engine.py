@@ -186,6 +186,8 @@ class ProcessEngine:
         return theirs
 
     def _reached(self) -> Connection:
+        if self._closed:
+            raise MediaUnavailable("the media engine does not run")
         if self._connection is None or self._connection.ended:
             raise MediaUnavailable(ENDED)
         return self._connection

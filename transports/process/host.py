@@ -1,7 +1,8 @@
 """The media process: one engine for all streams, and the users that they belong to.
 
 The first user is the supervisor: the process lives as long as it does. It admits the others and is
-told when one of them ends; that user's streams go on with noise until the supervisor decides.
+told when one of them ends; that user's streams go on with noise until the supervisor decides, or
+for half a minute.
 
 ==============  ==================================  ================================================
 from a user     with                                answered by
@@ -34,8 +35,9 @@ import contextlib
 import gc
 import os
 import socket
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from loguru import logger
 from pydantic import TypeAdapter
@@ -43,7 +45,7 @@ from pydantic import TypeAdapter
 from transports.errors import MediaUnavailable, TransportError
 from transports.inline.engine import InlineEngine
 from transports.params import RtpParams, StreamOptions
-from transports.process.channel import Channel, Message
+from transports.process.channel import Channel, Message, close_all
 from transports.process.counters import values
 from transports.process.hosted import HostedStream
 from transports.process.layout import (
@@ -65,11 +67,23 @@ OPTIONS = TypeAdapter(StreamOptions)
 
 OTHER_PROGRAM = "the installed program is another than the one that runs: start it again"
 
-LOG_CHARACTERS = 8000
+LOG_CHARACTERS = 5000
 """Of a log line; a traceback is cut before it exceeds a message."""
 
 SUPERVISOR_CHECK = 1.0
 """Seconds between two looks at whether the supervisor lives, should its socket be held open."""
+
+
+ORPHAN_SECONDS = 30.0
+"""How long a call whose user has ended goes on, if the supervisor does not say what becomes of it:
+its caller hears noise."""
+
+
+class _Orphan(NamedTuple):
+    """A call whose user has ended, and since when, in monotonic seconds."""
+
+    hosted: HostedStream
+    since: float
 
 
 class User:
@@ -91,10 +105,12 @@ class User:
         self._doorbell = -1
 
     def attach(self, message: Message, descriptors: Sequence[int]) -> None:
-        """Take the shared memory, and what to wake the user with."""
-        memory, self._doorbell = descriptors
+        """Take the shared memory, and what to wake the user with; both are the caller's to close."""
+        memory, doorbell = descriptors
+        if self._memory is not None:
+            raise ValueError("attached already")
         self._memory = map_memory(memory)
-        os.close(memory)
+        self._doorbell = os.dup(doorbell)
         self._clock = RingWriter(clock_ring(self._memory, message["key"]))
 
     def slot(self, message: Message) -> Slot:
@@ -135,7 +151,7 @@ class MediaHost:
         self._scheduling = scheduling
         self._supervisor: User | None = None
         self._users: list[User] = []
-        self._orphans: dict[int, HostedStream] = {}
+        self._orphans: dict[int, _Orphan] = {}  # by port
         self._messages: asyncio.Queue[tuple[User, Message | None, Sequence[int]]] = asyncio.Queue()
         self._ticks = 0
         self._garbage = False
@@ -159,6 +175,7 @@ class MediaHost:
                 if message is None and user is self._supervisor:
                     break
                 await self._handle(user, message, descriptors)
+            self._end_orphans(time.monotonic())
         await self._engine.close()
         for user in self._users:
             user.close()
@@ -192,6 +209,8 @@ class MediaHost:
                 user.channel.send({"is": "closed", "stream": message["stream"]})
         except Exception:  # noqa: BLE001  one user's message must not stop the others' calls
             logger.exception("media.message_failed: {}", message)
+        finally:
+            close_all(descriptors)
 
     def _greeting(self, theirs: int) -> Message:
         if theirs != fingerprint():
@@ -201,17 +220,20 @@ class MediaHost:
         return {"is": "refused", **_named(self._refusal)}
 
     async def _open(self, user: User, message: Message) -> None:
-        number = message["stream"]
+        number, slot = message["stream"], user.slot(message)
         try:
             stream = await self._engine.open_stream(OPTIONS.validate_json(message["options"]))
+        except OSError as error:  # no descriptors or no memory are left
+            refusal = MediaUnavailable(f"the media process cannot open sockets: {error}")
+            user.channel.send({"is": "refused", "stream": number, **_named(refusal)})
         except TransportError as error:
             user.channel.send({"is": "refused", "stream": number, **_named(error)})
-            return
-        self._own(user, message, stream)
+        else:
+            self._own(user, number, slot, stream)
 
-    def _own(self, user: User, message: Message, stream: "InlineStream | HostedStream") -> None:
-        number = message["stream"]
-        slot = user.slot(message)
+    def _own(
+        self, user: User, number: int, slot: Slot, stream: "InlineStream | HostedStream"
+    ) -> None:
         if isinstance(stream, HostedStream):
             hosted = stream
             hosted.attach(slot)
@@ -257,19 +279,32 @@ class MediaHost:
         if user is not self._supervisor:
             raise PermissionError(f"{message['do']} is for the supervisor")
         if message["do"] == "admit":
-            sock = socket.socket(fileno=descriptors[0])
+            sock = socket.socket(fileno=os.dup(descriptors[0]))
             sock.setblocking(False)  # noqa: FBT003
             self._users.append(User(self, sock))
             return
-        hosted = self._orphans.pop(message["orphan"], None)
+        port = message["orphan"]
         if message["do"] == "end_orphan":
-            if hosted is not None:
-                hosted.stream.close()
-        elif hosted is not None:
-            self._own(user, message, hosted)
+            self._end_orphan(port)
+        elif port in self._orphans:
+            number, slot = message["stream"], user.slot(message)
+            self._own(user, number, slot, self._orphans.pop(port).hosted)
         else:
             refusal = {"error": "MediaUnavailable", "message": "there is no such orphan"}
             user.channel.send({"is": "refused", "stream": message["stream"], **refusal})
+
+    def _end_orphan(self, port: int) -> None:
+        orphan = self._orphans.pop(port, None)
+        if orphan is not None:
+            orphan.hosted.stream.close()
+            self._garbage = True
+
+    def _end_orphans(self, now: float) -> None:
+        """End the calls that the supervisor has not decided about for too long."""
+        for port, orphan in tuple(self._orphans.items()):
+            if now - orphan.since >= ORPHAN_SECONDS:
+                logger.warning("media.orphan_ended: nobody took over the call of port {}", port)
+                self._end_orphan(port)
 
     def _lose(self, user: User) -> None:
         """Keep the calls of a user that has ended, and tell the supervisor."""
@@ -278,7 +313,7 @@ class MediaHost:
         orphaned = []
         for hosted in user.streams.values():
             hosted.orphan()
-            self._orphans[hosted.port] = hosted
+            self._orphans[hosted.port] = _Orphan(hosted, time.monotonic())
             orphaned.append([hosted.port, hosted.port])
         user.streams.clear()
         if orphaned and self._supervisor is not None:

@@ -1,6 +1,5 @@
 """A stream of the media process, as its user sees it."""
 
-import asyncio
 import dataclasses
 import ipaddress
 import math
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from transports.audio.codec import Codec
+from transports.inline.backpressure import Backpressure
 from transports.inline.stream import QUEUE_LIMIT
 from transports.media import MediaStream
 from transports.process.counters import unpacked
@@ -114,7 +114,7 @@ class ProcessStream:
         self._speeches = 0
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._backpressure = Backpressure(lambda: self.queued_samples)
         self._closed = False
 
     @property
@@ -181,7 +181,7 @@ class ProcessStream:
         head = WRITTEN.pack(epoch, WrittenKind.AUDIO)
         for start in range(0, whole, WRITTEN_BYTES):
             self._put(head + pcm[start : start + WRITTEN_BYTES])
-        await self._until_below(QUEUE_LIMIT)
+        await self._backpressure.until_below(QUEUE_LIMIT)
         return epoch == self._epoch and not self._closed and self.failed is None
 
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
@@ -202,7 +202,7 @@ class ProcessStream:
         self._half_sample = b""
         self._overflow.clear()
         self._decide()
-        self._wake(everyone=True)
+        self._backpressure.release_all()
         return dropped
 
     def hold(self) -> None:
@@ -230,7 +230,7 @@ class ProcessStream:
         if not self._closed and not self.failed:
             self._half_sample = b""
             self._put(WRITTEN.pack(self._epoch, WrittenKind.FINISH))
-            await self._until_below(1)
+            await self._backpressure.until_below(1)
 
     def close(self) -> None:
         """Stop, and give the ports back. Idempotent."""
@@ -239,7 +239,7 @@ class ProcessStream:
         self._latest()
         self._closed = True
         self._on_close(self)
-        self._wake(everyone=True)
+        self._backpressure.release_all()
 
     def progressed(self) -> None:
         """Hand on what waits, and resume who waited for it to leave. For the engine."""
@@ -250,8 +250,7 @@ class ProcessStream:
             self._speeches = progress.speeches
             if self.on_speech_sent is not None and not self.failed:
                 self._guarded(self.on_speech_sent, progress.speech_at)
-        if self._waiting:
-            self._wake()
+        self._backpressure.progressed()
 
     def hear(self) -> None:
         """Tell listeners and subscribers what has come into the ring. For the engine."""
@@ -281,7 +280,7 @@ class ProcessStream:
         if self.failed or self._closed:
             return
         self.failed = error
-        self._wake(everyone=True)
+        self._backpressure.release_all()
         if self.on_failed is not None:
             try:
                 self.on_failed(self)
@@ -333,22 +332,3 @@ class ProcessStream:
         if self._ring.written - self._progress.taken < self._ring.cells:
             return True
         return self._ring.written - self._latest().taken < self._ring.cells
-
-    async def _until_below(self, samples: int) -> None:
-        """Wait until fewer than ``samples`` are queued, or the stream was flushed or ended."""
-        if self.queued_samples < samples:
-            return
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((samples, ready))
-        await ready
-
-    def _wake(self, *, everyone: bool = False) -> None:
-        """Resume the writers whose audio has gone out."""
-        queued = self.queued_samples
-        still = []
-        for samples, ready in self._waiting:
-            if not everyone and queued >= samples and not ready.done():
-                still.append((samples, ready))
-            elif not ready.done():
-                ready.set_result(None)
-        self._waiting = still

@@ -1,14 +1,34 @@
-"""A socket on the event loop."""
+"""Sockets that are read as the event loop sees them, and in sweeps."""
 
 import asyncio
 import socket
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 
 import pytest
 
-from transports.udp.endpoint import READS_PER_WAKE, UdpEndpoint
+from transports.udp.endpoint import UdpEndpoint
+from transports.udp.reading import READS_AT_ONCE, READS_PER_SOCKET, OnArrival, Reading, Sweep
 
 Datagram = tuple[bytes, tuple[str, int], float]
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="sweeps are Linux's")
+
+
+@pytest.fixture(params=[OnArrival, pytest.param(Sweep, marks=on_linux)])
+async def reading(request: pytest.FixtureRequest) -> AsyncIterator[Reading]:
+    """Either way; closed twice."""
+    make: Callable[[], Reading] = request.param
+    with closing(make()) as reading, closing(reading):
+        yield reading
+
+
+@pytest.fixture
+def sweep() -> Iterator[Reading]:
+    with closing(Sweep()) as sweep:
+        yield sweep
 
 
 @pytest.fixture
@@ -24,57 +44,184 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-async def turns(count: int) -> None:
-    """Let the event loop turn that often."""
-    for _ in range(count):
+async def read(reading: Reading) -> None:
+    """Let what has come be read, whichever way."""
+    for _ in range(4):
         await asyncio.sleep(0)
+    reading.sweep(1)
 
 
 async def test_hands_on_what_arrives_with_its_source_and_time(
-    sockets: tuple[socket.socket, socket.socket],
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
 ) -> None:
     ours, theirs = sockets
     received: list[Datagram] = []
-    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram))
-    before = asyncio.get_running_loop().time()
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+    before = time.monotonic()
 
     theirs.sendto(b"one", ours.getsockname())
     theirs.sendto(b"two", ours.getsockname())
-    await turns(3)
+    await read(reading)
     endpoint.close()
 
     assert [datagram[:2] for datagram in received] == [
         (b"one", theirs.getsockname()),
         (b"two", theirs.getsockname()),
     ]
-    assert before <= received[0][2] <= received[1][2] <= asyncio.get_running_loop().time()
+    assert before <= received[0][2] <= received[1][2] <= time.monotonic()
+
+
+async def test_hears_nothing_after_close(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+
+    endpoint.close()
+    theirs.sendto(b"late", ours.getsockname())
+    await read(reading)
+
+    assert received == []
+
+
+async def test_a_stall_is_caught_up_with_before_the_loop_gets_to_it(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+    for _ in range(50):
+        theirs.sendto(b"x", ours.getsockname())
+
+    reading.sweep(50)
+    endpoint.close()
+
+    assert len(received) == 50
+
+
+async def test_a_receiver_may_close_its_own_socket_and_anothers(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    received: list[int] = []
+    endpoints: list[UdpEndpoint] = []
+
+    def receiver(index: int) -> Callable[..., None]:
+        def receive(*_: object) -> None:
+            received.append(index)
+            for endpoint in endpoints:
+                endpoint.close()
+
+        return receive
+
+    for index, sock in enumerate(sockets):
+        endpoints.append(UdpEndpoint(sock, receiver(index), reading))
+        for _ in range(2):
+            sock.sendto(b"x", sock.getsockname())
+    reading.sweep(2)
+    await read(reading)
+
+    assert len(received) == 1
+
+
+@on_linux
+async def test_a_sweep_knows_when_each_datagram_came_however_late_it_is_read(
+    sweep: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), sweep)
+    sent = []
+    for _ in range(3):
+        before = time.monotonic()
+        theirs.sendto(b"x", ours.getsockname())
+        sent.append((before, time.monotonic()))
+        time.sleep(0.01)  # noqa: ASYNC251  a stall of ours
+
+    sweep.sweep(2)
+    endpoint.close()
+
+    slack = 0.001  # between the two clocks
+    for (before, after), (_, _, arrived_at) in zip(sent, received, strict=True):
+        assert before - slack <= arrived_at <= after + slack
+
+
+@on_linux
+async def test_no_datagram_came_before_the_last_sweep_whatever_the_time_of_day_is_set_to(
+    sweep: Reading,
+    sockets: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NTP may step the clock between the arrival and the read."""
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), sweep)
+    wall_clock = time.time
+    for step in (3600.0, -3600.0):
+        before = time.monotonic()
+        sweep.sweep(1)
+        theirs.sendto(b"x", ours.getsockname())
+        monkeypatch.setattr(time, "time", lambda step=step: wall_clock() + step)
+        sweep.sweep(1)
+        assert before <= received[-1][2] <= time.monotonic()
+        monkeypatch.undo()
+    endpoint.close()
+
+    assert len(received) == 2
+
+
+@on_linux
+async def test_a_flooded_socket_is_read_up_to_a_limit_and_the_others_in_between(
+    sweep: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    flood: list[int] = []
+    quiet: list[int] = []
+    endpoints = [
+        UdpEndpoint(ours, lambda *_: flood.append(len(quiet)), sweep),
+        UdpEndpoint(theirs, lambda *_: quiet.append(len(flood)), sweep),
+    ]
+    limit = READS_AT_ONCE + 2 * READS_PER_SOCKET
+    for _ in range(limit + 50):
+        theirs.sendto(b"x", ours.getsockname())
+    ours.sendto(b"y", theirs.getsockname())
+
+    sweep.sweep(1)
+    read_at_once = len(flood) + len(quiet)
+    sweep.sweep(1)
+    for endpoint in endpoints:
+        endpoint.close()
+
+    assert limit <= read_at_once <= limit + 1
+    assert quiet in ([0], [1])
+    assert len(flood) == limit + 50
 
 
 async def test_a_flood_leaves_the_loop_its_turns(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = sockets
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     received: list[Datagram] = []
-    for _ in range(3 * READS_PER_WAKE):
+    for _ in range(20):
         theirs.sendto(b"x", ours.getsockname())
     counts = []
-    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram))
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), OnArrival())
 
     for _ in range(6):
         await asyncio.sleep(0)
         counts.append(len(received))
-    endpoint.read()
     endpoint.close()
 
     steps = [later - earlier for earlier, later in zip([0, *counts], counts, strict=False)]
     assert max(steps) == 1
-    assert len(received) - counts[-1] == READS_PER_WAKE
 
 
-async def test_sends_from_its_own_port(sockets: tuple[socket.socket, socket.socket]) -> None:
+async def test_sends_from_its_own_port(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
     ours, theirs = sockets
-    endpoint = UdpEndpoint(ours, lambda *_: None)
+    endpoint = UdpEndpoint(ours, lambda *_: None, reading)
 
     endpoint.send(b"hello", theirs.getsockname())
     endpoint.close()
@@ -84,23 +231,11 @@ async def test_sends_from_its_own_port(sockets: tuple[socket.socket, socket.sock
 
 
 async def test_what_cannot_be_sent_is_counted(
-    sockets: tuple[socket.socket, socket.socket],
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
 ) -> None:
-    endpoint = UdpEndpoint(sockets[0], lambda *_: None)
+    endpoint = UdpEndpoint(sockets[0], lambda *_: None, reading)
 
     endpoint.send(bytes(70_000), sockets[1].getsockname())
     endpoint.close()
 
     assert endpoint.send_errors == 1
-
-
-async def test_hears_nothing_after_close(sockets: tuple[socket.socket, socket.socket]) -> None:
-    ours, theirs = sockets
-    received: list[Datagram] = []
-    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram))
-
-    endpoint.close()
-    theirs.sendto(b"late", ours.getsockname())
-    await turns(3)
-
-    assert received == []

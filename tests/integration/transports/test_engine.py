@@ -20,7 +20,9 @@ from transports import (
     make_engine,
 )
 from transports.audio.level import level_dbfs
+from transports.errors import MediaUnavailable
 from transports.rtp.packet import RtpPacket
+from transports.rtp.reports import Reports
 
 PARAMS = RtpParams(port_min=19800, port_max=19841)
 PLACEMENTS = ("inline", "process") if sys.platform == "linux" else ("inline",)
@@ -496,6 +498,32 @@ async def test_closing_the_engine_closes_its_streams(params: RtpParams, phone: P
     phone.received()
     await asyncio.sleep(0.06)
     assert phone.received() == []
+
+
+async def test_opens_no_stream_after_it_was_closed(params: RtpParams) -> None:
+    engine = make_engine(params)
+    await engine.start()
+    await engine.close()
+
+    with pytest.raises(MediaUnavailable, match="the media engine does not run"):
+        await engine.open_stream()
+
+
+@pytest.mark.parametrize("params", ["inline"], indirect=True)
+async def test_a_stream_that_fails_to_say_goodbye_gives_its_ports_back(
+    engine: MediaEngine, stream: MediaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(Reports, "goodbye", broken)
+
+    stream.close()
+
+    assert engine.streams == ()
+    for port in (stream.port, stream.port + 1):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((stream.host, port))
 
 
 async def test_does_not_start_at_an_address_of_another_machine(params: RtpParams) -> None:
