@@ -15,6 +15,18 @@ MAX_CHARACTERS = 262_144
 
 KeyPath = tuple[str | int, ...]
 
+YAML_FIXES = {
+    "mapping values are not allowed": "write a text that has ': ' in quotes",
+    "expected <block end>": "indent it as what it belongs to",
+    "'\\t'": "indent with spaces",
+    "expected ',' or": "close what begins at {began}",
+    "unexpected end of stream": "close what begins at {began}",
+    "could not find expected ':'": "write it as 'key: value'",
+    "found unknown escape character": "write a backslash twice, or use single quotes",
+    "cannot start any token": "write the text in quotes",
+}
+"""What to do about it, by words of PyYAML's."""
+
 CORE_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 )
@@ -53,7 +65,8 @@ class Document:
         """Return where ``path`` is, or the nearest thing above it that has a place."""
         for length in range(len(path), -1, -1):
             place = path[:length]
-            first, second = (self.keys, self.values) if key else (self.values, self.keys)
+            is_key = key and length == len(path)
+            first, second = (self.keys, self.values) if is_key else (self.values, self.keys)
             mark = first.get(place) or second.get(place)
             if mark:
                 return mark
@@ -112,8 +125,7 @@ def parse_document(
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problem = error.problem or error.context or "cannot be read"
-        raise SpecError(Finding(f"not YAML: {problem}").at(file, line, column)) from error
+        raise SpecError(_not_yaml(error).at(file, line, column)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -144,6 +156,15 @@ def _parse(text: str, file: str) -> Document:
     finally:
         loader.dispose()
     return Document(file, data, walk.keys, walk.values)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> Finding:
+    problem = error.problem or error.context or "cannot be read"
+    fix = next((fix for words, fix in YAML_FIXES.items() if words in problem), "")
+    began = error.context_mark
+    if began and fix and "{began}" in fix:
+        fix = fix.format(began=f"{began.line + 1}:{began.column + 1}")
+    return Finding(f"not YAML: {problem}", fix=fix)
 
 
 class _Walk:

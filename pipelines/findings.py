@@ -48,5 +48,6 @@ class Finding:
 
 def nearest_name(name: str, valid: Iterable[str]) -> str | None:
     """Return the valid name that looks most like ``name``, if any looks like it at all."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    by_small_letters = {each.lower(): each for each in valid}
+    matches = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.5)
+    return by_small_letters[matches[0]] if matches else None

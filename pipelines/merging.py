@@ -10,10 +10,12 @@ from pipelines.document import Document, KeyPath, Mark
 def merge(parent: Document, child: Document) -> Document:
     """Lay a child over its parent: maps merge, all else replaces; a new service starts afresh.
 
-    The result is trusted: its parts were checked one by one (``pipelines.trust``).
+    The name is the child's own. The result is trusted: its parts were checked one by one.
     """
     places = _Places(parent)
-    data = places.lay(parent.data, child.data, ())
+    inherited = {key: value for key, value in parent.data.items() if key != "name"}
+    places.forget(("name",))
+    data = places.lay(inherited, child.data, ())
     data.pop("extends", None)
     keys, values = {**places.keys, **child.keys}, {**places.values, **child.values}
     return Document(child.file, data, keys, values)

@@ -16,20 +16,53 @@ from pipelines.findings import Finding, nearest_name
 RENAMED = {"send_digits": "send_dtmf"}
 """Keys that had another name."""
 
+MISSING = "is missing"
+
+WORDS = {
+    "missing": MISSING,
+    "string_type": "should be text",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_too_short": "is empty",
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_parsing": "should be a number",
+    "float_type": "should be a number",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than_equal": "should be at most {le}",
+    "too_long": "has {actual_length} entries, and at most {max_length} are allowed",
+    "too_short": "has {actual_length} entries, and at least {min_length} are needed",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping of keys to values",
+    "model_type": "should be a mapping of keys to values",
+}
+"""By pydantic's kinds of errors."""
+
+UNITS = {"_ms": "milliseconds", "_seconds": "seconds", "_days": "days"}
+"""By the end of a key."""
+
 
 def findings_of(
     error: ValidationError, model: type[BaseModel], document: Document, at: KeyPath = ()
 ) -> list[Finding]:
     """Turn pydantic's errors into findings with their places; paths start at ``at``."""
-    findings = []
+    findings: list[Finding] = []
+    misspelt: set[str] = set()
     for details in error.errors(include_url=False):
         path = (*at, *details["loc"])
+        is_key = details["type"] == "extra_forbidden" or path[-1:] == ("[key]",)
+        if path[-1:] == ("[key]",):
+            path = path[:-1]
         if details["type"] == "pipeline":
             path = (*path, *details["ctx"]["at"])
         finding = _finding(details, path, _keys_at(model, details["loc"][:-1]))
-        mark = document.locate(path, key=details["type"] == "extra_forbidden")
-        findings.append(place(finding, mark))
-    return in_order(findings, document.file)
+        if finding.nearest and is_key:
+            misspelt.add(show_path((*path[:-1], finding.nearest)))
+        findings.append(place(finding, document.locate(path, key=is_key)))
+    told = [each for each in findings if each.message != MISSING or each.path not in misspelt]
+    return in_order(told, document.file)
 
 
 def in_order(findings: list[Finding], file: str) -> list[Finding]:
@@ -53,9 +86,7 @@ def _finding(details: ErrorDetails, path: KeyPath, valid: set[str]) -> Finding:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_name(f"unknown key '{path[-1]}'", str(path[-1]), path, valid)
-    finding = Finding(_sentence(details["msg"]), path=show_path(path))
-    if kind == "missing":
-        return replace(finding, message="is missing")
+    finding = Finding(_sentence(details), path=show_path(path))
     if kind == "string_type":
         return replace(finding, fix="" if _is_nested(details["input"]) else "write it in quotes")
     if kind == "string_pattern_mismatch" and context["pattern"] in FORMS:
@@ -63,11 +94,20 @@ def _finding(details: ErrorDetails, path: KeyPath, valid: set[str]) -> Finding:
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", context["expected"])
         return replace(finding, nearest=nearest_name(str(details["input"]), allowed))
+    if kind in {"int_parsing", "float_parsing"}:
+        units = [unit for ending, unit in UNITS.items() if str(path[-1]).endswith(ending)]
+        return replace(finding, fix=f"in {units[0]}, without a unit" if units else "")
     return replace(finding, fix=context.get("fix", ""))
 
 
-def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").removeprefix("Input ")
+def _sentence(details: ErrorDetails) -> str:
+    """What pydantic says, in the words of YAML."""
+    if details["type"] == "pipeline":
+        return details["msg"]
+    words = WORDS.get(details["type"])
+    if words is not None:
+        return words.format(**details.get("ctx", {}))
+    text = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return text[:1].lower() + text[1:]
 
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.fields import Spec, Text, wrong
 from pipelines.tool_parameters import Pattern
-from pipelines.tool_specs import PLAIN_TOOLS, ToolSpec, one_tool
+from pipelines.tool_specs import KINDS_OF_TOOL, PLAIN_TOOLS, ToolSpec, one_tool
 
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=\S)")
@@ -19,6 +19,15 @@ MAX_HEARD = 2000
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _plain_tool(value: object) -> object:
+    tool = one_tool(value)
+    for kind in tool if isinstance(tool, dict) else ():
+        if kind in KINDS_OF_TOOL and kind not in PLAIN_TOOLS:
+            fix = "a rule can do: " + ", ".join(PLAIN_TOOLS)
+            raise wrong("needs a language model", kind, fix=fix)
+    return tool
 
 
 Patterns = Annotated[
@@ -40,7 +49,8 @@ class Rule(Spec):
     when: Patterns
     say: Text = ""
     tool: (
-        Annotated[ToolSpec, BeforeValidator(one_tool, json_schema_input_type=ToolSpec | str)] | None
+        Annotated[ToolSpec, BeforeValidator(_plain_tool, json_schema_input_type=ToolSpec | str)]
+        | None
     ) = None
 
     @model_validator(mode="after")
@@ -55,10 +65,7 @@ class Rule(Spec):
         return self
 
     @model_validator(mode="after")
-    def _tool_is_plain(self) -> Self:
-        if self.tool and self.tool.kind not in PLAIN_TOOLS:
-            fix = "a rule can do: " + ", ".join(PLAIN_TOOLS)
-            raise wrong("needs a language model", "tool", self.tool.kind, fix=fix)
+    def _tool_needs_nobody(self) -> Self:
         if self.tool and self.tool.send_dtmf and not self.tool.send_dtmf.digits:
             raise wrong("say which digits", "tool", "send_dtmf", fix='such as {digits: "1#"}')
         if self.tool and self.tool.transfer and self.tool.transfer.to is None:

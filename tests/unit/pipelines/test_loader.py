@@ -22,20 +22,18 @@ WRONG = {
         "t.yaml:3:9: turn.vad.start: unknown key 'start'; did you mean 'start_ms'?"
     ),
     "language: de\n": "t.yaml:1:1: name: is missing",
-    "name: 5\n": "t.yaml:1:7: name: should be a valid string; write it in quotes",
+    "name: 5\n": "t.yaml:1:7: name: should be text; write it in quotes",
     "name: a\nstt: {voice: x}\n": "t.yaml:2:6: stt.service: is missing",
     "name: a\ntools: [hangup, hangupp]\n": (
         "t.yaml:2:17: tools[1]: there is no tool 'hangupp'; did you mean 'hangup'?"
     ),
     "name: a\ntools: [{transfer: {to: 100}}]\n": (
-        "t.yaml:2:25: tools[0].transfer.to: should be a valid string; write it in quotes"
+        "t.yaml:2:25: tools[0].transfer.to: should be text; write it in quotes"
     ),
     "name: a\nextends: local-d\n": (
         "t.yaml:2:10: extends: there is no pipeline 'local-d' to extend; did you mean 'local-de'?"
     ),
-    "name: a\nidle: {after_ms: 5}\n": (
-        "t.yaml:2:18: idle.after_ms: should be greater than or equal to 1000"
-    ),
+    "name: a\nidle: {after_ms: 5}\n": ("t.yaml:2:18: idle.after_ms: should be at least 1000"),
 }
 
 
