@@ -21,7 +21,7 @@ from transports.hearing import make_voice_activity
 from transports.params import RtpParams
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
-from voiceai.errors import SchemaMismatch, SettingsError, StoreUnavailable
+from voiceai.errors import SettingsError
 from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
 from voiceai.priority import yield_this_thread
@@ -125,6 +125,7 @@ class App:
             self.store,
             limit=settings.voiceai_max_calls or self._call_limit(),
         )
+        self.store.load_with(self.supervisor.warm)
         self.gateway = Gateway(ari_params(settings), on_call=self.supervisor.take)
         self.metrics = CollectorRegistry()
         metrics = CallMetrics(self.metrics)
@@ -133,6 +134,11 @@ class App:
         )
         metrics.gauge(
             "records_dropped", "Records that are lost", lambda: self.store.dropped_records
+        )
+        metrics.gauge(
+            "assistant_invalid",
+            "Assistants whose rows are wrong; the version before answers, if there was one",
+            lambda: self.store.invalid_assistants,
         )
         self.supervisor.watch(metrics)
         MediaMetrics(self.metrics, self.engine, services.barge_in)
@@ -200,14 +206,7 @@ class App:
 
     async def _load(self) -> None:
         """Load the models of every assistant, so that no call waits for one."""
-        await self.store.connected()
-        specs = {}
-        try:
-            entries = await self.store.assistants()
-            specs = {entry.id: entry.spec for entry in entries if entry.spec}
-        except (StoreUnavailable, SchemaMismatch) as error:
-            logger.warning("voiceai.assistants_unknown: {}", error)
-        await self.supervisor.prepare(specs)
+        await self.store.settled()
         gc.collect()
         gc.freeze()  # later collections leave it out: going through it blocks a call for 0.1 s
         self._warm = True

@@ -1,6 +1,7 @@
 """All calls of the process: admit, run, and survive whatever goes wrong in one of them."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -22,7 +23,10 @@ from voiceai.errors import SchemaMismatch, StoreUnavailable
 from voiceai.store.records import CallRecord
 from voiceai.store.repository import Assistant
 
-FindAssistant = Callable[[str], Awaitable[Assistant | None]]
+FindAssistant = Callable[[str, str], Awaitable[Assistant | None]]
+
+SPECS_KEPT = 4
+"""Pipelines of one assistant that are known to be loaded: the newest, the one before, a canary."""
 
 
 class CallSupervisor:
@@ -30,7 +34,7 @@ class CallSupervisor:
 
     Args:
         services: What all calls share.
-        find_assistant: Dialled number -> who answers, None if nobody does.
+        find_assistant: Dialled number and call -> who answers, None if nobody does.
         writer: Where records go.
         limit: Calls at once; one more is refused with 503.
     """
@@ -48,7 +52,7 @@ class CallSupervisor:
         self._writer = writer
         self._limit = limit
         self._watchers: list[Watcher] = []
-        self._ready: dict[str, PipelineSpec] = {}  # by assistant id
+        self._ready: dict[str, deque[PipelineSpec]] = {}  # by assistant id
         self.calls: dict[str, Leg] = {}
 
     def lower_limit(self, limit: int) -> None:
@@ -97,15 +101,16 @@ class CallSupervisor:
         if len(self.calls) > self._limit:
             why = f"{self._limit} calls are already up (VOICEAI_MAX_CALLS)"
             raise Refusal(EndReason.SERVER_FULL, HangupCause.OVERLOADED, why)
-        assistant = await self._assistant(leg.number)
-        if self._ready.get(assistant.id) != assistant.spec:
+        assistant = await self._assistant(leg)
+        if assistant.spec not in self._ready.get(assistant.id, ()):
             await leg.ring()
             await self._make_ready(assistant)
         return await CallSession(leg, assistant, self._services, journal).run()
 
-    async def _assistant(self, number: str) -> Assistant:
+    async def _assistant(self, leg: Leg) -> Assistant:
+        number = leg.number
         try:
-            assistant = await self._find_assistant(number)
+            assistant = await self._find_assistant(number, leg.call_id)
         except PipelineError as error:
             why = f"the assistant of {number} is invalid: {error}"
             raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, why) from error
@@ -127,17 +132,29 @@ class CallSupervisor:
             specs: By the id of the assistant.
         """
         for assistant_id, spec in specs.items():
-            try:
-                wrong = await warm(self._services.resources, [spec])
-                if not wrong:
-                    await asyncio.to_thread(self._services.ears.load, spec.turn.vad.model)
-            except Exception:  # noqa: BLE001 - a model that breaks takes no other pipeline along
-                logger.bind(pipeline=spec.name).exception("pipeline.disabled")
-                continue
-            for finding in wrong.get(spec.name, ()):
-                logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
+            await self._prepare(assistant_id, spec)
+
+    async def warm(self, assistant: Assistant) -> str:
+        """Load what an assistant needs, for the store; returns why it cannot work, or nothing."""
+        return await self._prepare(assistant.id, assistant.spec)
+
+    async def _prepare(self, assistant_id: str, spec: PipelineSpec) -> str:
+        try:
+            wrong = await warm(self._services.resources, [spec])
             if not wrong:
-                self._ready[assistant_id] = spec
+                await asyncio.to_thread(self._services.ears.load, spec.turn.vad.model)
+        except Exception as error:  # noqa: BLE001 - a model that breaks takes no other along
+            logger.bind(pipeline=spec.name).exception("pipeline.disabled")
+            return f"{type(error).__name__}: {error}"
+        findings = wrong.get(spec.name, ())
+        for finding in findings:
+            logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
+        if not findings:
+            self._note_ready(assistant_id, spec)
+        return _listed(findings)
+
+    def _note_ready(self, assistant_id: str, spec: PipelineSpec) -> None:
+        self._ready.setdefault(assistant_id, deque(maxlen=SPECS_KEPT)).append(spec)
 
     async def _make_ready(self, assistant: Assistant) -> None:
         """Load what an assistant needs that is new since the start, while its caller rings."""
@@ -156,7 +173,7 @@ class CallSupervisor:
                 f"the assistant {assistant.name} cannot work: {_listed(findings)}",
             )
         await asyncio.to_thread(self._services.ears.load, spec.turn.vad.model)
-        self._ready[assistant.id] = spec
+        self._note_ready(assistant.id, spec)
 
     def _tell(self, event: CallEvent) -> None:
         for watcher in self._watchers:

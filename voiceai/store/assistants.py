@@ -1,15 +1,13 @@
-"""SQL on the users' two tables: read for each call, written only by ``import`` and ``assign``."""
+"""SQL that reads the users' two tables: for each call one row, for the watcher what changed."""
 
 import json
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from pipelines.spec import PipelineSpec
-from voiceai.errors import ImportRefused, SchemaMismatch, UnknownAssistant
+from voiceai.errors import SchemaMismatch
 from voiceai.store.database import Connection
 from voiceai.store.mapping import ASSISTANT_COLUMNS, EXAMPLE, REQUIRED, TableNames, quote
 from voiceai.store.numbers import SQL_MAY_MATCH, SQL_NORMAL, normalise_number, written_forms
@@ -22,12 +20,29 @@ COLUMNS = """
     FROM pg_attribute a
     WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped"""
 
-LATEST_VERSION = """
-    LEFT JOIN LATERAL (SELECT name, version, yaml FROM voiceai.assistant_versions
-                       WHERE assistant_id = a.{id}::text ORDER BY version DESC LIMIT 1) v ON true"""
+VERSIONS = """
+    LEFT JOIN LATERAL (SELECT version, coalesce(base, CASE WHEN origin = 'import' THEN version END)
+                              AS base
+                       FROM voiceai.assistant_versions
+                       WHERE assistant_id = {id}::text AND live
+                       ORDER BY version DESC LIMIT 1) n ON true
+    LEFT JOIN voiceai.assistant_versions v
+           ON v.assistant_id = {id}::text AND v.version = n.base"""
+"""The newest live version of a row, and what was imported that it builds upon."""
 
-NO_VERSION = """
+NO_VERSIONS = """
+    CROSS JOIN (SELECT NULL::integer AS version) n
     CROSS JOIN (SELECT NULL::text AS name, NULL::integer AS version, NULL::text AS yaml) v"""
+
+MAX_ROW_CHARACTERS = 524_288
+"""Of a row as JSON; a longer one is not read, and no pipeline: a prompt has 20,000 at most."""
+
+CONTENT = """
+    {id}::text AS id, {name}::text AS row_name,
+    (SELECT CASE WHEN length(t.content) <= {limit} THEN t.content END
+     FROM (SELECT jsonb_object_agg(key, value)::text AS content FROM jsonb_each(to_jsonb(a))
+           WHERE key IN ({wanted})) t) AS columns,
+    n.version AS newest, v.name, v.version, v.yaml"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +64,47 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class AssistantRow:
-    """A row by our column names, with its numbers and what was imported for it."""
+    """A row by our column names.
+
+    Attributes:
+        columns: Without the id; None where the row is too long to be read.
+        numbers: As they are stored; of a call only the one that was dialled.
+        imported: What was imported for the row and is in force.
+        version: The newest of its versions.
+    """
 
     id: str
     name: str
-    columns: Mapping[str, Any]
+    columns: Mapping[str, Any] | None
     numbers: tuple[str, ...]
     imported: Imported | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneHint:
+    """Where a number was last seen.
+
+    Attributes:
+        place: Of its row, if rows have one.
+        stored: Its notation there.
+        assistant_id: Whom it points to.
+    """
+
+    place: str | None
+    stored: str
+    assistant_id: str
 
 
 class UserTables:
-    """The two tables under the names they have here. Make one with :meth:`inspect`."""
+    """The two tables under the names they have here. Make one with :meth:`inspect`.
+
+    Attributes:
+        assistant: The quoted name of the one.
+        phone: Of the other.
+        names_here: Their names by ours.
+        columns: What the catalogue says, by our table and their column.
+    """
 
     def __init__(
         self,
@@ -69,11 +114,11 @@ class UserTables:
         *,
         has_schema: bool,
     ) -> None:
-        self._names = names
-        self._columns = {"Assistant": assistant, "PhoneNumber": phone}
+        self.names_here = names
+        self.columns = {"Assistant": assistant, "PhoneNumber": phone}
+        self.assistant = names.table("Assistant")
+        self.phone = names.table("PhoneNumber")
         self._has_schema = has_schema
-        self._assistant = names.table("Assistant")
-        self._phone = names.table("PhoneNumber")
 
     @classmethod
     async def inspect(
@@ -106,219 +151,136 @@ class UserTables:
                     )
         return cls(names, found["Assistant"], found["PhoneNumber"], has_schema=has_schema)
 
-    async def find(self, connection: Connection, number: str) -> AssistantRow | None:
-        """The assistant of a number in any notation; one query."""
+    async def find(
+        self, connection: Connection, number: str, hint: PhoneHint | None = None
+    ) -> AssistantRow | None:
+        """The assistant of a number in any notation.
+
+        Args:
+            connection: To the database.
+            number: As it was dialled.
+            hint: Where the number was last seen; saves reading the whole table.
+        """
         normal = normalise_number(number)
         if not normal:
             return None
-        phone, link = f"p.{self._quoted('PhoneNumber', 'number')}::text", self._link()
-        plain = self._type("PhoneNumber", "number") in {"text", "character varying"}
+        phone, link = self._phone_number(), self._link()
+        if hint is not None:
+            where, arguments = f"{phone} = $1", [hint.stored]
+            if hint.place is not None:
+                where, arguments = (
+                    f"p.ctid = $1::text::tid AND {phone} = $2",
+                    [
+                        hint.place,
+                        hint.stored,
+                    ],
+                )
+            hit = f"""SELECT p.{link} AS link, {phone} AS number FROM {self.phone} p
+                      WHERE {where} AND p.{link} IS NOT NULL LIMIT 1"""  # noqa: S608 - quoted
+            row = await connection.fetchrow(self._answering(hit), *arguments)
+            if row:
+                return self._row(row, (row["number"],))
+        plain = self.type_of("PhoneNumber", "number") in {"text", "character varying"}
         exact = phone.removesuffix("::text") if plain else phone
-        query = f"""
-            SELECT to_jsonb(a)::text AS columns, hit.number, v.name, v.version, v.yaml
-            FROM (
-                (SELECT p.{link} AS link, {phone} AS number FROM {self._phone} p
-                 WHERE {exact} = ANY ($1::text[]) AND p.{link} IS NOT NULL LIMIT 1)
-                UNION ALL
-                (SELECT p.{link}, {phone} FROM {self._phone} p
-                 WHERE {SQL_MAY_MATCH.format(phone, "$2")}
-                   AND {SQL_NORMAL.format(phone)} = $2 AND p.{link} IS NOT NULL LIMIT 1)
-                LIMIT 1
-            ) hit
-            JOIN {self._assistant} a ON {self._joined("a", "hit.link")}
-            {self._versions()}"""  # noqa: S608 - quoted identifiers
-        row = await connection.fetchrow(query, written_forms(normal), normal)
+        hit = f"""
+            (SELECT p.{link} AS link, {phone} AS number FROM {self.phone} p
+             WHERE {exact} = ANY ($1::text[]) AND p.{link} IS NOT NULL LIMIT 1)
+            UNION ALL
+            (SELECT p.{link}, {phone} FROM {self.phone} p
+             WHERE {SQL_MAY_MATCH.format(phone, "$2")}
+               AND {SQL_NORMAL.format(phone)} = $2 AND p.{link} IS NOT NULL LIMIT 1)
+            LIMIT 1"""  # noqa: S608 - quoted identifiers
+        row = await connection.fetchrow(self._answering(hit), written_forms(normal), normal)
         return self._row(row, (row["number"],)) if row else None
 
-    async def list(self, connection: Connection) -> list[AssistantRow]:
-        """Every assistant with its numbers, by name."""
-        query = f"""
-            SELECT to_jsonb(a)::text AS columns, v.name, v.version, v.yaml,
-                   ARRAY(SELECT p.{self._quoted("PhoneNumber", "number")}::text
-                         FROM {self._phone} p
-                         WHERE {self._joined("a", f"p.{self._link()}")} ORDER BY 1) AS numbers
-            FROM {self._assistant} a {self._versions()}
-            ORDER BY a.{self._quoted("Assistant", "name")}::text"""  # noqa: S608 - likewise
-        return [self._row(row, tuple(row["numbers"])) for row in await connection.fetch(query)]
+    async def rows(
+        self, connection: Connection, ids: Sequence[str] | None = None
+    ) -> list[AssistantRow]:
+        """Assistants with their numbers, by name.
 
-    async def store(
-        self, connection: Connection, spec: PipelineSpec, text: str
-    ) -> tuple[str, int, bool]:
-        """Insert or update the row of ``spec.name`` and keep the text as its newest version.
-
-        Returns:
-            The row's id, the version, and whether the row is new.
-
-        Raises:
-            ImportRefused: Several rows have the name, or a column needs what we do not know.
+        Args:
+            connection: To the database.
+            ids: Which; all unless given.
         """
-        values = {
-            "name": spec.name,
-            "greeting": spec.greeting,
-            "systemPrompt": spec.prompt or None,
-            "language": spec.language,
-            "voice": spec.tts.params.get("voice"),
-            "pipeline": spec.name,
-        }
-        id_column, name_column = self._quoted("Assistant", "id"), self._quoted("Assistant", "name")
-        select = f"SELECT {id_column}::text FROM {self._assistant} WHERE {name_column}::text = $1"  # noqa: S608
-        ids = [row[0] for row in await connection.fetch(select, spec.name)]
-        if len(ids) > 1:
-            raise ImportRefused(f"{len(ids)} rows of {self._assistant} are called {spec.name}")
-        if ids:
-            await self._update("Assistant", values, ids[0], connection)
-            assistant_id = ids[0]
-        else:
-            assistant_id = await self._insert("Assistant", values, connection)
-        version = await _keep_version(connection, assistant_id, spec.name, text)
-        return assistant_id, version, not ids
-
-    async def assign(self, connection: Connection, number: str, name: str) -> tuple[str, bool]:
-        """Point a number to an assistant.
-
-        Returns:
-            The number as it is stored, and whether its row is new.
-
-        Raises:
-            UnknownAssistant: No row, or several, have the name.
-            ImportRefused: A column of the number's table needs what we do not know.
-        """
-        id_column, name_column = self._quoted("Assistant", "id"), self._quoted("Assistant", "name")
-        query = f"SELECT {id_column}::text FROM {self._assistant} WHERE {name_column}::text = $1"  # noqa: S608
-        ids = [row[0] for row in await connection.fetch(query, name)]
-        if len(ids) != 1:
-            raise UnknownAssistant(f"{len(ids) or 'no'} assistants are called {name}")
-        normal = normalise_number(number)
-        column = self._quoted("PhoneNumber", "number")
-        link_type = self._type("PhoneNumber", "assignedToAssistantId")
+        own = f"a.{self.quoted('Assistant', 'id')}"
         query = f"""
-            UPDATE {self._phone} p SET {self._link()} = $1::text::{link_type}
-            WHERE {SQL_NORMAL.format(f"p.{column}::text")} = $2
-            RETURNING p.{column}::text"""  # noqa: S608 - quoted identifiers
-        stored = await connection.fetchval(query, ids[0], normal)
-        if stored:
-            return stored, False
-        values = {"number": normal, "assignedToAssistantId": ids[0]}
-        await self._insert("PhoneNumber", values, connection)
-        return normal, True
+            SELECT {self._content()}, coalesce(p.numbers, '{{}}') AS numbers
+            FROM {self.assistant} a
+            LEFT JOIN (SELECT p.{self._link()}::text AS link,
+                              array_agg({self._phone_number()} ORDER BY {self._phone_number()})
+                                  AS numbers
+                       FROM {self.phone} p GROUP BY 1) p ON p.link = {own}::text
+            {self._versions()}
+            WHERE $1::text[] IS NULL OR {own}::text = ANY ($1::text[])
+            ORDER BY a.{self.quoted("Assistant", "name")}::text"""  # noqa: S608 - likewise
+        rows = await connection.fetch(query, None if ids is None else list(ids))
+        return [self._row(row, tuple(row["numbers"])) for row in rows]
 
-    async def _update(
-        self,
-        table: str,
-        values: Mapping[str, Any],
-        row_id: str,
-        connection: Connection,
-    ) -> None:
-        known = {key: value for key, value in values.items() if self._has(table, key)}
-        parts = [
-            f"{self._quoted(table, key)} = {self._cast(table, key, index)}"
-            for index, key in enumerate(known, start=2)
-        ]
-        query = (
-            f"UPDATE {self._names.table(table)} SET {', '.join(parts)} "  # noqa: S608 - likewise
-            f"WHERE {self._quoted(table, 'id')}::text = $1"
-        )
-        columns = [self._column(table, key) for key in known]
-        texts = [
-            column.text_of(value) for column, value in zip(columns, known.values(), strict=True)
-        ]
-        await connection.execute(query, row_id, *texts)
+    async def names(self, connection: Connection) -> list[tuple[str, str]]:
+        """Id and name of every assistant."""
+        query = f"""SELECT {self.quoted("Assistant", "id")}::text AS id,
+                           coalesce({self.quoted("Assistant", "name")}::text, '') AS name
+                    FROM {self.assistant} ORDER BY 2, 1"""  # noqa: S608 - likewise
+        return [(row["id"], row["name"]) for row in await connection.fetch(query)]
 
-    async def _insert(self, table: str, values: Mapping[str, Any], connection: Connection) -> str:
-        """Insert a row; columns that must have a value get one if it can be known."""
-        given = {
-            self._names.column(table, key): value
-            for key, value in values.items()
-            if self._has(table, key) and value is not None
-        }
-        id_name = self._names.column(table, "id")
-        for name, column in self._columns[table].items():
-            if not column.needed or name in given:
-                continue
-            if name == id_name:
-                given[name] = await self._new_id(table, column.type, connection)
-            elif column.type.startswith("timestamp"):
-                given[name] = "now"
-            elif name in {self._names.column(table, key) for key in values}:
-                given[name] = ""
-            else:
-                raise ImportRefused(
-                    f"column {quote(name)} of {self._names.table(table)} must have a value that we "
-                    "do not know; make the row in your own application, then repeat this"
-                )
-        names = ", ".join(map(quote, given))
-        casts = ", ".join(
-            f"${index}::text::{self._columns[table][name].type}"
-            for index, name in enumerate(given, start=1)
-        )
-        returned = f"{quote(id_name)}::text" if id_name in self._columns[table] else "''"
-        query = f"INSERT INTO {self._names.table(table)} ({names}) VALUES ({casts}) RETURNING {returned}"  # noqa: E501, S608
-        texts = [self._columns[table][name].text_of(value) for name, value in given.items()]
-        return str(await connection.fetchval(query, *texts))
+    def type_of(self, table: str, column: str) -> str:
+        """The type of one of our columns."""
+        return self.column(table, column).type
 
-    async def _new_id(self, table: str, type_name: str, connection: Connection) -> str:
-        if type_name in {"smallint", "integer", "bigint", "numeric"}:
-            await connection.execute(
-                f"LOCK TABLE {self._names.table(table)} IN SHARE ROW EXCLUSIVE MODE"
-            )
-            query = f"SELECT coalesce(max({self._quoted(table, 'id')}), 0) + 1 FROM {self._names.table(table)}"  # noqa: E501, S608
-            return str(await connection.fetchval(query))
-        return str(uuid.uuid4())
+    def column(self, table: str, column: str) -> Column:
+        """What the catalogue says of one of our columns."""
+        return self.columns[table][self.names_here.column(table, column)]
+
+    def has(self, table: str, column: str) -> bool:
+        """Whether the table has one of our columns."""
+        return self.names_here.column(table, column) in self.columns[table]
+
+    def quoted(self, table: str, column: str) -> str:
+        """Their name of one of our columns, quoted."""
+        return quote(self.names_here.column(table, column))
 
     def _row(self, row: asyncpg.Record, numbers: tuple[str, ...]) -> AssistantRow:
-        theirs = json.loads(row["columns"])
-        columns = {
-            column: theirs.get(self._names.column("Assistant", column))
-            for column in ASSISTANT_COLUMNS
-        }
+        columns = None
+        if row["columns"] is not None:
+            theirs = json.loads(row["columns"])
+            columns = {
+                column: theirs.get(self.names_here.column("Assistant", column))
+                for column in ASSISTANT_COLUMNS
+                if column != "id"
+            }
         imported = None
         if row["yaml"] is not None:
             imported = Imported(row["name"], row["version"], row["yaml"])
-        return AssistantRow(str(columns["id"]), str(columns["name"]), columns, numbers, imported)
+        name = str(row["row_name"] or "")
+        return AssistantRow(str(row["id"]), name, columns, numbers, imported, row["newest"])
+
+    def _answering(self, hit: str) -> str:
+        """The query for the row that a number's row points to."""
+        return f"""
+            SELECT {self._content()}, hit.number FROM ({hit}) hit
+            JOIN {self.assistant} a ON {self._joined("a", "hit.link")} {self._versions()}"""  # noqa: S608
+
+    def _content(self) -> str:
+        own = {name: f"a.{self.quoted('Assistant', name)}" for name in ("id", "name")}
+        names = (self.names_here.column("Assistant", name) for name in ASSISTANT_COLUMNS)
+        wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+        return CONTENT.format(**own, wanted=wanted, limit=MAX_ROW_CHARACTERS)
 
     def _versions(self) -> str:
         if not self._has_schema:
-            return NO_VERSION
-        return LATEST_VERSION.format(id=self._quoted("Assistant", "id"))
+            return NO_VERSIONS
+        return VERSIONS.format(id=f"a.{self.quoted('Assistant', 'id')}")
 
     def _joined(self, assistant: str, link: str) -> str:
         """Compare id and link, as text where their types differ."""
-        own = f"{assistant}.{self._quoted('Assistant', 'id')}"
-        same = self._type("Assistant", "id") == self._type("PhoneNumber", "assignedToAssistantId")
+        own = f"{assistant}.{self.quoted('Assistant', 'id')}"
+        same = self.type_of("Assistant", "id") == self.type_of(
+            "PhoneNumber", "assignedToAssistantId"
+        )
         return f"{own} = {link}" if same else f"{own}::text = {link}::text"
 
-    def _cast(self, table: str, column: str, index: int) -> str:
-        return f"${index}::text::{self._type(table, column)}"
-
-    def _has(self, table: str, column: str) -> bool:
-        return self._names.column(table, column) in self._columns[table]
-
-    def _type(self, table: str, column: str) -> str:
-        return self._column(table, column).type
-
-    def _column(self, table: str, column: str) -> Column:
-        return self._columns[table][self._names.column(table, column)]
-
-    def _quoted(self, table: str, column: str) -> str:
-        return quote(self._names.column(table, column))
+    def _phone_number(self) -> str:
+        return f"p.{self.quoted('PhoneNumber', 'number')}::text"
 
     def _link(self) -> str:
-        return self._quoted("PhoneNumber", "assignedToAssistantId")
-
-
-async def _keep_version(connection: Connection, assistant_id: str, name: str, text: str) -> int:
-    """Store the text unless it is the newest version already; returns its number."""
-    newest = await connection.fetchrow(
-        "SELECT version, yaml FROM voiceai.assistant_versions WHERE assistant_id = $1 "
-        "ORDER BY version DESC LIMIT 1",
-        assistant_id,
-    )
-    if newest and newest["yaml"] == text:
-        return int(newest["version"])
-    version = newest["version"] + 1 if newest else 1
-    await connection.execute(
-        "INSERT INTO voiceai.assistant_versions (assistant_id, version, name, yaml) "
-        "VALUES ($1, $2, $3, $4)",
-        assistant_id, version, name, text,
-    )  # fmt: skip
-    return int(version)
+        return self.quoted("PhoneNumber", "assignedToAssistantId")

@@ -150,7 +150,7 @@ class Database:
                 fields = ("host", "port", "user", "password", "database")
                 address = {name: getattr(address, name) for name in fields}
             pool = asyncpg.create_pool(
-                **address, min_size=0, max_size=5, timeout=TIMEOUT, command_timeout=TIMEOUT
+                **address, min_size=0, max_size=6, timeout=TIMEOUT, command_timeout=TIMEOUT
             )
             await pool
             async with pool.acquire() as connection:

@@ -22,6 +22,7 @@ class PipelineFiles:
         self._library = load_shipped()
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._known: Mapping[str, Document] = self._library
+        self.revision = 0
         if folder:
             self._stamp = _stamp(folder)
             self._known = {**self._library, **_load(folder)}
@@ -37,6 +38,7 @@ class PipelineFiles:
                 self._stamp = stamp
                 try:
                     self._known = {**self._library, **_load(self._folder)}
+                    self.revision += 1
                 except SpecError as error:
                     logger.bind(folder=str(self._folder)).error("pipelines.kept: {}", error)
         return self._known

@@ -6,30 +6,30 @@ database is away. Commands use :func:`open_store`, which fails at once instead.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 from loguru import logger
 
 from pipelines.errors import SpecError
-from pipelines.loader import load_pipeline
-from voiceai.errors import ImportRefused, SchemaMismatch, SettingsError, StoreUnavailable
+from voiceai.errors import SettingsError, StoreUnavailable
 from voiceai.settings import Settings
+from voiceai.store.access import TableAccess
 from voiceai.store.answering import Answering, Assistant, AssistantEntry
-from voiceai.store.assistants import AssistantRow, UserTables
-from voiceai.store.database import UNAVAILABLE, Connection, Database, connect_arguments
+from voiceai.store.database import Database, connect_arguments
+from voiceai.store.editing import Editor, ImportResult
 from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.files import PipelineFiles
 from voiceai.store.history import read_history
 from voiceai.store.mapping import TableNames
-from voiceai.store.numbers import normalise_number
 from voiceai.store.processes import INTERVAL, close_interrupted, process_id, sign_of_life
 from voiceai.store.recorder import Recorder
 from voiceai.store.records import CallHistory, CallRecord, Entry, Message, Op, Turn
+from voiceai.store.roster import Roster
 from voiceai.store.seeding import seed
+from voiceai.store.warming import Warm
 
 __all__ = ["Assistant", "AssistantEntry", "ImportResult", "Store", "open_store"]
 
@@ -38,17 +38,6 @@ RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 RETRY_SECONDS = 0.5
 """Pause while a database that was there does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What an import did; ``keeps_overrides``: the row has some, and they lie over the file."""
-
-    id: str
-    name: str
-    version: int
-    created: bool
-    keeps_overrides: bool
 
 
 class Store:
@@ -74,13 +63,14 @@ class Store:
             None if settings.has_database else EmbeddedPostgres(settings.voiceai_data_dir)
         )
         self._database = Database(self._address)
-        self._tables: UserTables | None = None
-        self._table_problem = ""
+        self._access = TableAccess(self._database, self._names)
         self._prepared = False
         self._process_id = process_id()
         self._history = settings.voiceai_data_dir / "history"
         self._recorder = Recorder(self._history, self._process_id, self._database.write)
-        self._answering = Answering(self._files, settings.default_pipeline)
+        answering = Answering(self._files, settings.default_pipeline)
+        self._roster = Roster(self._database, self._access, answering)
+        self.editor = Editor(self._database, self._access, answering, self._files)
         self._connected = asyncio.Event()
 
     # Life
@@ -94,7 +84,7 @@ class Store:
         await self._database.open()
         if self._embedded:
             async with self._database.connection() as connection:
-                await seed(connection)
+                await seed(connection, self.editor)
         self._prepared = True
 
     async def run(self) -> None:
@@ -102,6 +92,7 @@ class Store:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recorder.run(), name="history")
             await self._connect_for_ever()
+            group.create_task(self._roster.run(), name="watcher")
             while True:
                 try:
                     await self._keep_alive()
@@ -112,9 +103,14 @@ class Store:
                 else:
                     await self._until_trouble()
 
-    async def connected(self) -> None:
-        """Wait until :meth:`run` has connected for the first time."""
+    async def settled(self) -> None:
+        """Wait until :meth:`run` has connected and every assistant is loaded or refused."""
         await self._connected.wait()
+        await self._roster.settled()
+
+    def load_with(self, warm: Warm) -> None:
+        """Have assistants loaded by this before they answer; before :meth:`run`."""
+        self._roster.load_with(warm)
 
     async def close(self) -> None:
         """Write what waits, disconnect, and stop the embedded server if this was its last owner."""
@@ -128,12 +124,17 @@ class Store:
         """Why calls cannot be answered as they should; for readiness. Empty when all is well."""
         if not self._prepared:
             return [self._database.problem or "the database is being prepared"]
-        return [problem for problem in (self._database.problem, self._table_problem) if problem]
+        return [problem for problem in (self._database.problem, self._access.problem) if problem]
 
     @property
     def advice(self) -> str:
         """SQL that an administrator has to run, or nothing."""
         return self._database.advice
+
+    @property
+    def invalid_assistants(self) -> int:
+        """How many assistants have rows that cannot answer; older versions may."""
+        return self._roster.invalid
 
     @property
     def waiting_records(self) -> int:
@@ -147,31 +148,15 @@ class Store:
 
     # Assistants
 
-    async def assistant_for(self, number: str) -> Assistant | None:
-        """Who answers ``number``, in whatever notation; None if nobody is assigned.
-
-        While the database is away, whoever answered last.
+    async def assistant_for(self, number: str, call_id: str = "") -> Assistant | None:
+        """Who answers ``number``, in whatever notation (:meth:`Roster.answer`).
 
         Raises:
             StoreUnavailable: The database is away and the number was never called.
             SchemaMismatch: The users' tables are not as we need them.
-            SpecError: The assistant's row does not make a pipeline.
+            SpecError: The assistant's row does not make a pipeline, and never did.
         """
-        normal = normalise_number(number)
-        try:
-            async with self._database.connection() as connection:
-                row = await self._find(connection, number)
-        except StoreUnavailable:
-            remembered = self._answering.recall(normal)
-            if remembered is None:
-                raise
-            return remembered
-        if row is None:
-            self._answering.forget(normal)
-            return None
-        assistant = self._answering.make(row)
-        self._answering.remember(normal, assistant)
-        return assistant
+        return await self._roster.answer(number, call_id)
 
     async def assistants(self) -> list[AssistantEntry]:
         """Every assistant by name, also those whose row does not make a pipeline.
@@ -180,40 +165,15 @@ class Store:
             StoreUnavailable: The database is away.
             SchemaMismatch: The users' tables are not as we need them.
         """
-        async with self._database.connection() as connection:
-            rows = await self._rows(connection)
-        return [self._answering.entry(row) for row in rows]
+        return await self._roster.entries()
 
     async def import_assistant(self, text: str, *, source: str) -> ImportResult:
-        """Make a pipeline YAML the assistant of its name.
-
-        Raises:
-            SpecError: The text is wrong.
-            ImportRefused: The users' table or the database's rights do not allow it.
-        """
-        known = self._files.known()
-        spec = load_pipeline(text, source=source, known=known, trusted=False)
-        if not self._database.has_schema:
-            raise ImportRefused(f"the database has no schema voiceai; run: {self.advice}")
-        async with self._writing() as (connection, tables):
-            assistant_id, version, created = await tables.store(connection, spec, text)
-            rows = await tables.list(connection)
-        row = next(row for row in rows if row.id == assistant_id)
-        kept = bool(row.columns.get("overrides"))
-        return ImportResult(assistant_id, spec.name, version, created, kept)
+        """Make a pipeline YAML the assistant of its name (:meth:`Editor.import_text`)."""
+        return await self.editor.import_text(text, source=source)
 
     async def assign(self, number: str, name: str) -> str:
-        """Point a number to the assistant ``name``; returns the number as it is stored.
-
-        Raises:
-            UnknownAssistant: Nobody, or several, have the name.
-            ImportRefused: The users' table does not allow it, or the number is empty.
-        """
-        if not normalise_number(number):
-            raise ImportRefused(f"{number!r} is not a telephone number")
-        async with self._writing() as (connection, tables):
-            stored, _ = await tables.assign(connection, number, name)
-        return stored
+        """Point a number to the assistant ``name`` (:meth:`Editor.assign`)."""
+        return await self.editor.assign(number, name)
 
     # History. The methods that record return at once and never fail.
 
@@ -304,21 +264,17 @@ class Store:
                 return
 
     async def _keep_alive(self) -> None:
-        """Look after the tables, learn the assistants, close calls of the dead."""
+        """Give a sign of life, close calls of the dead."""
         async with self._database.connection() as connection:
-            try:
-                rows = await self._rows(connection)
-            except SchemaMismatch:
-                rows = []
-            if self._database.has_schema:
-                await sign_of_life(connection, self._process_id)
-        self._answering.learn(rows)
-        if self._database.has_schema:
-            await self._recorder.flush()  # what dead processes left on disk comes first
-            async with self._database.connection() as connection:
-                closed = await close_interrupted(connection, self._process_id)
-            if closed:
-                logger.bind(calls=closed).warning("history.interrupted_calls_closed")
+            if not self._database.has_schema:
+                await connection.execute("SELECT 1")
+                return
+            await sign_of_life(connection, self._process_id)
+        await self._recorder.flush()  # what dead processes left on disk comes first
+        async with self._database.connection() as connection:
+            closed = await close_interrupted(connection, self._process_id)
+        if closed:
+            logger.bind(calls=closed).warning("history.interrupted_calls_closed")
 
     async def _until_trouble(self) -> None:
         """Wait for the next sign of life, or for the first failure of anybody's query."""
@@ -333,66 +289,6 @@ class Store:
             with contextlib.suppress(StoreUnavailable):
                 await self._embedded.open(owner=self._owner)
         await self._database.renew()
-
-    async def _inspect(self, connection: Connection) -> UserTables:
-        try:
-            self._tables = await UserTables.inspect(
-                connection, self._names, has_schema=self._database.has_schema
-            )
-        except SchemaMismatch as exc:
-            self._table_problem = str(exc)
-            raise
-        self._table_problem = ""
-        return self._tables
-
-    async def _rows(self, connection: Connection) -> list[AssistantRow]:
-        tables = await self._inspect(connection)
-        with self._reading():
-            return await tables.list(connection)
-
-    async def _find(self, connection: Connection, number: str) -> AssistantRow | None:
-        """Look a number up; tables that changed under us are looked at again."""
-        with self._reading():
-            if self._tables is not None:
-                try:
-                    return await self._tables.find(connection, number)
-                except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError):
-                    self._tables = None
-            return await (await self._inspect(connection)).find(connection, number)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Read the users' tables.
-
-        Raises:
-            SchemaMismatch: The database is there, but does not let us, or cannot.
-        """
-        try:
-            yield
-        except UNAVAILABLE:
-            raise
-        except asyncpg.PostgresError as exc:
-            self._table_problem = f"the assistants cannot be read: {exc}"
-            if isinstance(exc, asyncpg.InsufficientPrivilegeError):
-                self._table_problem += (
-                    ". Give our user of the database the right: GRANT SELECT ON ... TO ..."
-                )
-            raise SchemaMismatch(self._table_problem) from exc
-
-    @contextlib.asynccontextmanager
-    async def _writing(self) -> AsyncIterator[tuple[Connection, UserTables]]:
-        """A transaction on the users' tables.
-
-        Raises:
-            ImportRefused: A constraint or a missing right of theirs.
-        """
-        try:
-            async with self._database.connection() as connection, connection.transaction():
-                yield connection, await self._inspect(connection)
-        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as exc:
-            raise ImportRefused(f"the database refuses: {exc}") from exc
-        except asyncpg.InsufficientPrivilegeError as exc:
-            raise ImportRefused(f"the database user may not write: {exc}") from exc
 
 
 @contextlib.asynccontextmanager

@@ -38,6 +38,9 @@ VOICE_ALIASES: Mapping[str, str] = {
 }  # fmt: skip
 """How other systems call the fields of a voice."""
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a pipeline may be called."""
+
 AZURE_VOICE = re.compile(r"^[a-z]{2,3}-[A-Za-z]{2,4}(-[A-Za-z]+)?-\w+.*(Neural|HD|Turbo)", re.ASCII)
 AZURE_SERVICES = frozenset({"azure", "edge"})
 """These speak with voices of Microsoft's names, and no other service does."""
@@ -59,15 +62,22 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class RowSpec:
-    """What a row became, and what in it was left out and why."""
+    """What a row became.
+
+    Attributes:
+        spec: With all that it builds upon.
+        layer: What the row itself says; ``extends`` is missing where it builds upon an import.
+        warnings: What in it was left out, and why.
+    """
 
     spec: PipelineSpec
+    layer: Mapping[str, Any]
     warnings: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=256)
 def _parsed(text: str, source: str) -> Document:
-    return parse_document(text, file=source)
+    return parse_document(text, file=source, trusted=False)
 
 
 def spec_of_row(
@@ -93,14 +103,15 @@ def spec_of_row(
     language = str(columns["language"]).replace("_", "-") if "language" in columns else None
     base = columns.get("pipeline")
     choices = dict(known)
-    if imported and (base is None or base == imported.name):
+    upon_import = imported is not None and builds_upon(imported, row)
+    if imported and upon_import:
         base = f"imported {imported.name}"
         choices[base] = imported.document
     elif base is None:
         base = default_pipeline(language)
     parent = _parent(str(base), choices, source)
     data: dict[str, Any] = {"name": slug(row), "extends": base}
-    if language and language != parent.language_code:
+    if language and language not in {parent.language_code, parent.language}:
         data["language"] = _language(language)
     for column, key in (("greeting", "greeting"), ("systemPrompt", "prompt")):
         if column in columns:
@@ -113,12 +124,43 @@ def spec_of_row(
         data.update({"tts": voice} if voice else {})
         warnings.extend([warning] if warning else [])
     data = _merged(data, overrides)
-    return RowSpec(load_mapping(data, source=source, known=choices), tuple(warnings))
+    spec = load_mapping(data, source=source, known=choices)
+    if row.get("greeting") is None and not spec.greeting:
+        raise SpecError(_null_greeting("is null, and the pipeline has none", source))
+    layer = {key: value for key, value in data.items() if not upon_import or key != "extends"}
+    return RowSpec(spec, layer, tuple(warnings))
+
+
+def builds_upon(imported: Imported, row: Mapping[str, Any]) -> bool:
+    """Whether a row is laid over what was imported for it, not over another pipeline."""
+    return row.get("pipeline") in (None, "", imported.name)
+
+
+def refuse_lost_greeting(before: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """Refuse a greeting that became null, which callers would hear as another.
+
+    Args:
+        before: The row as it was, by our column names.
+        row: As it is.
+
+    Raises:
+        SpecError: It had one and has none.
+    """
+    if before.get("greeting") and row.get("greeting") is None:
+        raise SpecError(_null_greeting("became null", f'Assistant "{row.get("name")}"'))
+
+
+def _null_greeting(problem: str, source: str) -> Finding:
+    fix = "an empty text takes the pipeline's greeting, or lets the caller speak first"
+    return Finding(problem, path="greeting", fix=fix, file=source)
 
 
 def slug(row: Mapping[str, Any]) -> str:
     """A pipeline name for the row: its own name if that is one, else made of it."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", str(row.get("name") or "")).strip("-._")[:64]
+    name = str(row.get("name") or "")
+    if NAME.fullmatch(name):
+        return name
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64]
     return cleaned or "assistant-" + re.sub(r"[^A-Za-z0-9]", "", str(row.get("id")))[:40]
 
 

@@ -5,17 +5,19 @@ from importlib.resources import files
 
 from loguru import logger
 
-from pipelines.loader import load_pipeline
 from voiceai.store.assistants import UserTables
+from voiceai.store.changes import Changes
 from voiceai.store.database import MIGRATION_LOCK, Connection
+from voiceai.store.editing import Editor
 from voiceai.store.mapping import TableNames
+from voiceai.store.table_writer import TableWriter
 
 SEEDS: Mapping[str, str] = {"rezeption-de": "4920189098723", "reception-en": "4920189098720"}
 """Assistants, each a file of ``seed/``, and the number that each answers."""
 
 
-async def seed(connection: Connection) -> None:
-    """Make tables and assistants unless the tables are there."""
+async def seed(connection: Connection, editor: Editor) -> None:
+    """Make tables, which tell us of changes, and assistants unless the tables are there."""
     folder = files("voiceai.store") / "seed"
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
@@ -25,6 +27,8 @@ async def seed(connection: Connection) -> None:
         tables = await UserTables.inspect(connection, TableNames({}), has_schema=True)
         for name, number in SEEDS.items():
             text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
-            await tables.store(connection, load_pipeline(text, source=name), text)
-            await tables.assign(connection, number, name)
+            imported = await editor.write_import(connection, tables, text, source=name)
+            await TableWriter(tables).assign(connection, number, imported.id)
+        changes = await Changes.inspect(connection, tables, has_schema=True)
+        await changes.apply(connection)
     logger.info("database.seeded")

@@ -115,12 +115,12 @@ def records() -> Records:
     return Records()
 
 
-async def impatient(number: str) -> Assistant | None:
+async def impatient(number: str, _call_id: str) -> Assistant | None:
     """Who answers any number."""
     return Assistant("1", "impatient", (number,), IMPATIENT)
 
 
-async def switchboard(number: str) -> Assistant | None:
+async def switchboard(number: str, _call_id: str) -> Assistant | None:
     """Who answers any number."""
     return Assistant("2", "switchboard", (number,), SWITCHBOARD)
 
@@ -129,7 +129,7 @@ async def switchboard(number: str) -> Assistant | None:
 def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -> Serve:
     @asynccontextmanager
     async def serving(
-        find_assistant: Callable[[str], Any] = impatient,
+        find_assistant: Callable[[str, str], Any] = impatient,
         address_lost: str = "",
         **patience: float,
     ) -> AsyncIterator[Gateway]:
@@ -237,7 +237,7 @@ async def test_an_audio_address_that_this_machine_has_lost_refuses_the_call(
 async def test_a_database_without_our_tables_refuses_the_call(
     asterisk: AsteriskSimulator, serve: Serve, records: Records
 ) -> None:
-    async def nobody_knows(_number: str) -> Assistant | None:
+    async def nobody_knows(_number: str, _call_id: str) -> Assistant | None:
         raise SchemaMismatch('there is no table "Assistant"')
 
     async with serve(nobody_knows) as gateway:
@@ -254,7 +254,7 @@ async def test_an_assistant_of_a_service_that_does_not_exist_refuses_the_call_as
     """Not as one that lacks a model, which an operator would install in vain."""
     spec = load_pipeline("{name: wrong, stt: {service: mooonshine}}", source="wrong")
 
-    async def wrong(number: str) -> Assistant | None:
+    async def wrong(number: str, _call_id: str) -> Assistant | None:
         return Assistant("3", "wrong", (number,), spec)
 
     async with serve(wrong) as gateway:
@@ -306,7 +306,7 @@ async def test_a_call_that_is_cut_short_at_the_end_of_the_process_has_its_record
 ) -> None:
     asked = asyncio.Event()
 
-    async def never(_number: str) -> Assistant | None:
+    async def never(_number: str, _call_id: str) -> Assistant | None:
         asked.set()
         await asyncio.get_running_loop().create_future()
         return None

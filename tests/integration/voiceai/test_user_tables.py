@@ -355,7 +355,7 @@ async def test_tables_of_prismas_kind_take_an_import(
         """
     )
 
-    await store.import_assistant("name: neu\ntts: {service: local, voice: x}\n", source="x")
+    await store.import_assistant("name: neu\ntts: {service: azure, voice: x}\n", source="x")
     await store.assign("4940", "neu")
 
     found = await store.assistant_for("4940")

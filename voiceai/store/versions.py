@@ -1,0 +1,282 @@
+"""SQL on our own tables of versions: what each assistant said, who changed it, and when."""
+
+import getpass
+import json
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import asyncpg
+
+from voiceai.store.database import Connection
+
+Origin: TypeAlias = Literal["import", "row", "rollback"]
+
+LOCK = 0x76657273
+"""First key of the advisory lock under which an assistant gets a version; the second is its id."""
+
+MAX_VERSIONS = 1000
+"""Of one assistant; the oldest that nothing builds upon give way."""
+
+COLUMNS = (
+    "assistant_id, version AS number, name, yaml AS text, origin, author, created_at, live, "
+    "coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base, "
+    "row_columns::text AS columns, resolved, ready_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an assistant.
+
+    Attributes:
+        text: All that the row said, as a pipeline; of an import its very text.
+        author: The database user, the importer, or ``watch`` where nobody can say.
+        live: Whether it was the row's content, not only kept for a canary.
+        base: Number of the version whose imported text it builds upon.
+        columns: The row by our column names.
+        resolved: The whole pipeline with all that it inherits.
+        ready_at: When a process had loaded all that it needs.
+    """
+
+    assistant_id: str
+    number: int
+    name: str
+    text: str
+    origin: Origin
+    author: str
+    created_at: datetime
+    live: bool
+    base: int | None
+    columns: Mapping[str, Any] | None
+    resolved: str | None
+    ready_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A version before it has a number; ``base`` is None for none, 0 for itself."""
+
+    assistant_id: str
+    name: str
+    text: str
+    origin: Origin
+    author: str
+    base: int | None
+    columns: Mapping[str, Any] | None
+    resolved: str
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest live version of an assistant, as far as it is compared with the row."""
+
+    number: int
+    base: int | None
+    columns: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryShare:
+    """Which version gets how much of an assistant's calls, in percent."""
+
+    assistant_id: str
+    version: int
+    percent: float
+
+
+def importer() -> str:
+    """Name who runs this command: user and host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no such account, as in some containers
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+async def keep(connection: Connection, draft: Draft) -> int:
+    """Store a draft unless the newest live version says the same; returns the number."""
+    async with connection.transaction():
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock($1, hashtext($2))", LOCK, draft.assistant_id
+        )
+        newest = await newest_live(connection, draft.assistant_id)
+        if newest and draft.live and await _says_the_same(connection, newest, draft):
+            return newest.number
+        number = 1 + await connection.fetchval(
+            "SELECT coalesce(max(version), 0) FROM voiceai.assistant_versions "
+            "WHERE assistant_id = $1",
+            draft.assistant_id,
+        )
+        await connection.execute(
+            "INSERT INTO voiceai.assistant_versions (assistant_id, version, name, yaml, origin, "
+            "author, live, base, row_columns, resolved) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10)",
+            draft.assistant_id, number, draft.name, draft.text, draft.origin, draft.author,
+            draft.live, number if draft.base == 0 else draft.base, _dumped(draft.columns),
+            draft.resolved,
+        )  # fmt: skip
+        if number > MAX_VERSIONS:
+            await _forget_oldest(connection, draft.assistant_id, number - MAX_VERSIONS)
+    return int(number)
+
+
+async def _says_the_same(connection: Connection, newest: Version, draft: Draft) -> bool:
+    if newest.columns != draft.columns:
+        return False
+    if draft.base != 0:
+        return newest.base == draft.base
+    base = await get(connection, draft.assistant_id, newest.base) if newest.base else None
+    return base is not None and base.text == draft.text
+
+
+async def _forget_oldest(connection: Connection, assistant_id: str, last: int) -> None:
+    await connection.execute(
+        "DELETE FROM voiceai.assistant_versions v WHERE assistant_id = $1 AND version <= $2 "
+        "AND NOT EXISTS (SELECT 1 FROM voiceai.assistant_versions u "
+        "                WHERE u.assistant_id = $1 AND u.base = v.version AND u.version > $2) "
+        "AND NOT EXISTS (SELECT 1 FROM voiceai.canaries c "
+        "                WHERE c.assistant_id = $1 AND c.version = v.version)",
+        assistant_id,
+        last,
+    )
+
+
+async def get(connection: Connection, assistant_id: str, number: int) -> Version | None:
+    """One version."""
+    query = (
+        f"SELECT {COLUMNS} FROM voiceai.assistant_versions "  # noqa: S608 - constant
+        "WHERE assistant_id = $1 AND version = $2"
+    )
+    row = await connection.fetchrow(query, assistant_id, number)
+    return _version(row) if row else None
+
+
+async def newest_live(connection: Connection, assistant_id: str) -> Version | None:
+    """The newest version that was the row's content."""
+    query = (
+        f"SELECT {COLUMNS} FROM voiceai.assistant_versions "  # noqa: S608 - constant
+        "WHERE assistant_id = $1 AND live ORDER BY version DESC LIMIT 1"
+    )
+    row = await connection.fetchrow(query, assistant_id)
+    return _version(row) if row else None
+
+
+async def last_good(connection: Connection, assistant_id: str) -> Version | None:
+    """The newest live version that was ready to answer once, else the newest live one."""
+    query = (
+        f"SELECT {COLUMNS} FROM voiceai.assistant_versions "  # noqa: S608 - constant
+        "WHERE assistant_id = $1 AND live AND resolved IS NOT NULL "
+        "ORDER BY ready_at IS NOT NULL DESC, version DESC LIMIT 1"
+    )
+    row = await connection.fetchrow(query, assistant_id)
+    return _version(row) if row else None
+
+
+async def of_assistant(connection: Connection, assistant_id: str) -> list[Version]:
+    """Every version, newest first."""
+    query = (
+        f"SELECT {COLUMNS} FROM voiceai.assistant_versions "  # noqa: S608 - constant
+        "WHERE assistant_id = $1 ORDER BY version DESC"
+    )
+    return [_version(row) for row in await connection.fetch(query, assistant_id)]
+
+
+async def all_kept(connection: Connection) -> dict[str, Kept]:
+    """The newest live version of every assistant."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (assistant_id) assistant_id, version, row_columns::text AS columns, "
+        "coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base "
+        "FROM voiceai.assistant_versions WHERE live ORDER BY assistant_id, version DESC"
+    )
+    return {
+        row["assistant_id"]: Kept(row["version"], row["base"], _loaded(row["columns"]))
+        for row in rows
+    }
+
+
+async def mark_ready(connection: Connection, assistant_id: str, number: int, resolved: str) -> None:
+    """Note that a version can answer, and all that it inherits now."""
+    await connection.execute(
+        "UPDATE voiceai.assistant_versions SET ready_at = now(), resolved = $3 "
+        "WHERE assistant_id = $1 AND version = $2 "
+        "AND (ready_at IS NULL OR resolved IS DISTINCT FROM $3)",
+        assistant_id, number, resolved,
+    )  # fmt: skip
+
+
+async def note_problem(
+    connection: Connection, assistant_id: str, problem: str, columns: Mapping[str, Any] | None
+) -> None:
+    """Keep what is wrong with a row that has these columns, for every command to see."""
+    await connection.execute(
+        "INSERT INTO voiceai.assistant_problems (assistant_id, problem, row_columns) "
+        "VALUES ($1, $2, $3::text::jsonb) ON CONFLICT (assistant_id) DO UPDATE SET "
+        "problem = excluded.problem, row_columns = excluded.row_columns, since = now()",
+        assistant_id, problem, _dumped(columns),
+    )  # fmt: skip
+
+
+async def clear_problem(connection: Connection, assistant_id: str) -> None:
+    """Forget what was wrong with a row."""
+    await connection.execute(
+        "DELETE FROM voiceai.assistant_problems WHERE assistant_id = $1", assistant_id
+    )
+
+
+async def problems(connection: Connection) -> dict[str, tuple[str, Mapping[str, Any] | None]]:
+    """What is wrong and the row that it is wrong with, by the assistants' ids."""
+    rows = await connection.fetch(
+        "SELECT assistant_id, problem, row_columns::text AS columns FROM voiceai.assistant_problems"
+    )
+    return {row["assistant_id"]: (row["problem"], _loaded(row["columns"])) for row in rows}
+
+
+async def set_canary(
+    connection: Connection, assistant_id: str, version: int, percent: float, author: str
+) -> None:
+    """Give a version a share of the assistant's calls."""
+    await connection.execute(
+        "INSERT INTO voiceai.canaries (assistant_id, version, percent, author) "
+        "VALUES ($1, $2, $3, $4) ON CONFLICT (assistant_id) DO UPDATE SET "
+        "version = excluded.version, percent = excluded.percent, author = excluded.author, "
+        "created_at = now()",
+        assistant_id, version, percent, author,
+    )  # fmt: skip
+
+
+async def end_canary(connection: Connection, assistant_id: str) -> bool:
+    """Give all calls to the row again; False if there was no canary."""
+    status = await connection.execute(
+        "DELETE FROM voiceai.canaries WHERE assistant_id = $1", assistant_id
+    )
+    return not status.endswith(" 0")
+
+
+async def canaries(connection: Connection) -> dict[str, CanaryShare]:
+    """Every canary, by the assistants' ids."""
+    rows = await connection.fetch("SELECT assistant_id, version, percent FROM voiceai.canaries")
+    return {row["assistant_id"]: CanaryShare(**row) for row in rows}
+
+
+async def forget(connection: Connection, assistant_ids: Iterable[str]) -> None:
+    """Drop problems and canaries of assistants that are gone; their versions stay."""
+    ids = list(assistant_ids)
+    for table in ("assistant_problems", "canaries"):
+        query = f"DELETE FROM voiceai.{table} WHERE assistant_id = ANY ($1::text[])"  # noqa: S608
+        await connection.execute(query, ids)
+
+
+def _version(row: asyncpg.Record) -> Version:
+    return Version(**{**row, "columns": _loaded(row["columns"])})
+
+
+def _dumped(columns: Mapping[str, Any] | None) -> str | None:
+    return None if columns is None else json.dumps(columns, ensure_ascii=False)
+
+
+def _loaded(text: str | None) -> Mapping[str, Any] | None:
+    return None if text is None else json.loads(text)

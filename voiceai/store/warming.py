@@ -1,0 +1,199 @@
+"""What stands between a good row and its first call: its models, voices and greeting are loaded.
+
+Until they are, the version before it answers. Without anybody to load them, as in a command, a
+good row answers at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from loguru import logger
+
+from pipelines.errors import SpecError
+from pipelines.loader import dump_pipeline
+from voiceai.errors import StoreUnavailable
+from voiceai.store import versions
+from voiceai.store.answering import Answering, Assistant
+from voiceai.store.assistants import AssistantRow
+from voiceai.store.database import Connection, Database
+from voiceai.store.lineup import Lineup
+
+Warm = Callable[[Assistant], Awaitable[str]]
+"""Loads what an assistant needs; returns why it cannot work, or nothing."""
+
+AT_ONCE = 4
+"""Assistants that are loaded beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An assistant to load; ``older``: a version that stands in for its row, with its columns."""
+
+    row: AssistantRow
+    assistant: Assistant
+    older: versions.Version | None = None
+
+
+class Warming:
+    """Loads, then seats.
+
+    Args:
+        database: Where versions and problems are kept.
+        answering: Makes assistants of versions.
+        lineup: Who answers.
+
+    Attributes:
+        warm: Loads what an assistant needs; None: nothing has to be loaded.
+    """
+
+    def __init__(self, database: Database, answering: Answering, lineup: Lineup) -> None:
+        self._database = database
+        self._answering = answering
+        self._lineup = lineup
+        self._wanted: dict[str, _Wanted] = {}
+        self._busy: set[str] = set()
+        self._canaries: dict[str, tuple[Assistant, float]] | None = None
+        self._something = asyncio.Event()
+        self._news = asyncio.Event()
+        self.warm: Warm | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be loaded."""
+        return not (self._wanted or self._busy)
+
+    async def news(self) -> None:
+        """Wait until the lineup has changed, or has refused a change."""
+        await self._news.wait()
+
+    async def admit(self, connection: Connection, row: AssistantRow, assistant: Assistant) -> None:
+        """Let a good row answer, as soon as it can."""
+        good = self._lineup.good(row.id)
+        if self.warm is None or (good is not None and good.spec == assistant.spec):
+            self._wanted.pop(row.id, None)
+            self._lineup.seat(row, assistant)
+            self._tell()
+            await self._note_ready(connection, assistant)
+        else:
+            self._want(_Wanted(row, assistant))
+
+    async def reject(self, connection: Connection, row: AssistantRow, problem: str) -> None:
+        """Refuse a row: the last good version answers, after a restart too."""
+        self._wanted.pop(row.id, None)
+        if self._lineup.good(row.id) is None:
+            await self._stand_in(connection, row, besides=None)
+        if self._lineup.reject(row, problem) and self._database.has_schema:
+            await versions.note_problem(connection, row.id, problem, row.columns)
+        self._tell()
+
+    def admit_canaries(self, canaries: Mapping[str, tuple[Assistant, float]]) -> None:
+        """Put exactly these on trial, each with its percentage, as soon as they can answer."""
+        self._canaries = dict(canaries)
+        self._something.set()
+
+    async def run(self) -> None:
+        """Load until cancelled."""
+        limit = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._something.wait()
+                self._something.clear()
+                if self._canaries is not None:
+                    tasks.create_task(self._try_out(self._canaries), name="canaries")
+                    self._canaries = None
+                for assistant_id in self._wanted.keys() - self._busy:
+                    self._busy.add(assistant_id)
+                    tasks.create_task(self._load(assistant_id, limit), name="warm")
+
+    async def _load(self, assistant_id: str, limit: asyncio.Semaphore) -> None:
+        try:
+            while assistant_id in self._wanted:
+                async with limit:
+                    wanted = self._wanted.get(assistant_id)
+                    if wanted is None:
+                        break
+                    problem = await self.warm(wanted.assistant) if self.warm else ""
+                if self._wanted.get(assistant_id) is not wanted:
+                    continue  # it changed meanwhile
+                del self._wanted[assistant_id]
+                self._judge(wanted, problem)
+                with contextlib.suppress(StoreUnavailable):
+                    async with self._database.connection() as connection:
+                        await self._note(connection, wanted, problem)
+        finally:
+            self._busy.discard(assistant_id)
+            self._tell()
+
+    def _judge(self, wanted: _Wanted, problem: str) -> None:
+        """Let what was loaded answer, or not."""
+        if problem:
+            if wanted.older is None:
+                self._lineup.reject(wanted.row, problem)
+        elif wanted.older is not None:
+            self._lineup.seat_older(wanted.assistant, wanted.older.columns)
+        else:
+            self._lineup.seat(wanted.row, wanted.assistant)
+        self._tell()
+
+    async def _note(self, connection: Connection, wanted: _Wanted, problem: str) -> None:
+        """Keep what became of it."""
+        row, assistant = wanted.row, wanted.assistant
+        if wanted.older is not None or not self._database.has_schema:
+            return
+        if not problem:
+            await self._note_ready(connection, assistant)
+            return
+        await versions.note_problem(connection, row.id, problem, row.columns)
+        if self._lineup.good(row.id) is None:
+            await self._stand_in(connection, row, besides=assistant.version)
+
+    async def _note_ready(self, connection: Connection, assistant: Assistant) -> None:
+        if assistant.version is not None:
+            resolved = dump_pipeline(assistant.spec)
+            await versions.mark_ready(connection, assistant.id, assistant.version, resolved)
+            await versions.clear_problem(connection, assistant.id)
+
+    async def _stand_in(
+        self, connection: Connection, row: AssistantRow, *, besides: int | None
+    ) -> None:
+        """Let the last good version answer that was kept."""
+        if not self._database.has_schema:
+            return
+        version = await versions.last_good(connection, row.id)
+        if version is None or version.number == besides:
+            return
+        try:
+            assistant = self._answering.of_version(version)
+        except SpecError as exc:
+            logger.bind(assistant=row.name, version=version.number).error(
+                "assistant.version_invalid: {}", exc
+            )
+            return
+        if self.warm is None:
+            self._lineup.seat_older(assistant, version.columns)
+        else:
+            self._want(_Wanted(row, assistant, version))
+
+    async def _try_out(self, canaries: Mapping[str, tuple[Assistant, float]]) -> None:
+        ready: dict[str, tuple[Assistant, float]] = {}
+        for assistant_id, (assistant, percent) in canaries.items():
+            canary = replace(assistant, canary=True)
+            problem = await self.warm(canary) if self.warm else ""
+            if problem:
+                logger.bind(assistant=canary.name, version=canary.version).error(
+                    "assistant.canary_invalid: {}", problem
+                )
+            else:
+                ready[assistant_id] = (canary, percent)
+        self._lineup.set_canaries(ready)
+        self._tell()
+
+    def _want(self, wanted: _Wanted) -> None:
+        self._wanted[wanted.row.id] = wanted
+        self._something.set()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
