@@ -24,18 +24,17 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
     LLMUserAggregatorParams,
 )
-from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines import turn
 from pipelines.actions import ActionGate, ActionRunner
+from pipelines.fallback.assemble import make_stage, turn_timeout
 from pipelines.ports import Anticipating, CallControl, ConversationListener, PhoneTransport
-from pipelines.registry import REGISTRY, Kind, Registry
+from pipelines.registry import KINDS, REGISTRY, Registry
 from pipelines.resources import Resources
-from pipelines.services.entry import Request
 from pipelines.spec import IdleSpec, PipelineSpec
 from pipelines.speech import TELEPHONE_RATE
 from pipelines.tools import tools_schema
-from pipelines.validate import entry_of, params_of
+from pipelines.validate import candidates_of
 
 DIGITS_SECONDS = 2.0
 """So long after the last digit, or at ``#``, they are one entry."""
@@ -101,15 +100,13 @@ def build(
         SpecError: A service or a parameter is wrong.
         ServiceUnavailable: A model, a program or a key is missing.
     """
-
-    def make(kind: Kind) -> FrameProcessor:
-        request = Request(spec, params_of(spec, kind, registry), resources)
-        return entry_of(spec, kind, registry).make(request)
-
-    stt, llm, tts = make("stt"), make("llm"), make("tts")
+    candidates = {kind: candidates_of(spec, kind, registry) for kind in KINDS}
+    stt, llm, tts = (
+        make_stage(kind, candidates[kind], spec, resources, listener) for kind in KINDS
+    )
     if isinstance(stt, Anticipating):
         transport.add_pause_tap(stt.caller_paused)
-    if entry_of(spec, "llm", registry).calls_tools and spec.tools:
+    if spec.tools and any(candidate.entry.calls_tools for candidate in candidates["llm"]):
         context = LLMContext(tools=tools_schema(spec.tools))
     else:
         context = LLMContext()
@@ -119,7 +116,7 @@ def build(
         user_params=LLMUserAggregatorParams(
             user_turn_strategies=strategies,
             user_mute_strategies=turn.mutes(spec.turn),
-            user_turn_stop_timeout=entry_of(spec, "stt", registry).turn_timeout,
+            user_turn_stop_timeout=turn_timeout(candidates["stt"]),
             user_idle_timeout=spec.idle.after_ms / 1000 if spec.idle else 0,
         ),
     )

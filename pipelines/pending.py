@@ -6,19 +6,10 @@ Whoever makes one work takes its line out of :data:`PENDING`.
 from collections.abc import Callable, Iterator, Mapping
 
 from pipelines.document import KeyPath
-from pipelines.spec import PipelineSpec, ServiceSpec
+from pipelines.spec import PipelineSpec
 from pipelines.tool_specs import ToolSpec
 
 Uses = Iterator[KeyPath]
-
-
-def _of_services(path: str, asked: Callable[[ServiceSpec], bool]) -> Callable[[PipelineSpec], Uses]:
-    def uses(spec: PipelineSpec) -> Uses:
-        for kind in ("stt", "llm", "tts"):
-            if asked(getattr(spec, kind)):
-                yield (kind, path)
-
-    return uses
 
 
 def _of_tools(path: KeyPath, asked: Callable[[ToolSpec], object]) -> Callable[[PipelineSpec], Uses]:
@@ -35,8 +26,6 @@ def _where(path: KeyPath, asked: Callable[[PipelineSpec], bool]) -> Callable[[Pi
 
 
 PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
-    "fallback": _of_services("fallback", lambda service: bool(service.fallback)),
-    "first_byte_ms": _of_services("first_byte_ms", lambda service: bool(service.first_byte_ms)),
     "stop: stt": _where(("turn", "stop"), lambda spec: spec.turn.stop == "stt"),
     "stop: eager": _where(("turn", "stop"), lambda spec: spec.turn.stop == "eager"),
     "transfer.targets": _of_tools(

@@ -50,6 +50,14 @@ class PhoneTransport(Protocol):
         """Let the assistant go on, from the sample at which it was held."""
         ...
 
+    def expect_speech(self, *, expected: bool) -> None:
+        """Take an assistant who is about to speak, or pauses within an answer, for one who speaks.
+
+        Args:
+            expected: Whether an answer is on its way; forgotten after ten seconds of it.
+        """
+        ...
+
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap`` with the caller's audio as it arrives, ahead of what ``input()`` pushes."""
         ...
@@ -91,7 +99,22 @@ class CallControl(Protocol):
         ...
 
 
-class ConversationListener(Protocol):
+class FailureListener(Protocol):
+    """Is told when a service fails. Called on the event loop; must not block."""
+
+    def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
+        """Tell which service failed.
+
+        Args:
+            kind: ``stt``, ``llm`` or ``tts``.
+            service: Name in the registry.
+            reason: One line.
+            instead: Who takes its place; None if nobody is left.
+        """
+        ...
+
+
+class ConversationListener(FailureListener, Protocol):
     """Is told what was said. Called on the event loop; must not block."""
 
     def caller_turn(self, text: str, *, started_at: float | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import speech
+from pipelines.fallback.health import ServiceHealth
 from pipelines.params import ModelParams, Secrets
 from pipelines.rules import sentences
 
@@ -43,6 +44,7 @@ class Resources:
     Attributes:
         secrets: Keys of cloud services.
         params: Where models are.
+        health: Which services are worth asking.
 
     Args:
         enter_thread: Is called first in each of the threads, such as to set its priority.
@@ -57,6 +59,7 @@ class Resources:
     ) -> None:
         self.secrets = secrets or Secrets()
         self.params = params or ModelParams()
+        self.health = ServiceHealth()
         self.threads: dict[Stage, ThreadPoolExecutor] = {
             stage: ThreadPoolExecutor(
                 max_workers=1, thread_name_prefix=stage, initializer=enter_thread

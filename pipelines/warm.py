@@ -15,7 +15,7 @@ from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import KINDS, Kind
 from pipelines.resources import Resources, Stage, Voice
 from pipelines.spec import PipelineSpec
-from pipelines.validate import entry_of, params_of, validate
+from pipelines.validate import candidates_of, validate
 
 POOL: Mapping[Kind, Stage] = {"stt": "stt", "llm": "tts", "tts": "tts"}
 """In whose thread a stage's model is loaded: where it will be used."""
@@ -52,12 +52,13 @@ async def warm(
 
 async def _warm(resources: Resources, spec: PipelineSpec) -> None:
     loop = asyncio.get_running_loop()
-    voice: Voice | None = None
+    voices: list[Voice] = []
     for kind in KINDS:
-        entry, params = entry_of(spec, kind), params_of(spec, kind)
         pool = resources.threads[POOL[kind]]
-        loaded = await loop.run_in_executor(pool, entry.load, resources, params, spec)
-        voice = loaded if kind == "tts" else voice
+        for one in candidates_of(spec, kind):
+            loaded = await loop.run_in_executor(pool, one.entry.load, resources, one.params, spec)
+            if loaded:
+                voices.append(loaded)
     nobody = _Nobody()
     conversation = build(
         spec,
@@ -68,7 +69,7 @@ async def _warm(resources: Resources, spec: PipelineSpec) -> None:
         call_id="warm",
     )
     await conversation.worker.cleanup()
-    if voice is not None:
+    for voice in voices:
         for text in (spec.opening, spec.idle.say if spec.idle else ""):
             await resources.prepare(voice, text)
 
@@ -91,6 +92,9 @@ class _Nobody:
 
     def dismiss_barge_in(self) -> None:
         return None
+
+    def expect_speech(self, *, expected: bool) -> None:
+        del expected
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         del tap
@@ -118,3 +122,6 @@ class _Nobody:
 
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         del name, arguments
+
+    def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
+        del kind, service, reason, instead

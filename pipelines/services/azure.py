@@ -116,5 +116,9 @@ def _make_tts(request: Request) -> FrameProcessor:
     return made
 
 
-AZURE_STT = ServiceEntry(make=_make_stt, params=AzureSttParams, check=_check, load=_load_stt)
-AZURE_TTS = ServiceEntry(make=_make_tts, params=AzureTtsParams, check=_check, load=_load_tts)
+AZURE_STT = ServiceEntry(
+    make=_make_stt, params=AzureSttParams, check=_check, load=_load_stt, is_remote=True
+)
+AZURE_TTS = ServiceEntry(
+    make=_make_tts, params=AzureTtsParams, check=_check, load=_load_tts, is_remote=True
+)

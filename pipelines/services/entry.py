@@ -48,6 +48,7 @@ class ServiceEntry:
         turn_timeout: Of a recognition: seconds after speech at which a turn without a
             transcript is over.
         calls_tools: Of a language model: whether it is told which tools there are.
+        is_remote: Whether it can fail for reasons that lie elsewhere: it errs, hangs, is away.
     """
 
     make: Callable[[Request], FrameProcessor]
@@ -57,3 +58,4 @@ class ServiceEntry:
     languages: frozenset[str] | None = None
     turn_timeout: float = 3.0
     calls_tools: bool = False
+    is_remote: bool = False

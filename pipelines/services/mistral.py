@@ -95,8 +95,13 @@ def _make_stt(request: Request) -> FrameProcessor:
 
 
 MISTRAL_LLM = ServiceEntry(
-    make=_make_llm, params=ChatParams, check=_check, load=_load_llm, calls_tools=True
+    make=_make_llm,
+    params=ChatParams,
+    check=_check,
+    load=_load_llm,
+    calls_tools=True,
+    is_remote=True,
 )
 MISTRAL_STT = ServiceEntry(
-    make=_make_stt, params=MistralSttParams, check=_check_stt, load=_load_stt
+    make=_make_stt, params=MistralSttParams, check=_check_stt, load=_load_stt, is_remote=True
 )

@@ -104,4 +104,6 @@ def _make(request: Request) -> FrameProcessor:
     return OpenAiChat(client, OpenAILLMService.Settings(**chat_settings(request)))
 
 
-OPENAI = ServiceEntry(make=_make, params=OpenAiParams, check=_check, load=_load, calls_tools=True)
+OPENAI = ServiceEntry(
+    make=_make, params=OpenAiParams, check=_check, load=_load, calls_tools=True, is_remote=True
+)

@@ -75,6 +75,23 @@ class TurnAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceFailed:
+    """A provider errs, hangs or is silent.
+
+    Attributes:
+        call_id: The call.
+        kind: ``stt``, ``llm`` or ``tts``.
+        service: Name in the registry.
+        instead: Who takes its place; None if nobody is left.
+    """
+
+    call_id: str
+    kind: str
+    service: str
+    instead: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """The call is over and nothing of it is left in Asterisk."""
 
@@ -83,5 +100,13 @@ class CallEnded:
     seconds: float
 
 
-CallEvent = CallStarted | CallAnswered | GreetingStarted | TurnSpoken | TurnAnswered | CallEnded
+CallEvent = (
+    CallStarted
+    | CallAnswered
+    | GreetingStarted
+    | TurnSpoken
+    | TurnAnswered
+    | ServiceFailed
+    | CallEnded
+)
 Watcher = Callable[[CallEvent], None]

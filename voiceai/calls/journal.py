@@ -16,6 +16,7 @@ from voiceai.calls.events import (
     CallStarted,
     GreetingStarted,
     Role,
+    ServiceFailed,
     TurnAnswered,
     TurnSpoken,
 )
@@ -170,6 +171,16 @@ class CallJournal:
         message = Message(self._messages, "tool", content, self._milliseconds(self._loop.time()))
         self._writer.add_message(self._record.id, message)
         logger.bind(tool=name).info("turn.tool")
+
+    def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
+        """Note that a service failed, and who took its place."""
+        self._messages += 1
+        content = {"kind": kind, "service": service, "reason": reason, "instead": instead}
+        at = self._milliseconds(self._loop.time())
+        self._writer.add_message(
+            self._record.id, Message(self._messages, "service_failed", content, at)
+        )
+        self._tell(ServiceFailed(self._record.id, kind, service, instead))
 
     def ended(self, reason: EndReason, details: Mapping[str, Any] | None = None) -> None:
         """Close the record."""

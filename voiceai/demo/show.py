@@ -9,6 +9,7 @@ from voiceai.calls.events import (
     CallEvent,
     CallStarted,
     GreetingStarted,
+    ServiceFailed,
     TurnAnswered,
     TurnSpoken,
 )
@@ -43,6 +44,10 @@ class Show:
             case TurnAnswered():
                 self.latencies.append(event.latency)
                 self._console.print(f"[dim]   {_parts(event.latency)}[/]")
+            case ServiceFailed():
+                self._console.print(
+                    f"[yellow]   {event.kind}: {event.service} failed, now {event.instead}[/]"
+                )
             case CallEnded():
                 self._console.print(
                     f"[dim]☎  over after {event.seconds:.1f} s: {event.reason.replace('_', ' ')}[/]"

@@ -10,6 +10,7 @@ from voiceai.calls.events import (
     CallEvent,
     CallStarted,
     GreetingStarted,
+    ServiceFailed,
     TurnAnswered,
     TurnSpoken,
 )
@@ -36,6 +37,12 @@ class CallMetrics:
         self._turns = Counter("voiceai_turns", "Turns spoken", ["role"], registry=registry)
         self._interruptions = Counter(
             "voiceai_interruptions", "Answers that the caller cut short", registry=registry
+        )
+        self._switches = Counter(
+            "voiceai_service_switches",
+            "Times that a failing service was left, and for which other one",
+            ["kind", "service", "instead"],
+            registry=registry,
         )
         self._latency = Histogram(
             "voiceai_turn_latency_seconds",
@@ -65,6 +72,8 @@ class CallMetrics:
             case TurnAnswered():
                 for part, milliseconds in event.latency.as_dict().items():
                     self._latency.labels(part).observe(milliseconds / 1000)
+            case ServiceFailed():
+                self._switches.labels(event.kind, event.service, event.instead or "").inc()
             case CallEnded():
                 self._calls.dec()
                 self._ended.labels(str(event.reason)).inc()

@@ -83,6 +83,7 @@ class Telephone:
         self._pause_taps: list[PauseTap] = []
         self.caller: list[str] = []
         self.assistant: list[tuple[str, bool]] = []
+        self.failures: list[tuple[str, str, str, str | None]] = []
         self.tools: list[tuple[str, dict[str, Any]]] = []
         self.control: list[tuple[Any, ...]] = []
         self.played_when_ended = 0
@@ -102,6 +103,9 @@ class Telephone:
 
     def dismiss_barge_in(self) -> None:
         raise AssertionError("nothing was held")
+
+    def expect_speech(self, *, expected: bool) -> None:
+        del expected
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         self._taps.append(tap)
@@ -136,6 +140,10 @@ class Telephone:
 
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         self.tools.append((name, dict(arguments)))
+        self.changed.set()
+
+    def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
+        self.failures.append((kind, service, reason, instead))
         self.changed.set()
 
     async def until(self, true: Callable[[], object], seconds: float = 10.0) -> None:

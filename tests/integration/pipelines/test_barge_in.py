@@ -15,6 +15,7 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterruptionFrame,
+    LLMContextFrame,
     OutputAudioRawFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -69,10 +70,16 @@ class Voice:
 
 
 class Brain(ResponderService):
-    """Answers everything alike, and keeps how the conversation stood."""
+    """Answers everything alike, once the test lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_answer: asyncio.Event) -> None:
         super().__init__(name="stub")
+        self._may_answer = may_answer
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if isinstance(frame, LLMContextFrame):
+            await self._may_answer.wait()
+        await super().process_frame(frame, direction)
 
     def reply(self, heard: str | None) -> Reply:
         return Reply(f"You said {heard}")
@@ -118,6 +125,9 @@ class HoldingTelephone(Telephone):
         self.ears = Ears()
         self.dismissed = 0
         self.holds: bool | None = None
+        self.expected = False
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self._speaking = False
 
     @property
@@ -126,6 +136,10 @@ class HoldingTelephone(Telephone):
 
     def allow_barge_in(self, *, hold: bool) -> None:
         self.holds = hold
+
+    def expect_speech(self, *, expected: bool) -> None:
+        self.expected = expected
+        self.changed.set()
 
     def dismiss_barge_in(self) -> None:
         self.dismissed += self.speaker.held
@@ -176,7 +190,7 @@ async def talk(
 
     registry: Registry = {
         "stt": {"stub": ServiceEntry(make=hearing, params=Spec)},
-        "llm": {"stub": ServiceEntry(make=lambda _: Brain(), params=Spec)},
+        "llm": {"stub": ServiceEntry(make=lambda _: Brain(telephone.may_answer), params=Spec)},
         "tts": {
             "stub": ServiceEntry(
                 make=lambda request: LocalSynthesis(
@@ -336,6 +350,78 @@ async def test_a_second_cough_is_waited_for_too(resources: Resources) -> None:
 
     assert telephone.dismissed == 1
     assert telephone.assistant == [(GREETING, False)]
+
+
+@STOPS
+async def test_a_cough_while_the_answer_is_being_made_does_not_cost_it(
+    resources: Resources, stop: Stop
+) -> None:
+    async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
+        telephone.ears.texts = ["a question", ""]
+        telephone.may_answer.clear()
+        await telephone.hear(conversation, 0.15)
+        await telephone.until(lambda: telephone.caller)
+        played = telephone.speaker.seconds
+        await telephone.hear(conversation, 0.1, hold=telephone.expected)
+        await telephone.until(lambda: telephone.dismissed)
+        telephone.may_answer.set()
+        await telephone.until(lambda: telephone.speaker.seconds > played + 0.5)
+
+    _, telephone = await talk(resources, caller, stop=stop)
+
+    assert telephone.caller == ["a question"]
+    assert telephone.speaker.interruptions == 1
+
+
+async def test_words_while_the_answer_is_being_made_belong_to_the_question(
+    resources: Resources,
+) -> None:
+    async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
+        telephone.ears.texts = ["a table", "for two"]
+        telephone.may_answer.clear()
+        for turns in (1, 2):
+            await telephone.hear(conversation, 0.15)
+            await telephone.until(lambda turns=turns: len(telephone.caller) == turns)  # type: ignore[misc]
+        telephone.may_answer.set()
+        played = telephone.speaker.seconds
+        await telephone.until(lambda: telephone.speaker.seconds > played + 0.5)
+
+    conversation, telephone = await talk(resources, caller)
+
+    said = [text for role, text in messages(conversation) if role == "user"]
+    assert said == ["a table", "for two"]
+    assert telephone.dismissed == 0
+
+
+async def test_an_answer_is_expected_until_it_has_ended(resources: Resources) -> None:
+    async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
+        assert telephone.expected, "the greeting"
+        await telephone.until(lambda: telephone.assistant)
+        await telephone.until(lambda: not telephone.expected, 4)
+        telephone.ears.texts = ["hello"]
+        await telephone.hear(conversation, 0.1, hold=False)
+        await telephone.until(lambda: telephone.caller)
+        assert telephone.expected
+
+    await talk(resources, caller)
+
+
+@STOPS
+async def test_enough_words_interrupt_and_what_was_heard_is_kept_before_them(
+    resources: Resources, stop: Stop
+) -> None:
+    async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
+        telephone.ears.texts = ["stop that please"]
+        await telephone.hear(conversation, 0.15, hold=False)
+        await telephone.until(lambda: len(telephone.assistant) > 1)
+
+    barge_in = BargeInSpec(min_words=2)
+    conversation, telephone = await talk(resources, caller, stop=stop, barge_in=barge_in)
+
+    heard, interrupted = telephone.assistant[0]
+    assert interrupted
+    kept = [("assistant", heard), ("user", "stop that please")]
+    assert messages(conversation)[:2] == kept
 
 
 async def test_a_silent_assistant_lets_a_turn_begin_at_once(resources: Resources) -> None:

@@ -1,0 +1,101 @@
+"""What the chains of all kinds share: their services, and whom to ask next."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from loguru import logger
+from pipecat.frames.frames import Frame, StartFrame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
+
+from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.rung import Outlet, Rung, RungParams
+from pipelines.ports import FailureListener
+
+Kind = Literal["stt", "llm", "tts"]
+
+
+class Ladder:
+    """The services of one chain in one conversation.
+
+    Args:
+        kind: Of service.
+        params: The services, the preferred one first.
+        health: Shared by all conversations.
+        listener: Is told of each switch.
+        outlet: Gets what the services push.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        params: Sequence[RungParams],
+        *,
+        health: ServiceHealth,
+        listener: FailureListener,
+        outlet: Outlet,
+    ) -> None:
+        self.rungs = tuple(Rung(each, outlet) for each in params)
+        self._kind = kind
+        self._health = health
+        self._listener = listener
+        self._setup: FrameProcessorSetup | None = None
+        self._start: StartFrame | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def start(self, frame: StartFrame, setup: FrameProcessorSetup) -> None:
+        """Open the service that will be asked first; if it cannot be, that is found out later."""
+        self._setup, self._start = setup, frame
+        rung = next(self.order())
+        try:
+            await self.open(rung)
+        except Exception as error:  # noqa: BLE001 - whatever it is, another service may work
+            self.report(rung, f"cannot start: {error!r}", None)
+
+    def order(self) -> Iterator[Rung]:
+        """Return the services in the order in which to ask them."""
+        keys = [rung.params.key for rung in self.rungs]
+        return (self.rungs[index] for index in self._health.order(keys, _now()))
+
+    async def open(self, rung: Rung) -> None:
+        """Make sure that a service is open.
+
+        Raises:
+            Exception: It cannot be opened.
+        """
+        if self._setup is None or self._start is None:
+            raise RuntimeError("the chain has not been started")
+        self._health.asked(rung.params.key, _now())
+        await rung.open(self._setup, self._start)
+
+    async def put_to_all(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Give every open service a frame, such as an interruption."""
+        for rung in self.rungs:
+            await rung.put(frame, direction)
+
+    def worked(self, rung: Rung) -> None:
+        """Note that a service did what it was asked."""
+        if self._health.worked(rung.params.key):
+            logger.bind(kind=self._kind, service=rung.name).info("service.recovered")
+
+    def report(self, rung: Rung, reason: str, instead: Rung | None) -> None:
+        """Note that a service failed, throw it away, and tell who takes its place."""
+        self._health.failed(rung.params.key, _now())
+        taken_by = instead.name if instead else None
+        logger.bind(kind=self._kind, service=rung.name, instead=taken_by).warning(
+            "service.failed: {}", reason
+        )
+        self._listener.service_failed(self._kind, rung.name, reason=reason, instead=taken_by)
+        task = asyncio.ensure_future(rung.detach())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close all services."""
+        await asyncio.gather(*self._closing, *(rung.detach() for rung in self.rungs))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

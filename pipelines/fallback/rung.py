@@ -1,0 +1,123 @@
+"""One service of a chain, run beside the pipeline: opened when needed, thrown away when broken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from loguru import logger
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InterruptionFrame, StartFrame
+from pipecat.frames.frames import StopFrame as PipecatStopFrame
+from pipecat.pipeline.pipeline import Pipeline, PipelineSink, PipelineSource
+from pipecat.processors.frame_processor import (
+    FrameDirection,
+    FrameProcessor,
+    FrameProcessorSetup,
+)
+
+LIFE_FRAMES = (StartFrame, EndFrame, CancelFrame, PipecatStopFrame, InterruptionFrame)
+"""A chain passes these on itself; what a service passes on of them stays inside."""
+
+OPEN_SECONDS = 3.0
+
+Outlet = Callable[["Rung", Frame, FrameDirection], Awaitable[None]]
+"""Awaited with everything that a service pushes, but for the frames of its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class RungParams:
+    """What a chain knows of one of its services.
+
+    Attributes:
+        name: As in the registry.
+        key: The same for all conversations that use it with the same parameters.
+        make: Makes the service for one conversation; may raise what the service raises.
+        first_byte_seconds: So long it may be silent.
+    """
+
+    name: str
+    key: str
+    make: Callable[[], FrameProcessor]
+    first_byte_seconds: float
+
+
+class Rung:
+    """A service that is not linked to the pipeline's other processors.
+
+    Args:
+        params: Which service.
+        outlet: Gets what it pushes.
+    """
+
+    def __init__(self, params: RungParams, outlet: Outlet) -> None:
+        self.params = params
+        self._outlet = outlet
+        self._service: FrameProcessor | None = None
+        self._pipeline: Pipeline | None = None
+        self._started = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """The service's name in the registry."""
+        return self.params.name
+
+    @property
+    def service(self) -> FrameProcessor | None:
+        """The service while it is open."""
+        return self._service
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service can be given frames."""
+        return self._started.is_set()
+
+    async def open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
+        """Make and start the service, unless it is open.
+
+        Raises:
+            Exception: What the service raises when it cannot be made.
+            TimeoutError: It does not start in time.
+        """
+        if self.is_open:
+            return
+        service, started = self.params.make(), self._started
+
+        async def came_out(frame: Frame, direction: FrameDirection) -> None:
+            if isinstance(frame, StartFrame):
+                started.set()
+            elif self._service is service and not isinstance(frame, LIFE_FRAMES):
+                await self._outlet(self, frame, direction)
+
+        pipeline = Pipeline([service], source=PipelineSource(came_out), sink=PipelineSink(came_out))
+        self._service, self._pipeline = service, pipeline
+        async with asyncio.timeout(OPEN_SECONDS):
+            await pipeline.setup(setup)
+            await pipeline.queue_frame(start)
+            await started.wait()
+
+    async def put(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Give the service a frame, if it is open."""
+        if self._pipeline and self.is_open:
+            await self._pipeline.queue_frame(frame, direction)
+
+    def detach(self) -> Awaitable[None]:
+        """Forget the service at once; the next :meth:`open` makes a new one.
+
+        Returns:
+            To be awaited, some time: stops the service.
+        """
+        pipeline, self._pipeline, self._service = self._pipeline, None, None
+        started, self._started = self._started, asyncio.Event()
+        return _stop(self.name, pipeline, was_open=started.is_set())
+
+
+async def _stop(name: str, pipeline: Pipeline | None, *, was_open: bool) -> None:
+    if pipeline is None:
+        return
+    try:
+        if was_open:
+            await pipeline.queue_frame(CancelFrame())
+        await pipeline.cleanup()  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - a broken service may break in any way
+        logger.bind(service=name).warning("service.not_closed: {!r}", error)

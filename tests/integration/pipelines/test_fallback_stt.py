@@ -1,0 +1,149 @@
+"""Recognisers that take each other's place."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from pipecat.frames.frames import (
+    InputAudioRawFrame,
+    TranscriptionFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+
+from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.stt import RecognitionChain
+from tests.integration.pipelines.chain_line import PATIENCE, RATE, Ears, Line, rung, running, sound
+
+SPOKEN_SECONDS = 0.4
+
+
+class Recognisers:
+    """A chain of recognisers by name, and how much each had heard at the end of speech."""
+
+    def __init__(self, **does: list[str]) -> None:
+        self.line = Line()
+        self.heard: list[tuple[str, float]] = []
+        self.health = ServiceHealth()
+        self._does = does
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        chain = RecognitionChain(
+            [
+                rung(name, lambda name=name, does=does: Ears(does, self.heard, name))  # type: ignore[misc]
+                for name, does in self._does.items()
+            ],
+            health=self.health,
+            listener=self.line,
+        )
+        return running(self.line, chain)
+
+    async def say(self, seconds: float = SPOKEN_SECONDS) -> None:
+        """Speak; what came before was quiet."""
+        await self.quiet(0.1)
+        await self.line.put(VADUserStartedSpeakingFrame())
+        await self.quiet(seconds)
+        stops = len(self.line.of(VADUserStoppedSpeakingFrame))
+        await self.line.put(VADUserStoppedSpeakingFrame(stop_secs=0.0))
+        await self.line.until(lambda: len(self.line.of(VADUserStoppedSpeakingFrame)) > stops)
+
+    async def quiet(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.02)):
+            await self.line.put(InputAudioRawFrame(sound(0.02), RATE, 1))
+
+    def texts(self) -> list[str]:
+        return [frame.text for frame in self.line.of(TranscriptionFrame)]
+
+    async def understood(self, *texts: str) -> None:
+        await self.line.until(lambda: self.texts() == list(texts))
+
+
+async def test_the_first_understands_while_it_works() -> None:
+    ears = Recognisers(first=["good morning"], second=["never"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+    assert [name for name, _ in ears.heard] == ["first"]
+    assert ears.line.failures == []
+
+
+async def test_audio_goes_no_further() -> None:
+    ears = Recognisers(first=["good morning"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+    assert ears.line.of(InputAudioRawFrame) == []
+
+
+async def test_the_next_hears_all_of_it_when_the_first_says_nothing() -> None:
+    ears = Recognisers(first=["nothing"], second=["good morning"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+    assert ears.heard == [("first", 0.5), ("second", 0.5)]
+    assert ears.line.failures == [("first", "no transcript within 0.1 s", "second")]
+
+
+async def test_the_next_hears_all_of_it_after_an_error() -> None:
+    ears = Recognisers(first=["error"], second=["good morning"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+    assert ears.line.failures == [("first", "socket closed", "second")]
+    assert ears.line.errors == []
+
+
+async def test_one_that_takes_no_more_audio_holds_nothing_up() -> None:
+    ears = Recognisers(first=["hang"], second=["good morning"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+    assert ears.heard == [("second", 0.5)]
+
+
+async def test_a_noise_that_nobody_understands_is_nobodys_fault() -> None:
+    ears = Recognisers(first=["nothing", "good morning"], second=["nothing", "never"])
+    async with ears.running():
+        await ears.say(0.1)
+        await ears.line.until(lambda: len(ears.heard) == 2)
+        await asyncio.sleep(2 * PATIENCE)  # nothing tells that the second one is given up
+        await ears.say()
+        await ears.understood("good morning")
+    assert ears.line.failures == []
+
+
+async def test_what_was_said_while_another_one_listens_is_not_lost() -> None:
+    ears = Recognisers(first=["nothing"], second=["first part", "second part"])
+    async with ears.running():
+        await ears.say()
+        await ears.say()
+        await ears.line.until(lambda: "second part" in ears.texts() or len(ears.heard) > 2)
+    assert ears.heard[-1][1] >= 2 * SPOKEN_SECONDS
+
+
+async def test_a_connection_may_be_lost_once() -> None:
+    made = []
+
+    def make() -> Ears:
+        made.append(1)
+        return Ears(["error"] if len(made) == 1 else ["good morning"], heard, "only")
+
+    line, heard = Line(), list[tuple[str, float]]()
+    ears = Recognisers()
+    ears.line = line
+    chain = RecognitionChain([rung("only", make)], health=ServiceHealth(), listener=line)
+    async with running(line, chain):
+        await ears.say()
+        await ears.understood("good morning")
+    assert line.failures == [("only", "socket closed", "only")]
+    assert [seconds for _, seconds in heard] == [0.5, 0.5]
+
+
+async def test_when_nobody_can_it_is_told_and_the_next_utterance_is_tried_again() -> None:
+    ears = Recognisers(first=["error"], second=["error"])
+    async with ears.running():
+        await ears.say()
+        await ears.line.until(lambda: ears.line.errors)
+        before = len(ears.heard)
+        await ears.say()
+        await ears.line.until(lambda: len(ears.heard) > before)
+    assert [instead for _, _, instead in ears.line.failures[:2]] == ["second", None]

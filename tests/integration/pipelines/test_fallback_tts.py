@@ -1,0 +1,104 @@
+"""Voices that take each other's place."""
+
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from pipecat.frames.frames import (
+    InterruptionFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+    TTSStoppedFrame,
+)
+
+from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.tts import VoiceChain
+from tests.integration.pipelines.chain_line import RATE, Line, Voice, rung, running
+
+
+class Voices:
+    """A chain of voices by name, and what each was to say."""
+
+    def __init__(self, **does: list[str]) -> None:
+        self.line = Line()
+        self.asked: list[tuple[str, str]] = []
+        self._does = does
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        chain = VoiceChain(
+            [
+                rung(name, lambda name=name, does=does: Voice(does, self.asked, name))  # type: ignore[misc]
+                for name, does in self._does.items()
+            ],
+            health=ServiceHealth(),
+            listener=self.line,
+            language="en-US",
+        )
+        return running(self.line, chain)
+
+    async def say(self, text: str) -> float:
+        """Have it said; returns the seconds of audio."""
+        stopped = len(self.line.of(TTSStoppedFrame))
+        before = self.seconds()
+        await self.line.put(TTSSpeakFrame(text))
+        await self.line.until(lambda: len(self.line.of(TTSStoppedFrame)) > stopped, 8)
+        return round(self.seconds() - before, 2)
+
+    def seconds(self) -> float:
+        return sum(len(frame.audio) for frame in self.line.of(TTSAudioRawFrame)) / 2 / RATE
+
+
+async def test_the_first_speaks_while_it_works() -> None:
+    voices = Voices(first=["speak"], second=["speak"])
+    async with voices.running():
+        assert await voices.say("good morning all") == 0.35
+    assert voices.asked == [("first", "good morning all")]
+    assert (voices.line.failures, voices.line.words()) == ([], ["good", "morning", "all"])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("error", "status 401"),
+        ("raise", "OSError('no route')"),
+        ("hang", "silent for 0.1 s"),
+        ("nothing", "sent no sound"),
+        ("silence", "1.6 s of silence"),
+    ],
+)
+async def test_the_next_speaks_the_sentence_when_the_first_does_not(
+    trouble: str, reason: str
+) -> None:
+    voices = Voices(first=[trouble], second=["speak"])
+    async with voices.running():
+        assert await voices.say("good morning all") == 0.35
+    assert voices.line.failures == [("first", reason, "second")]
+    assert voices.line.words() == ["good", "morning", "all"]
+    assert voices.line.errors == []
+
+
+async def test_a_sentence_that_breaks_off_is_spoken_again() -> None:
+    voices = Voices(first=["break"], second=["speak"])
+    async with voices.running():
+        assert await voices.say("good morning all") == 0.5
+    assert voices.line.words() == ["good", "morning", "all"]
+
+
+async def test_an_error_is_told_when_no_voice_works_and_the_next_sentence_is_tried() -> None:
+    voices = Voices(first=["error", "speak"], second=["hang"])
+    async with voices.running():
+        await voices.line.put(TTSSpeakFrame("good morning"))
+        await voices.line.until(lambda: voices.line.errors)
+    assert "no voice works" in voices.line.errors[0]
+    assert [instead for _, _, instead in voices.line.failures] == ["second", None]
+
+
+async def test_an_interruption_leaves_the_voices_usable() -> None:
+    voices = Voices(first=["break", "speak"], second=["speak"])
+    async with voices.running():
+        await voices.line.put(TTSSpeakFrame("let me think"))
+        await voices.line.until(voices.seconds)
+        await voices.line.put(InterruptionFrame())
+        await voices.line.until(lambda: voices.line.of(InterruptionFrame))
+        voices.line.frames.clear()
+        assert await voices.say("good morning") == 0.25
+    assert voices.line.failures == []
