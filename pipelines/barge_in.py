@@ -7,7 +7,7 @@ then costs a short silence and no word of the answer::
     it ended, and its transcript is empty               the answer goes on
     it ended, and nothing comes for so long             the answer goes on
 
-While the assistant is silent speech is a turn at once.
+While the assistant is silent, and no answer is on its way, speech is a turn at once.
 """
 
 import asyncio
@@ -15,25 +15,84 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
     Frame,
     InterimTranscriptionFrame,
     InterruptionFrame,
     TranscriptionFrame,
+    TTSSpeakFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.turns.types import ProcessFrameResult
-from pipecat.turns.user_start import BaseUserTurnStartStrategy
+from pipecat.turns.user_start import BaseUserTurnStartStrategy, MinWordsUserTurnStartStrategy
 
 from pipelines.ports import PhoneTransport
 
-__all__ = ["PROOF_SECONDS", "ProvenTurnStart"]
+__all__ = ["PROOF_SECONDS", "ProvenTurnStart", "WordsTurnStart"]
 
 PROOF_SECONDS = 0.3
 """Of speech after its start was certain: no cough is that long, few a "hm"."""
 INTERRUPTION_SECONDS = 0.25
 """How long an interruption may take through the pipeline; milliseconds are usual."""
+
+
+class Interruption:
+    """Waits until an interruption has reached the end of the pipeline, where answers are kept.
+
+    A short turn is over as soon as it has begun; what was cut off must be in the conversation
+    before it.
+    """
+
+    def __init__(self) -> None:
+        self._passed = asyncio.Event()
+
+    def follow(self, last: FrameProcessor) -> None:
+        """Take note of what reaches that processor."""
+        last.add_event_handler("on_after_process_frame", self._note)
+
+    async def after(self, interrupt: Callable[[], Awaitable[None]]) -> None:
+        """Interrupt, and return when that has arrived."""
+        self._passed.clear()
+        await interrupt()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INTERRUPTION_SECONDS):
+                await self._passed.wait()
+
+    async def _note(self, _processor: FrameProcessor, frame: Frame) -> None:
+        if isinstance(frame, InterruptionFrame):
+            self._passed.set()
+
+
+class WordsTurnStart(MinWordsUserTurnStartStrategy):  # type: ignore[no-untyped-call]
+    """Starts turns by so many words; only words interrupt.
+
+    Attributes:
+        interruption: On its way to where answers are kept.
+    """
+
+    def __init__(self, *, min_words: int) -> None:
+        super().__init__(min_words=min_words)
+        self.interruption = Interruption()
+        self._turn_is_open = False
+
+    async def handle_user_turn_started(self) -> None:
+        """Take note of a turn, whoever started it."""
+        await super().handle_user_turn_started()  # type: ignore[no-untyped-call]
+        self._turn_is_open = True
+
+    async def handle_user_turn_stopped(self) -> None:
+        """Take note of its end."""
+        await super().handle_user_turn_stopped()  # type: ignore[no-untyped-call]
+        self._turn_is_open = False
+
+    async def trigger_user_turn_started(self, **choices: bool | None) -> None:
+        """Start a turn; it cannot end before what it interrupts is kept."""
+        if not self._turn_is_open:
+            start = super().trigger_user_turn_started
+            await self.interruption.after(lambda: start(**choices))
 
 
 class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-call]
@@ -44,6 +103,9 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
         stop_seconds: Of quiet after which the transport says that speech has ended.
         patience_seconds: How long after that a transcript may take before the answer goes on. A
             later one interrupts nevertheless.
+
+    Attributes:
+        interruption: On its way to where answers are kept.
     """
 
     def __init__(
@@ -56,15 +118,8 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
         self._timer: asyncio.Task[None] | None = None
         self._speaking = False
         self._turn_is_open = False
-        self._interrupted = asyncio.Event()
-
-    def follow(self, last: FrameProcessor) -> None:
-        """Know when an interruption has reached the end of the pipeline, where answers are kept.
-
-        A short word's turn is over as soon as it has begun; what was cut off must be in the
-        conversation before it.
-        """
-        last.add_event_handler("on_after_process_frame", self._passed)
+        self._answering = False  # the answer that was expected is heard
+        self.interruption = Interruption()
 
     async def cleanup(self) -> None:
         """Stop waiting."""
@@ -74,11 +129,13 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
     async def handle_user_turn_started(self) -> None:
         """Take note of a turn, whoever started it."""
         self._turn_is_open = True
+        self._expect(expected=False)
         await self._stop_timer()
 
     async def handle_user_turn_stopped(self) -> None:
-        """Take note of its end."""
+        """Take note of its end: an answer to it is on its way."""
         self._turn_is_open = False
+        self._expect(expected=True)
 
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
         """Judge a frame."""
@@ -93,14 +150,25 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
                 await self._start_timer(self._patience_seconds, self._dismiss)
         elif isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame):
             return await self._understand(frame)
+        elif isinstance(frame, TTSSpeakFrame):
+            self._expect(expected=True)
+        elif isinstance(frame, BotStartedSpeakingFrame):
+            self._answering = True
+        elif isinstance(frame, BotStoppedSpeakingFrame) and self._answering:
+            self._expect(expected=False)
         return ProcessFrameResult.CONTINUE
+
+    def _expect(self, *, expected: bool) -> None:
+        """Expect an answer; what ended before this one began is another's end."""
+        self._answering = False
+        self._transport.expect_speech(expected=expected)
 
     async def _understand(
         self, frame: TranscriptionFrame | InterimTranscriptionFrame
     ) -> ProcessFrameResult:
         if frame.text.strip():
             if not self._turn_is_open or self._transport.is_held:
-                await self._interrupt_first()
+                await self.interruption.after(self._interrupt)
             return ProcessFrameResult.STOP
         is_final = isinstance(frame, TranscriptionFrame) and frame.finalized
         if is_final and self._transport.is_held and not self._speaking:
@@ -120,20 +188,8 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
         else:
             await self.trigger_user_turn_started()
 
-    async def _interrupt_first(self) -> None:
-        """Interrupt, and let that reach the end of the pipeline before a turn can end."""
-        self._interrupted.clear()
-        await self._interrupt()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(INTERRUPTION_SECONDS):
-                await self._interrupted.wait()
-
     async def _dismiss(self) -> None:
         self._transport.dismiss_barge_in()
-
-    async def _passed(self, _processor: FrameProcessor, frame: Frame) -> None:
-        if isinstance(frame, InterruptionFrame):
-            self._interrupted.set()
 
     async def _start_timer(self, seconds: float, then: Callable[[], Awaitable[None]]) -> None:
         await self._stop_timer()

@@ -2,14 +2,11 @@
 
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.turns.user_mute import AlwaysUserMuteStrategy, BaseUserMuteStrategy
-from pipecat.turns.user_start import (
-    BaseUserTurnStartStrategy,
-    MinWordsUserTurnStartStrategy,
-)
+from pipecat.turns.user_start import BaseUserTurnStartStrategy
 from pipecat.turns.user_stop import BaseUserTurnStopStrategy, SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
-from pipelines.barge_in import ProvenTurnStart
+from pipelines.barge_in import ProvenTurnStart, WordsTurnStart
 from pipelines.ports import PhoneTransport
 from pipelines.resources import Resources
 from pipelines.smart_turn import SmartTurn, SmartTurnStop, load_model
@@ -37,7 +34,7 @@ def _starts(spec: TurnSpec, transport: PhoneTransport) -> list[BaseUserTurnStart
     if barge_in.enabled:
         transport.allow_barge_in(hold=not barge_in.min_words)
     if barge_in.min_words:
-        return [MinWordsUserTurnStartStrategy(min_words=barge_in.min_words)]
+        return [WordsTurnStart(min_words=barge_in.min_words)]
     start = ProvenTurnStart(
         transport,
         stop_seconds=spec.vad.stop_ms / 1000,
@@ -49,8 +46,8 @@ def _starts(spec: TurnSpec, transport: PhoneTransport) -> list[BaseUserTurnStart
 def follow(strategies: UserTurnStrategies, last: FrameProcessor) -> None:
     """Let the strategies know what has reached the processor that keeps the answers."""
     for start in strategies.start or []:
-        if isinstance(start, ProvenTurnStart):
-            start.follow(last)
+        if isinstance(start, ProvenTurnStart | WordsTurnStart):
+            start.interruption.follow(last)
 
 
 def mutes(spec: TurnSpec) -> list[BaseUserMuteStrategy]:

@@ -17,7 +17,7 @@ from transports.caller_filters import CallerFilters
 from transports.media import MediaStream
 from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
 
-__all__ = ["BargeIn"]
+__all__ = ["EXPECTED_TICKS", "BargeIn"]
 
 SAMPLE_BYTES: Final = 2
 PAUSE_TICKS: Final = 3
@@ -25,6 +25,8 @@ PAUSE_TICKS: Final = 3
 GAP_TICKS: Final = 10
 """200 ms: in a shorter time without audio this process may have stood still, and sent the rest at
 once; its echo has no hole then."""
+EXPECTED_TICKS: Final = 500
+"""Ten seconds: an answer that takes longer may be cut off before it has begun."""
 SILENCE: Final = bytes(FRAME_BYTES)
 WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
 """Two seconds: a stream takes far less."""
@@ -63,6 +65,7 @@ class BargeIn:
         self._written = bytearray()  # and not yet played
         self._played_samples = 0
         self._silent_ticks = 0
+        self._expected_ticks = 0  # for so long an answer may still be on its way
         self._cut_off = False  # by a flush, while the assistant was heard
 
     @property
@@ -107,6 +110,10 @@ class BargeIn:
             self._stream.subscribe(self._tick)
         self._policy = BargeInPolicy(HOLDING if hold else DUCKING)
 
+    def expect(self, *, expected: bool) -> None:
+        """Take note that an answer is on its way, or no longer: speech holds it in advance."""
+        self._expected_ticks = EXPECTED_TICKS if expected else 0
+
     def on_verdict(self, hearing: Hearing) -> None:
         """Take what one window decided."""
         event = EVENTS.get(hearing.verdict)
@@ -140,11 +147,13 @@ class BargeIn:
             expired = self._policy.tick()
             self._tally.resumed += expired is Action.RELEASE
             self._do(expired)
+        self._expected_ticks -= self._expected_ticks > 0
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
         self._played_samples = played
         if size:
             self._silent_ticks = 0
+            self._expected_ticks = EXPECTED_TICKS if self._expected_ticks else 0
             self._echo.sent(bytes(self._written[:size]))
             del self._written[:size]
             return
@@ -157,7 +166,8 @@ class BargeIn:
     def _put(self, event: Event) -> None:
         if self._policy is None:
             return
-        action = self._policy.put(event, audible=self._is_audible())
+        audible = self._expected_ticks > 0 or self._is_audible()
+        action = self._policy.put(event, audible=audible)
         self._tally.resumed += action is Action.RELEASE and event is Event.REFUTED
         self._do(action)
 

@@ -148,6 +148,10 @@ class RtpTransport(BaseTransport):
         """Let the assistant go on from where it was held."""
         self._barge_in.dismiss()
 
+    def expect_speech(self, *, expected: bool) -> None:
+        """Hold an answer that is on its way, or goes on, if the caller speaks up before that."""
+        self._barge_in.expect(expected=expected)
+
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Tell ``tap`` of the caller's audio as it arrives, ahead of what the pipeline gets."""
         self._input.taps.append(tap)

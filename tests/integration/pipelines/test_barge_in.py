@@ -413,7 +413,7 @@ async def test_enough_words_interrupt_and_what_was_heard_is_kept_before_them(
     async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
         telephone.ears.texts = ["stop that please"]
         await telephone.hear(conversation, 0.15, hold=False)
-        await telephone.until(lambda: len(telephone.assistant) > 1)
+        await telephone.until(lambda: telephone.assistant and len(messages(conversation)) > 1)
 
     barge_in = BargeInSpec(min_words=2)
     conversation, telephone = await talk(resources, caller, stop=stop, barge_in=barge_in)

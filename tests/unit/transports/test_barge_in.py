@@ -8,7 +8,7 @@ import pytest
 
 from transports.audio.barge_in import BargeInTally
 from transports.audio.endpointing import Hearing, Verdict
-from transports.barge_in import BargeIn
+from transports.barge_in import EXPECTED_TICKS, BargeIn
 from transports.media import MediaStream
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 
@@ -253,3 +253,44 @@ def test_an_interruption_by_words_without_a_hold_is_one_too(
     barge_in.interrupted()
 
     assert tally == BargeInTally(interruptions=1)
+
+
+def test_an_answer_that_is_on_its_way_is_held_before_it_begins(
+    line: Line, barge_in: BargeIn
+) -> None:
+    barge_in.expect(expected=True)
+
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    held = barge_in.is_held
+    barge_in.dismiss()
+
+    assert held
+    assert line.asked == ["hold", "unduck", "release"]
+
+
+def test_an_answer_is_expected_while_it_goes_on_but_not_for_ever(
+    line: Line, barge_in: BargeIn
+) -> None:
+    barge_in.expect(expected=True)
+    for _ in range(3):
+        for _ in range(EXPECTED_TICKS - 50):
+            line.tick(bytes(2 * FRAME))
+        say(line, barge_in, speech(1)[: 2 * FRAME])
+    barge_in.on_verdict(heard(Verdict.STARTED))
+    after_pauses = barge_in.is_held
+    barge_in.dismiss()
+    for _ in range(EXPECTED_TICKS + 2):
+        line.tick(bytes(2 * FRAME))
+
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    assert (after_pauses, barge_in.is_held) == (True, False)
+
+
+def test_nothing_is_held_that_is_expected_no_longer(line: Line, barge_in: BargeIn) -> None:
+    barge_in.expect(expected=True)
+    barge_in.expect(expected=False)
+
+    barge_in.on_verdict(heard(Verdict.STARTED))
+
+    assert line.asked == []
