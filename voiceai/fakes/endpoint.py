@@ -35,7 +35,7 @@ class Asked:
         body: The JSON of a request, or the fields of a form.
         messages: What a websocket brought, in order: (path or type, JSON or text).
         audio: Bytes of audio that came, without the container's header.
-        ssml: Each text that was to be spoken, as it came.
+        ssml: What was to be spoken, as it came.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Asked:
     body: dict[str, Any] = field(default_factory=dict[str, Any])
     messages: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     audio: bytearray = field(default_factory=bytearray)
-    ssml: list[str] = field(default_factory=list[str])
+    ssml: str = ""
 
     @property
     def key(self) -> str:
@@ -84,6 +84,11 @@ class Endpoint:
         """Wait for another script."""
         await self._script_changed.wait()
 
+    @property
+    def coming(self) -> Behaviour:
+        """How the next request will be treated."""
+        return self._script.behaviour(self.count + 1)
+
     def recover(self) -> None:
         """Treat all requests well from now on; stalled answers go on."""
         self.script = Script()
@@ -108,7 +113,7 @@ class Endpoint:
     def fail(
         self, status: int, *, retry_after_seconds: float | None = None, message: str = ""
     ) -> None:
-        """Answer every request with an HTTP status."""
+        """Answer every request with an HTTP status, and reset what is in the middle of one."""
         self.behave(
             Behaviour(status=status, retry_after_seconds=retry_after_seconds, message=message)
         )
@@ -196,7 +201,7 @@ class Exchange:
     async def _trouble(self, piece: int) -> None:
         while self.behaviour.trouble_at(piece) is Trouble.STALL:
             await self._endpoint.until_script_changes()
-        if self.behaviour.trouble_at(piece) is Trouble.DROP:
+        if self.refused or self.behaviour.trouble_at(piece) is Trouble.DROP:
             self.reset()
             raise ConnectionResetError("dropped, as the script says")
 

@@ -1,0 +1,187 @@
+"""Azure Speech's synthesis, as its SDK 1.53 speaks to it.
+
+The client sends ``synthesis.context`` with the output format and ``ssml``. The server answers
+with ``turn.start``, ``response``, ``audio.metadata`` for each word if asked for, ``audio`` in
+pieces of 0.1 s, an empty one, and ``turn.end``. The connection stays open for the next text.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from voiceai.fakes.azure_formats import OutputFormat, output_format
+from voiceai.fakes.azure_messages import Message, audio_message, parse, text_message, ticks
+from voiceai.fakes.azure_recognition import PROTOCOL, wrong_key
+from voiceai.fakes.endpoint import Endpoint, Exchange
+from voiceai.fakes.ssml import Spoken, read_ssml
+from voiceai.fakes.voices import Speak, say
+
+__all__ = ["AzureSynthesis"]
+
+DEFAULT_FORMAT: Final = "riff-16khz-16bit-mono-pcm"
+PIECE_SECONDS: Final = 0.1
+QUEUED_MESSAGES: Final = 1000
+STREAM_ID: Final = "4A1B3C5D7E9F4A1B8C2D3E4F5A6B7C8D"
+
+
+class AzureSynthesis:
+    """The websocket.
+
+    Attributes:
+        endpoint: How it behaves, and what it was asked; each text is one request, and so is each
+            connection that is refused.
+    """
+
+    def __init__(self, speak: Speak, key: str | None) -> None:
+        self.endpoint = Endpoint()
+        self._speak = speak
+        self._key = key
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection until it ends."""
+        status = self.endpoint.coming.status
+        given = request.headers.get("Ocp-Apim-Subscription-Key", "")
+        given = given or request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if status == 200 and wrong_key(given, self._key):
+            status = 401
+        if status != 200:
+            await self.endpoint.open(request)
+            return web.Response(status=status)
+        socket = web.WebSocketResponse(protocols=[PROTOCOL])
+        await socket.prepare(request)
+        await _Connection(self.endpoint, request, socket, self._speak).run()
+        return socket
+
+
+class _Connection:
+    """One connection: texts are spoken one after the other."""
+
+    def __init__(
+        self, endpoint: Endpoint, request: web.Request, socket: web.WebSocketResponse, speak: Speak
+    ) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._socket = socket
+        self._speak = speak
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(QUEUED_MESSAGES)
+        self._context: Mapping[str, Any] = {}
+        self._stopped: set[str] = set()
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(self._answer())
+                async for came in self._socket:
+                    if came.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                        self._take(parse(came.data))
+                answering.cancel()
+        except* ConnectionError:
+            pass
+
+    def _take(self, message: Message) -> None:
+        if message.path == "synthesis.control":
+            self._stopped.add(message.request_id)
+        self._messages.put_nowait(message)
+
+    async def _answer(self) -> None:
+        while True:
+            message = await self._messages.get()
+            if message.path == "synthesis.context":
+                self._context = message.json
+            elif message.path == "ssml" and isinstance(message.body, str):
+                await self._say(message.request_id, message.body)
+
+    async def _say(self, request_id: str, ssml: str) -> None:
+        exchange = await self._endpoint.open(self._request)
+        exchange.asked.ssml = ssml
+        exchange.asked.messages.append(("synthesis.context", self._context))
+        audio = (self._context.get("synthesis") or {}).get("audio") or {}
+        wanted = str(audio.get("outputFormat") or DEFAULT_FORMAT)
+        sound = output_format(wanted)
+        if sound is None:
+            await self._refuse(f"Unsupported output format: {wanted}")
+            return
+        try:
+            spoken = read_ssml(ssml)
+        except ValueError as error:
+            await self._refuse(str(error))
+            return
+        pcm = await asyncio.to_thread(
+            lambda: say(
+                self._speak,
+                spoken.text,
+                spoken.voice,
+                sound.sample_rate_hz,
+                silent=exchange.behaviour.silent,
+            )
+        )
+        options = audio.get("metadataOptions") or {}
+        await self._stream(exchange, request_id, sound, pcm, _Words(spoken, sound, pcm, options))
+
+    async def _stream(
+        self,
+        exchange: Exchange,
+        request_id: str,
+        sound: OutputFormat,
+        pcm: bytes,
+        words: "_Words",
+    ) -> None:
+        await self._send("turn.start", request_id, {"context": {"serviceTag": request_id}})
+        response = {
+            "context": {"serviceTag": request_id},
+            "audio": {"type": "inline", "streamId": STREAM_ID},
+        }
+        await self._send("response", request_id, response)
+        data = await asyncio.to_thread(sound.encode, pcm)
+        size = sound.piece_bytes(PIECE_SECONDS)
+        for number, start in enumerate(range(0, len(data), size), 1):
+            await exchange.before_piece()
+            if request_id in self._stopped:
+                break
+            for word in words.until(number * PIECE_SECONDS):
+                await self._send("audio.metadata", request_id, {"Metadata": [word]})
+            piece = audio_message(
+                request_id, STREAM_ID, sound.content_type, data[start : start + size]
+            )
+            await self._socket.send_bytes(piece)
+        await exchange.before_piece()
+        await self._socket.send_bytes(audio_message(request_id, STREAM_ID, "", b""))
+        await self._send("turn.end", request_id, {})
+
+    async def _refuse(self, reason: str) -> None:
+        code = WSCloseCode.INVALID_TEXT
+        await self._socket.close(code=code, message=reason.encode()[:120])
+
+    async def _send(self, path: str, request_id: str, body: Mapping[str, Any]) -> None:
+        await self._socket.send_str(text_message(path, request_id, body))
+
+
+class _Words:
+    """When each word is heard, by the letters before it: right to about a word."""
+
+    def __init__(
+        self, spoken: Spoken, sound: OutputFormat, pcm: bytes, options: Mapping[str, Any]
+    ) -> None:
+        words = spoken.text.split() if options.get("wordBoundaryEnabled") else []
+        seconds = len(pcm) / (2 * sound.sample_rate_hz)
+        letters = sum(len(word) + 1 for word in words)
+        at = 0.0
+        self._coming: list[tuple[float, dict[str, Any]]] = []
+        for word in words:
+            lasts = seconds * (len(word) + 1) / letters
+            self._coming.append((at, _boundary(word, at, lasts)))
+            at += lasts
+
+    def until(self, seconds: float) -> list[dict[str, Any]]:
+        """Take the words that begin within so many seconds of audio."""
+        found = [word for at, word in self._coming if at < seconds]
+        self._coming = self._coming[len(found) :]
+        return found
+
+
+def _boundary(word: str, at: float, lasts: float) -> dict[str, Any]:
+    text = {"Text": word, "Length": len(word), "BoundaryType": "WordBoundary"}
+    data = {"Offset": ticks(at), "Duration": ticks(lasts), "text": text}
+    return {"Type": "WordBoundary", "Data": data}
