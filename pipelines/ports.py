@@ -58,14 +58,6 @@ class PhoneTransport(Protocol):
         """
         ...
 
-    def expect_speech(self, *, expected: bool) -> None:
-        """Take an assistant who is about to speak, or pauses within an answer, for one who speaks.
-
-        Args:
-            expected: Whether an answer is on its way; forgotten after ten seconds of it.
-        """
-        ...
-
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Call ``tap`` with the caller's audio as it arrives, ahead of what ``input()`` pushes."""
         ...

@@ -96,9 +96,6 @@ class _Nobody:
     def expect_speech(self, *, expected: bool) -> None:
         del expected
 
-    def expect_speech(self, *, expected: bool) -> None:
-        del expected
-
     def add_audio_tap(self, tap: AudioTap) -> None:
         del tap
 

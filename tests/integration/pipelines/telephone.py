@@ -107,9 +107,6 @@ class Telephone:
     def expect_speech(self, *, expected: bool) -> None:
         del expected
 
-    def expect_speech(self, *, expected: bool) -> None:
-        del expected
-
     def add_audio_tap(self, tap: AudioTap) -> None:
         self._taps.append(tap)
 
