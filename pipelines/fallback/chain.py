@@ -6,7 +6,7 @@ from typing import Literal
 
 from loguru import logger
 from pipecat.frames.frames import Frame, StartFrame
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.rung import Outlet, Rung, RungParams
@@ -24,6 +24,7 @@ class Ladder:
         health: Shared by all conversations.
         listener: Is told of each switch.
         outlet: Gets what the services push.
+        owner: The chain's processor: its set-up is theirs, and tasks are its.
     """
 
     def __init__(
@@ -34,18 +35,19 @@ class Ladder:
         health: ServiceHealth,
         listener: FailureListener,
         outlet: Outlet,
+        owner: FrameProcessor,
     ) -> None:
+        self._owner = owner
         self.rungs = tuple(Rung(each, outlet) for each in params)
         self._kind = kind
         self._health = health
         self._listener = listener
-        self._setup: FrameProcessorSetup | None = None
         self._start: StartFrame | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def start(self, frame: StartFrame, setup: FrameProcessorSetup) -> None:
+    async def start(self, frame: StartFrame) -> None:
         """Open the service that will be asked first; if it cannot be, that is found out later."""
-        self._setup, self._start = setup, frame
+        self._start = frame
         rung = next(self.order())
         try:
             await self.open(rung)
@@ -63,10 +65,10 @@ class Ladder:
         Raises:
             Exception: It cannot be opened.
         """
-        if self._setup is None or self._start is None:
+        if self._start is None:
             raise RuntimeError("the chain has not been started")
         self._health.asked(rung.params.key, _now())
-        await rung.open(self._setup, self._start)
+        await rung.open(self._owner.processor_setup, self._start)
 
     async def put_to_all(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
@@ -88,7 +90,7 @@ class Ladder:
             "service.failed: {}", reason
         )
         self._listener.service_failed(self._kind, rung.name, reason=reason, instead=taken_by)
-        task = asyncio.ensure_future(rung.detach())
+        task = self._owner.create_task(rung.detach(), name=f"close {rung.name}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -65,7 +65,7 @@ class LanguageModelChain(FrameProcessor):
         super().__init__()
         self._apology = apology
         self._ladder = Ladder(
-            "llm", params, health=health, listener=listener, outlet=self._came_out
+            "llm", params, health=health, listener=listener, outlet=self._came_out, owner=self
         )
         self._asked: Rung | None = None
         self._answering = False
@@ -83,7 +83,7 @@ class LanguageModelChain(FrameProcessor):
             await self._answer(frame, direction)
             return
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame, self.processor_setup)
+            await self._ladder.start(frame)
         elif isinstance(frame, FOR_ALL):
             await self._ladder.put_to_all(frame, direction)
         await self.push_frame(frame, direction)

@@ -1,8 +1,9 @@
 """One service of a chain, run beside the pipeline: opened when needed, thrown away when broken."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InterruptionFrame, StartFrame
@@ -101,7 +102,7 @@ class Rung:
         if self._pipeline and self.is_open:
             await self._pipeline.queue_frame(frame, direction)
 
-    def detach(self) -> Awaitable[None]:
+    def detach(self) -> Coroutine[Any, Any, None]:
         """Forget the service at once; the next :meth:`open` makes a new one.
 
         Returns:

@@ -115,7 +115,7 @@ class RecognitionChain(FrameProcessor):
     ) -> None:
         super().__init__()
         self._ladder = Ladder(
-            "stt", params, health=health, listener=listener, outlet=self._came_out
+            "stt", params, health=health, listener=listener, outlet=self._came_out, owner=self
         )
         self._current = self._ladder.rungs[0]
         self._recent = _Recent(EARLIER_SECONDS)
@@ -144,7 +144,7 @@ class RecognitionChain(FrameProcessor):
             await self._hear(frame)
             return
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame, self.processor_setup)
+            await self._ladder.start(frame)
             self._current = next(self._ladder.order())
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             await self._begin()

@@ -100,7 +100,7 @@ class VoiceChain(TTSService):
             settings=TTSSettings(model="chain", voice="chain", language=language),
         )
         self._ladder = Ladder(
-            "tts", params, health=health, listener=listener, outlet=self._came_out
+            "tts", params, health=health, listener=listener, outlet=self._came_out, owner=self
         )
         self._spoken = _Spoken()
         self._waiting_words: list[tuple[str, float]] = []
@@ -115,7 +115,7 @@ class VoiceChain(TTSService):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Start and stop the voices with the chain."""
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame, self.processor_setup)
+            await self._ladder.start(frame)
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame | EndFrame | CancelFrame):
             self._speaks = None
