@@ -104,13 +104,19 @@ class User:
         self._clock: RingWriter | None = None
         self._doorbell = -1
 
-    def attach(self, message: Message, descriptors: Sequence[int]) -> None:
-        """Take the shared memory, and what to wake the user with; both are the caller's to close."""
+    def attach(self, message: Message, descriptors: list[int]) -> None:
+        """Take the shared memory, and what to wake the user with.
+
+        Args:
+            message: As it came.
+            descriptors: Of both; what is kept is taken out of the list.
+        """
         memory, doorbell = descriptors
         if self._memory is not None:
             raise ValueError("attached already")
         self._memory = map_memory(memory)
-        self._doorbell = os.dup(doorbell)
+        self._doorbell = doorbell
+        descriptors.remove(doorbell)
         self._clock = RingWriter(clock_ring(self._memory, message["key"]))
 
     def slot(self, message: Message) -> Slot:
@@ -152,7 +158,7 @@ class MediaHost:
         self._supervisor: User | None = None
         self._users: list[User] = []
         self._orphans: dict[int, _Orphan] = {}  # by port
-        self._messages: asyncio.Queue[tuple[User, Message | None, Sequence[int]]] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[User, Message | None, list[int]]] = asyncio.Queue()
         self._ticks = 0
         self._garbage = False
         self._refusal: TransportError | None = None
@@ -182,7 +188,7 @@ class MediaHost:
 
     def put(self, user: User, message: Message | None, descriptors: Sequence[int]) -> None:
         """Queue what a user said; ``None`` says that it has ended."""
-        self._messages.put_nowait((user, message, descriptors))
+        self._messages.put_nowait((user, message, list(descriptors)))
 
     def log(self, level: str, message: str) -> None:
         """Let the supervisor write something down."""
@@ -190,9 +196,8 @@ class MediaHost:
             text = message[:LOG_CHARACTERS]
             self._supervisor.channel.send({"is": "log", "level": level, "message": text})
 
-    async def _handle(
-        self, user: User, message: Message | None, descriptors: Sequence[int]
-    ) -> None:
+    async def _handle(self, user: User, message: Message | None, descriptors: list[int]) -> None:
+        """Do what a user said, and close the descriptors that it did not need."""
         try:
             if message is None:
                 self._lose(user)
@@ -274,14 +279,19 @@ class MediaHost:
             case unknown:
                 raise ValueError(f"no message is called {unknown!r}")
 
-    def _decide(self, user: User, message: Message, descriptors: Sequence[int]) -> None:
+    def _decide(self, user: User, message: Message, descriptors: list[int]) -> None:
         """Do what only the supervisor may."""
         if user is not self._supervisor:
             raise PermissionError(f"{message['do']} is for the supervisor")
         if message["do"] == "admit":
-            sock = socket.socket(fileno=os.dup(descriptors[0]))
-            sock.setblocking(False)  # noqa: FBT003
-            self._users.append(User(self, sock))
+            sock = socket.socket(fileno=descriptors[0])
+            descriptors.pop(0)
+            try:
+                sock.setblocking(False)  # noqa: FBT003
+                self._users.append(User(self, sock))
+            except BaseException:
+                sock.close()
+                raise
             return
         port = message["orphan"]
         if message["do"] == "end_orphan":
