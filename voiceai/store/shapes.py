@@ -1,9 +1,11 @@
-"""Calls as JSON, the same on the command line and over HTTP."""
+"""Calls and assistants as JSON, the same on the command line and over HTTP."""
 
 from datetime import UTC, datetime
 from typing import Any
 
+from voiceai.store.answering import AssistantEntry
 from voiceai.store.records import CallHistory, CallRecord
+from voiceai.store.versions import Version
 
 
 def call_shape(call: CallRecord) -> dict[str, Any]:
@@ -34,6 +36,35 @@ def history_shape(history: CallHistory) -> dict[str, Any]:
         for turn in history.turns
     ]
     return {**call_shape(history.call), "turns": turns}
+
+
+def assistant_shape(entry: AssistantEntry) -> dict[str, Any]:
+    """One element of ``assistants list --json``."""
+    canary = {"version": entry.canary[0], "percent": entry.canary[1]} if entry.canary else None
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "numbers": list(entry.numbers),
+        "language": entry.spec.language if entry.spec else None,
+        "greeting": entry.spec.greeting if entry.spec else None,
+        "pipeline": entry.pipeline,
+        "version": entry.version,
+        "canary": canary,
+        "problem": entry.problem or None,
+        "warnings": list(entry.warnings),
+    }
+
+
+def version_shape(version: Version) -> dict[str, Any]:
+    """One element of ``assistants versions --json``."""
+    return {
+        "version": version.number,
+        "origin": version.origin,
+        "author": version.author,
+        "created_at": _time(version.created_at),
+        "live": version.live,
+        "ready_at": _time(version.ready_at),
+    }
 
 
 def _time(value: datetime | None) -> str | None:
