@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from transports.params import RtpParams
@@ -28,6 +29,7 @@ class MediaProcess:
     def __init__(self, params: RtpParams) -> None:
         self._params = params
         self._child: subprocess.Popen[bytes] | None = None
+        self._ownership = threading.Lock()  # of a child that is being started
 
     @property
     def pid(self) -> int | None:
@@ -35,29 +37,23 @@ class MediaProcess:
         return None if self._child is None else self._child.pid
 
     async def start(self) -> socket.socket:
-        """Start it, and return the supervisor's end of its socket."""
+        """Start it, and return the supervisor's end of its socket.
+
+        A thread does it, which nothing stops: if nobody waits for it any more, the child ends.
+        """
         ours, theirs = socket_pair()
-        command = [
-            sys.executable,
-            "-m",
-            "transports.process",
-            str(theirs.fileno()),
-            self._params.model_dump_json(),
-        ]
+        abandoned = threading.Event()
+        loop = asyncio.get_running_loop()
+        starting = loop.run_in_executor(None, self._spawn, theirs, abandoned)
         try:
-            self._child = await asyncio.to_thread(
-                subprocess.Popen,
-                command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                cwd=PACKAGES,
-                start_new_session=True,
-            )
+            await asyncio.shield(starting)
         except BaseException:
             ours.close()
+            with self._ownership:
+                abandoned.set()
+                child, self._child = self._child, None
+            _kill(child)
             raise
-        finally:
-            theirs.close()
         return ours
 
     async def end(self) -> None:
@@ -66,10 +62,38 @@ class MediaProcess:
         if child is not None:
             await asyncio.to_thread(_reap, child)
 
+    def _spawn(self, theirs: socket.socket, abandoned: threading.Event) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "transports.process",
+            str(theirs.fileno()),
+            self._params.model_dump_json(),
+        ]
+        with theirs:
+            child = subprocess.Popen(  # noqa: S603  ourselves
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                cwd=PACKAGES,
+                start_new_session=True,
+            )
+        with self._ownership:
+            if not abandoned.is_set():
+                self._child = child
+                return
+        _kill(child)
+
+
+def _kill(child: "subprocess.Popen[bytes] | None") -> None:
+    """End a child that does nothing yet, at once."""
+    if child is not None:
+        child.kill()
+        child.wait()
+
 
 def _reap(child: "subprocess.Popen[bytes]") -> None:
     try:
         child.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+        _kill(child)

@@ -49,13 +49,16 @@ class Connection:
         ended: Whether the media process has gone, or :meth:`close` was called.
 
     Args:
-        sock: From the media process.
+        sock: From the media process; the caller's to close if this raises.
         slots: How many streams there is room for.
         on_tick: Called every 20 ms when all streams have told what they heard, with how late the
             ticks were that came since.
         on_closed: Called with each stream whose last counters have come.
         on_orphaned: Called with the ports of calls whose user has ended.
         on_end: Called if the media process ends by itself, or stands still.
+
+    Raises:
+        OSError: No descriptors or no memory are left.
     """
 
     def __init__(
@@ -82,19 +85,21 @@ class Connection:
         self._numbers = 0
         self._all_closed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._channel = Channel(sock, self._on_message, self._lost)
         self._key = secrets.randbits(32)
         descriptor = os.memfd_create("voiceai-media")
-        os.ftruncate(descriptor, memory_bytes(slots))
-        self._memory = map_memory(descriptor)
-        self._clock = RingReader(clock_ring(self._memory, self._key))
-        self._doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._loop.add_reader(self._doorbell, self._on_doorbell)
-        self._still = 0
-        self._watch: asyncio.TimerHandle | None = None
-        attach = {"do": "attach", "key": self._key, "fingerprint": fingerprint()}
-        self._channel.send(attach, [descriptor, self._doorbell])
-        os.close(descriptor)
+        try:
+            os.ftruncate(descriptor, memory_bytes(slots))
+            self._memory = map_memory(descriptor)
+            self._clock = RingReader(clock_ring(self._memory, self._key))
+            self._doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._loop.add_reader(self._doorbell, self._on_doorbell)
+            self._still = 0
+            self._watch: asyncio.TimerHandle | None = None
+            self._channel = Channel(sock, self._on_message, self._lost)
+            attach = {"do": "attach", "key": self._key, "fingerprint": fingerprint()}
+            self._channel.send(attach, [descriptor, self._doorbell])
+        finally:
+            os.close(descriptor)
 
     @property
     def closing(self) -> Sequence[ProcessStream]:

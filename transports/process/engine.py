@@ -127,7 +127,7 @@ class ProcessEngine:
         Raises:
             PortsExhausted: No stream could be opened: the port range is used up.
             AddressUnavailable: Nor one: the address to bind is not one of this machine.
-            MediaUnavailable: It ended at once, or does not answer.
+            MediaUnavailable: It ended at once, or does not answer; or we are closed meanwhile.
         """
         try:
             await self._connect()
@@ -196,8 +196,24 @@ class ProcessEngine:
         return () if self._connection is None else tuple(self._connection.streams.values())
 
     async def _connect(self) -> None:
+        sock = await self._way_in.start()
+        try:
+            connection = await self._reach(sock)
+        except BaseException:
+            sock.close()
+            await self._way_in.end()
+            raise
+        self._broken += self._living()
+        self._connection = connection
+        if self._closed:
+            await self._disconnect()
+            raise MediaUnavailable("the media engine was closed meanwhile")
+        logger.bind(scheduling=connection.scheduling).info("media.process_ready")
+
+    async def _reach(self, sock: socket.socket) -> Connection:
+        """Return a connection to a media process that runs, or none."""
         connection = Connection(
-            await self._way_in.start(),
+            sock,
             self._slots,
             on_tick=self._on_tick,
             on_closed=self._on_closed,
@@ -208,11 +224,8 @@ class ProcessEngine:
             await connection.ready()
         except BaseException:
             await connection.close(0)
-            await self._way_in.end()
             raise
-        self._broken += self._living()
-        self._connection = connection
-        logger.bind(scheduling=connection.scheduling).info("media.process_ready")
+        return connection
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
@@ -236,9 +249,11 @@ class ProcessEngine:
             self.on_orphaned(ports)
 
     def _on_end(self) -> None:
-        """Start it again, unless an attempt is being made."""
+        """Start it again, unless it never ran, or an attempt is being made."""
         logger.error("media.process_ended")
-        if self._closed or (self._restarting is not None and not self._restarting.done()):
+        if self._closed or self._connection is None:
+            return
+        if self._restarting is not None and not self._restarting.done():
             return
         self._restarts += 1
         self._restarting = asyncio.ensure_future(self._restart())
@@ -249,7 +264,7 @@ class ProcessEngine:
         while True:
             try:
                 await self._connect()
-            except (OSError, TransportError) as error:
+            except (OSError, RuntimeError, TransportError) as error:  # or no thread to start it
                 logger.error("media.process_not_started: {}", error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -400,6 +401,80 @@ async def test_signals_of_the_terminal_are_the_supervisors_to_decide_on(
     await until(lambda: stream.stats.sent > sent + 5)
 
     assert stream.failed is None
+
+
+async def test_a_media_process_that_never_ran_is_not_started_again() -> None:
+    attempts = 0
+
+    class Ending:
+        """A way to a media process that ends before it says anything."""
+
+        async def start(self) -> socket.socket:
+            nonlocal attempts
+            attempts += 1
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.settimeout(0)
+            theirs.close()
+            return ours
+
+        async def end(self) -> None:
+            pass
+
+    engine = ProcessEngine(Ending(), slots=4)
+    tasks = asyncio.all_tasks()
+
+    with pytest.raises(MediaUnavailable, match="has ended"):
+        await engine.start()
+    await asyncio.sleep(0)
+
+    assert asyncio.all_tasks() == tasks
+    assert attempts == 1
+    assert engine.restarts == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10])
+async def test_a_start_that_is_given_up_leaves_no_process_behind(
+    media: MediaProcess, steps: int
+) -> None:
+    engine = ProcessEngine(media, slots=4)
+    before = psutil.Process().children()
+    starting = asyncio.ensure_future(engine.start())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+    starting.cancel()
+    await asyncio.wait({starting})
+
+    await until(lambda: psutil.Process().children() == before)
+    assert starting.cancelled()
+
+
+async def test_what_is_closed_while_it_starts_does_not_run(media: MediaProcess) -> None:
+    engine = ProcessEngine(media, slots=4)
+    before = psutil.Process().children()
+    starting = asyncio.ensure_future(engine.start())
+    await asyncio.sleep(0)
+
+    await engine.close()
+
+    with pytest.raises(MediaUnavailable, match="closed meanwhile"):
+        await starting
+    assert psutil.Process().children() == before
+
+
+async def test_without_descriptors_for_its_memory_nothing_is_left_running(
+    media: MediaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "eventfd", refused)
+    before = psutil.Process().children()
+
+    with pytest.raises(MediaUnavailable, match="Too many open files"):
+        await ProcessEngine(media, slots=4).start()
+
+    assert psutil.Process().children() == before
 
 
 async def test_closing_the_engine_ends_the_media_process(media: MediaProcess) -> None:
