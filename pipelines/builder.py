@@ -24,10 +24,13 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
     LLMUserAggregatorParams,
 )
+from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines import turn
 from pipelines.actions import ActionGate, ActionRunner
 from pipelines.fallback.assemble import make_stage, turn_timeout
+from pipelines.graph import DIGITS_SECONDS, graph_of, own_processor
+from pipelines.own_processors import make_processor
 from pipelines.ports import Anticipating, CallControl, ConversationListener, PhoneTransport
 from pipelines.registry import KINDS, REGISTRY, Registry
 from pipelines.resources import Resources
@@ -35,9 +38,6 @@ from pipelines.spec import IdleSpec, PipelineSpec
 from pipelines.speech import TELEPHONE_RATE
 from pipelines.tools import tools_schema
 from pipelines.validate import candidates_of
-
-DIGITS_SECONDS = 2.0
-"""So long after the last digit, or at ``#``, they are one entry."""
 
 
 @dataclass(slots=True)
@@ -121,20 +121,21 @@ def build(
         ),
     )
     turn.follow(strategies, pair.assistant())
-    pipeline = Pipeline(
-        [
-            transport.input(),
-            stt,
-            DTMFAggregator(timeout=DIGITS_SECONDS),
-            pair.user(),
-            llm,
-            ActionGate(listener),
-            tts,
-            transport.output(),
-            ActionRunner(control),
-            pair.assistant(),
-        ]
-    )
+    processors: dict[str, FrameProcessor] = {
+        "input": transport.input(),
+        "stt": stt,
+        "digits": DTMFAggregator(timeout=DIGITS_SECONDS),
+        "caller": pair.user(),
+        "llm": llm,
+        "gate": ActionGate(listener),
+        "tts": tts,
+        "output": transport.output(),
+        "runner": ActionRunner(control),
+        "context": pair.assistant(),
+    }
+    for index in range(len(spec.processors)):
+        processors[own_processor(index)] = make_processor(spec, index)
+    pipeline = Pipeline([processors[stage.name] for stage in graph_of(spec).stages])
     worker = PipelineWorker(
         pipeline,
         params=PipelineParams(

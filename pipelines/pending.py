@@ -43,7 +43,6 @@ PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
     "look_up": _of_tools(("look_up",), lambda tool: tool.look_up),
     "python": _of_tools(("python",), lambda tool: tool.python),
     "flow": _where(("flow",), lambda spec: spec.flow is not None),
-    "processors": _where(("processors",), lambda spec: bool(spec.processors)),
     "recording": _where(("recording", "enabled"), lambda spec: spec.recording.enabled),
     "history": _where(("history", "calls"), lambda spec: spec.history.calls > 0),
 }

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -49,7 +49,10 @@ class Rule(Spec):
     when: Patterns
     say: Text = ""
     tool: (
-        Annotated[ToolSpec, BeforeValidator(_plain_tool, json_schema_input_type=ToolSpec | str)]
+        Annotated[
+            ToolSpec,
+            BeforeValidator(_plain_tool, json_schema_input_type=ToolSpec | Literal["hangup"]),
+        ]
         | None
     ) = None
 

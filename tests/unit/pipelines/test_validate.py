@@ -52,7 +52,6 @@ LATER = {
     "tools: [hangup, {collect_digits: {max: 4}}]": "t.yaml:2:34: tools[1].collect_digits",
     "recording: {enabled: true}": "t.yaml:2:22: recording.enabled",
     "history: {calls: 2}": "t.yaml:2:18: history.calls",
-    "processors: [{use: a:B, after: stt}]": "t.yaml:2:13: processors",
 }
 
 

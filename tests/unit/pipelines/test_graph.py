@@ -1,0 +1,216 @@
+"""The graph that is drawn is the one that is built."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipecat.processors.frame_processor import FrameProcessor
+
+from pipelines.builder import build
+from pipelines.graph import graph_of
+from pipelines.loader import load_pipeline
+from pipelines.own_processors import find_modules_in
+from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
+from pipelines.registry import REGISTRY, Registry
+from pipelines.resources import Resources
+from pipelines.services.entry import Request, ServiceEntry
+from pipelines.spec import PipelineSpec, Spec
+
+MODULE = """
+from pipecat.processors.frame_processor import FrameProcessor
+
+
+class Counter(FrameProcessor):
+    def __init__(self, step: int = 1) -> None:
+        super().__init__()
+        self.step = step
+
+
+class Louder(FrameProcessor):
+    pass
+
+
+not_a_processor = 5
+"""
+
+
+class NoParams(Spec):
+    """None."""
+
+
+class Stt(FrameProcessor):
+    """A recogniser that hears nothing."""
+
+
+class Tts(FrameProcessor):
+    """A voice that says nothing."""
+
+
+def entry(made: type[FrameProcessor]) -> ServiceEntry:
+    def make(_request: Request) -> FrameProcessor:
+        return made()
+
+    return ServiceEntry(make=make, params=NoParams)
+
+
+SERVICES: Registry = {**REGISTRY, "stt": {"deaf": entry(Stt)}, "tts": {"mute": entry(Tts)}}
+
+
+class Telephone:
+    """A telephone, a call and a listener that do nothing but count taps."""
+
+    def __init__(self) -> None:
+        self.first = FrameProcessor(name="in")
+        self.last = FrameProcessor(name="out")
+        self.taps: list[str] = []
+
+    is_held = False
+
+    def input(self) -> FrameProcessor:
+        return self.first
+
+    def output(self) -> FrameProcessor:
+        return self.last
+
+    def allow_barge_in(self, *, hold: bool) -> None: ...
+
+    def dismiss_barge_in(self) -> None: ...
+
+    def expect_speech(self, *, expected: bool) -> None: ...
+
+    def add_audio_tap(self, tap: AudioTap) -> None:
+        self.taps.append("audio")
+
+    def add_early_pause_tap(self, tap: EarlyPauseTap) -> None: ...
+
+    def add_pause_tap(self, tap: PauseTap) -> None: ...
+
+    async def hangup(self) -> None: ...
+
+    async def transfer(self, to: str) -> None: ...
+
+    async def send_digits(self, digits: str) -> None: ...
+
+    def caller_turn(self, text: str, *, started_at: float | None) -> None: ...
+
+    def assistant_turn(self, text: str, *, interrupted: bool) -> None: ...
+
+    def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None: ...
+
+    def service_failed(
+        self, kind: str, service: str, *, reason: str, instead: str | None
+    ) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def resources() -> Iterator[Resources]:
+    resources = Resources()
+    yield resources
+    resources.close()
+
+
+@pytest.fixture(autouse=True)
+def own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_for_graph.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def spec_of(rest: str) -> PipelineSpec:
+    text = "name: a\nstt: {service: deaf}\nllm: {service: echo}\ntts: {service: mute}\n" + rest
+    return load_pipeline(text, source="t.yaml")
+
+
+async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[str], Telephone]:
+    """Names of the classes of a built pipeline's processors, in the order of the frames."""
+    phone = Telephone()
+    conversation = build(
+        spec,
+        transport=phone,
+        resources=resources,
+        control=phone,
+        listener=phone,
+        call_id="graph",
+        registry=SERVICES,
+    )
+    names, at = [], phone.first
+    while at.next is not None:
+        names.append(at.name if at in (phone.first, phone.last) else type(at).__name__)
+        at = at.next
+    await conversation.worker.cleanup()
+    return names, phone
+
+
+CLASSES = {
+    "input": "in",
+    "stt": "Stt",
+    "digits": "DTMFAggregator",
+    "caller": "LLMUserAggregator",
+    "llm": "EchoService",
+    "gate": "ActionGate",
+    "tts": "Tts",
+    "output": "out",
+    "runner": "ActionRunner",
+    "context": "LLMAssistantAggregator",
+}
+
+EVERYWHERE = """\
+processors:
+  - {use: "own_for_graph:Counter", after: stt, params: {step: 2}}
+  - {use: "own_for_graph:Louder", after: tts}
+  - {use: "own_for_graph:Louder", after: input}
+  - {use: "own_for_graph:Louder", after: stt}
+  - {use: "own_for_graph:Counter", after: llm}
+"""
+
+
+@pytest.mark.parametrize("rest", ["turn: {stop: silence}\n", "", EVERYWHERE])
+async def test_what_is_drawn_is_what_is_built(rest: str, resources: Resources) -> None:
+    spec = spec_of(rest)
+    own = {f"processors[{n}]": each.use for n, each in enumerate(spec.processors)}
+
+    names, _ = await built(spec, resources)
+    drawn = [CLASSES.get(stage.name) or own[stage.name] for stage in graph_of(spec).stages]
+
+    assert names == [name.rpartition(":")[2] for name in drawn]
+
+
+async def test_an_own_processor_stands_behind_its_stage_and_has_its_parameters() -> None:
+    stages = [stage.name for stage in graph_of(spec_of(EVERYWHERE)).stages]
+
+    behind = {name: stages[n + 1 : n + 3] for n, name in enumerate(stages)}
+    assert behind["input"][0] == "processors[2]"
+    assert behind["stt"] == ["processors[0]", "processors[3]"]
+    assert behind["llm"][0] == "processors[4]"
+    assert behind["tts"][0] == "processors[1]"
+
+
+@pytest.mark.parametrize(("stop", "asked"), [("smart-turn", True), ("silence", False)])
+async def test_the_turn_model_is_drawn_where_it_listens(
+    stop: str, asked: bool, resources: Resources
+) -> None:
+    spec = spec_of(f"turn: {{stop: {stop}}}\n")
+
+    _, phone = await built(spec, resources)
+    drawn = any("smart-turn" in tap.title for tap in graph_of(spec).taps)
+
+    assert (bool(phone.taps), drawn) == (asked, asked)
+
+
+def test_every_service_of_a_chain_is_drawn() -> None:
+    text = "name: a\nextends: local-de\ntts: {service: azure, voice: x, first_byte_ms: 900,"
+    spec = load_pipeline(text + " fallback: [{service: espeak}]}\n", source="t.yaml")
+
+    drawn = {stage.name: stage.services for stage in graph_of(spec).stages}
+
+    assert drawn["tts"] == ("azure, voice x, given 900 ms", "espeak")
+
+
+def test_modules_beside_the_pipelines_are_found(tmp_path: Path) -> None:
+    import sys
+
+    find_modules_in(tmp_path / "beside")
+    find_modules_in(tmp_path / "beside")
+
+    assert sys.path.count(str(tmp_path / "beside")) == 1
+    sys.path.remove(str(tmp_path / "beside"))
