@@ -4,6 +4,7 @@ Give `url` to the SDK as ``host`` or as ``endpoint``: it appends the paths of ei
 ``ws://`` needs no certificate.
 """
 
+from collections.abc import Container
 from typing import Final, Self
 
 from aiohttp import web
@@ -44,6 +45,7 @@ class AzureFake:
         *,
         recogniser: Recogniser | None = None,
         speak: Speak = murmur,
+        voices: Container[str] | None = None,
         key: str | None = None,
         port: int = 0,
     ) -> None:
@@ -52,12 +54,13 @@ class AzureFake:
         Args:
             recogniser: What is understood; a script that is still empty unless given.
             speak: The voice.
+            voices: The names of those that there are; None knows any.
             key: The right one; None takes any but none at all.
             port: 0 takes a free one.
         """
         self.recogniser = recogniser or ScriptedRecogniser()
         recognition = AzureRecognition(self.recogniser, key)
-        synthesis = AzureSynthesis(speak, key)
+        synthesis = AzureSynthesis(speak, key, voices)
         self.recognition = recognition.endpoint
         self.synthesis = synthesis.endpoint
         self.server = LocalServer(

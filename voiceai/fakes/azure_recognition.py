@@ -13,11 +13,11 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from voiceai.fakes.azure_formats import WAVE_HEADER_BYTES, InputFormat, input_format
-from voiceai.fakes.azure_messages import Message, parse, text_message, ticks
 from voiceai.fakes.endpoint import Endpoint, Exchange
 from voiceai.fakes.hearing import SILENCE_SECONDS
 from voiceai.fakes.listening import Final as FinalText
 from voiceai.fakes.listening import Interim, Listening, Onset, Understood
+from voiceai.fakes.microsoft_messages import Message, parse, text_message, ticks
 from voiceai.fakes.recognisers import Recogniser
 
 __all__ = ["PROTOCOL", "AzureRecognition", "wrong_key"]

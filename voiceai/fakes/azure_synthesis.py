@@ -6,16 +6,17 @@ pieces of 0.1 s, an empty one, and ``turn.end``. The connection stays open for t
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from voiceai.fakes.azure_formats import OutputFormat, output_format
-from voiceai.fakes.azure_messages import Message, audio_message, parse, text_message, ticks
 from voiceai.fakes.azure_recognition import PROTOCOL, wrong_key
+from voiceai.fakes.boundaries import Boundaries
 from voiceai.fakes.endpoint import Endpoint, Exchange
-from voiceai.fakes.ssml import Spoken, read_ssml
+from voiceai.fakes.microsoft_messages import Message, audio_message, parse, text_message
+from voiceai.fakes.ssml import read_ssml
 from voiceai.fakes.voices import Speak, say
 
 __all__ = ["AzureSynthesis"]
@@ -34,10 +35,11 @@ class AzureSynthesis:
             connection that is refused.
     """
 
-    def __init__(self, speak: Speak, key: str | None) -> None:
+    def __init__(self, speak: Speak, key: str | None, voices: Container[str] | None) -> None:
         self.endpoint = Endpoint()
         self._speak = speak
         self._key = key
+        self._voices = voices
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
@@ -51,7 +53,7 @@ class AzureSynthesis:
             return web.Response(status=status)
         socket = web.WebSocketResponse(protocols=[PROTOCOL])
         await socket.prepare(request)
-        await _Connection(self.endpoint, request, socket, self._speak).run()
+        await _Connection(self.endpoint, request, socket, self._speak, self._voices).run()
         return socket
 
 
@@ -59,12 +61,18 @@ class _Connection:
     """One connection: texts are spoken one after the other."""
 
     def __init__(
-        self, endpoint: Endpoint, request: web.Request, socket: web.WebSocketResponse, speak: Speak
+        self,
+        endpoint: Endpoint,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        speak: Speak,
+        voices: Container[str] | None,
     ) -> None:
         self._endpoint = endpoint
         self._request = request
         self._socket = socket
         self._speak = speak
+        self._voices = voices
         self._messages: asyncio.Queue[Message] = asyncio.Queue(QUEUED_MESSAGES)
         self._context: Mapping[str, Any] = {}
         self._stopped: set[str] = set()
@@ -108,6 +116,9 @@ class _Connection:
         except ValueError as error:
             await self._refuse(str(error))
             return
+        if self._voices is not None and spoken.voice not in self._voices:
+            await self._refuse(f"Unsupported voice {spoken.voice}.")
+            return
         pcm = await asyncio.to_thread(
             lambda: say(
                 self._speak,
@@ -118,7 +129,11 @@ class _Connection:
             )
         )
         options = audio.get("metadataOptions") or {}
-        await self._stream(exchange, request_id, sound, pcm, _Words(spoken, sound, pcm, options))
+        seconds = len(pcm) / (2 * sound.sample_rate_hz)
+        words = Boundaries(
+            spoken.text, seconds, words=bool(options.get("wordBoundaryEnabled")), sentences=False
+        )
+        await self._stream(exchange, request_id, sound, pcm, words)
 
     async def _stream(
         self,
@@ -126,7 +141,7 @@ class _Connection:
         request_id: str,
         sound: OutputFormat,
         pcm: bytes,
-        words: "_Words",
+        words: Boundaries,
     ) -> None:
         await self._send("turn.start", request_id, {"context": {"serviceTag": request_id}})
         response = {
@@ -156,32 +171,3 @@ class _Connection:
 
     async def _send(self, path: str, request_id: str, body: Mapping[str, Any]) -> None:
         await self._socket.send_str(text_message(path, request_id, body))
-
-
-class _Words:
-    """When each word is heard, by the letters before it: right to about a word."""
-
-    def __init__(
-        self, spoken: Spoken, sound: OutputFormat, pcm: bytes, options: Mapping[str, Any]
-    ) -> None:
-        words = spoken.text.split() if options.get("wordBoundaryEnabled") else []
-        seconds = len(pcm) / (2 * sound.sample_rate_hz)
-        letters = sum(len(word) + 1 for word in words)
-        at = 0.0
-        self._coming: list[tuple[float, dict[str, Any]]] = []
-        for word in words:
-            lasts = seconds * (len(word) + 1) / letters
-            self._coming.append((at, _boundary(word, at, lasts)))
-            at += lasts
-
-    def until(self, seconds: float) -> list[dict[str, Any]]:
-        """Take the words that begin within so many seconds of audio."""
-        found = [word for at, word in self._coming if at < seconds]
-        self._coming = self._coming[len(found) :]
-        return found
-
-
-def _boundary(word: str, at: float, lasts: float) -> dict[str, Any]:
-    text = {"Text": word, "Length": len(word), "BoundaryType": "WordBoundary"}
-    data = {"Offset": ticks(at), "Duration": ticks(lasts), "text": text}
-    return {"Type": "WordBoundary", "Data": data}

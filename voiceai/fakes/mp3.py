@@ -3,11 +3,20 @@
 import importlib
 from typing import Any, Final
 
-__all__ = ["KILOBITS", "encode_mp3"]
+__all__ = ["KILOBITS", "check_mp3", "encode_mp3"]
 
 KILOBITS: Final = 48
 QUALITY: Final = 7
 """LAME's 0 is the best and slowest."""
+
+
+def check_mp3() -> None:
+    """See whether there is an encoder.
+
+    Raises:
+        ImportError: ``lameenc`` is not installed.
+    """
+    _encoder()
 
 
 def encode_mp3(pcm: bytes, sample_rate_hz: int, kilobits: int = KILOBITS) -> bytes:
@@ -16,8 +25,7 @@ def encode_mp3(pcm: bytes, sample_rate_hz: int, kilobits: int = KILOBITS) -> byt
     Raises:
         ImportError: ``lameenc`` is not installed.
     """
-    lameenc: Any = importlib.import_module("lameenc")
-    encoder = lameenc.Encoder()
+    encoder = _encoder()
     encoder.silence()
     encoder.set_bit_rate(kilobits)
     encoder.set_in_sample_rate(sample_rate_hz)
@@ -25,3 +33,11 @@ def encode_mp3(pcm: bytes, sample_rate_hz: int, kilobits: int = KILOBITS) -> byt
     encoder.set_channels(1)
     encoder.set_quality(QUALITY)
     return bytes(encoder.encode(pcm)) + bytes(encoder.flush())
+
+
+def _encoder() -> Any:
+    try:
+        lameenc: Any = importlib.import_module("lameenc")
+    except ImportError as error:
+        raise ImportError("MP3 needs lameenc: pip install lameenc") from error
+    return lameenc.Encoder()

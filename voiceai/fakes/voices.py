@@ -1,5 +1,6 @@
 """What a fake synthesis says: real words of espeak-ng, or a murmur that costs nothing."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,6 +18,9 @@ PROGRAM: Final = "espeak-ng"
 PROGRAM_RATE_HZ: Final = 22_050
 TIMEOUT_SECONDS: Final = 10.0
 WAVE_HEADER_BYTES: Final = 44
+
+LANGUAGE: Final = re.compile(r"\b([a-z]{2})[-_]")
+"""As the names of voices have it, which may begin with something else."""
 
 WORD_SECONDS: Final = 0.3
 MURMUR_HZ: Final = 220.0
@@ -68,6 +72,6 @@ def silence_like(pcm: bytes) -> bytes:
 
 
 def _language(voice: str) -> str:
-    """Take ``de`` of ``de-DE-KatjaNeural`` and ``en`` of a name that tells no language."""
-    language = voice.replace("_", "-").partition("-")[0].lower()
-    return language if len(language) == 2 and language.isalpha() else "en"
+    """Take ``de`` of ``de-DE-KatjaNeural``, and ``en`` of a name that tells no language."""
+    found = LANGUAGE.search(voice)
+    return found[1] if found else "en"

@@ -13,7 +13,7 @@ import pytest
 from tests.support.fakes import KEY, azure_fake
 from transports.audio.g711 import Alaw
 from voiceai.fakes.azure import AzureFake
-from voiceai.fakes.azure_messages import parse
+from voiceai.fakes.microsoft_messages import parse
 from voiceai.fakes.recognisers import RealRecogniser
 from voiceai.fakes.voices import murmur
 

@@ -1,7 +1,8 @@
-"""Messages on Azure Speech's websockets, both ways. Pure.
+"""Messages on the websockets of Azure Speech and Edge, both ways. Pure.
 
 A text message is headers, an empty line and a body; lines end in CR LF. A binary one is the
-length of its headers in two bytes, the headers, and bytes.
+length of its headers in two bytes, the headers, and bytes. No space follows a header's colon:
+``edge-tts`` compares values as they are.
 """
 
 import json
@@ -82,4 +83,4 @@ def _message(head: str, body: str | bytes) -> Message:
 
 
 def _head(headers: Mapping[str, str]) -> str:
-    return "".join(f"{name}: {value}{NEW_LINE}" for name, value in headers.items())
+    return "".join(f"{name}:{value}{NEW_LINE}" for name, value in headers.items())
