@@ -13,9 +13,11 @@ from transports.audio.barge_in import (
 )
 from transports.audio.echo import EchoJudge
 from transports.audio.endpointing import Hearing, Verdict
+from transports.audio.fade import ramped
 from transports.caller_filters import CallerFilters
 from transports.media import MediaStream
 from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
+from transports.rtp.sender import DUCKED_GAIN, RAMP_SAMPLES
 
 __all__ = ["EXPECTED_TICKS", "BargeIn"]
 
@@ -65,6 +67,8 @@ class BargeIn:
         self._written = bytearray()  # and not yet played
         self._played_samples = 0
         self._silent_ticks = 0
+        self._ducked = False
+        self._gain = 1.0  # of what left last
         self._expected_ticks = 0  # for so long an answer may still be on its way
         self._cut_off = False  # by a flush, while the assistant was heard
 
@@ -154,7 +158,7 @@ class BargeIn:
         if size:
             self._silent_ticks = 0
             self._expected_ticks = EXPECTED_TICKS if self._expected_ticks else 0
-            self._echo.sent(bytes(self._written[:size]))
+            self._echo.sent(self._as_sent(bytes(self._written[:size])))
             del self._written[:size]
             return
         self._silent_ticks += 1
@@ -162,6 +166,13 @@ class BargeIn:
             self._echo.sent(bytes(GAP_TICKS * FRAME_BYTES))
         elif self._silent_ticks > GAP_TICKS:
             self._echo.sent(SILENCE)
+
+    def _as_sent(self, pcm: bytes) -> bytes:
+        """Return what was written as it left: a duck is decided after a tick, before a packet."""
+        before, self._gain = self._gain, DUCKED_GAIN if self._ducked else 1.0
+        if before == self._gain == 1.0:
+            return pcm
+        return ramped(pcm, before, self._gain, RAMP_SAMPLES)
 
     def _put(self, event: Event) -> None:
         if self._policy is None:
@@ -191,6 +202,7 @@ class BargeIn:
                 pass
 
     def _duck(self, *, ducked: bool) -> None:
+        self._ducked = ducked
         if ducked:
             self._stream.duck()
         else:

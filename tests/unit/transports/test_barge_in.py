@@ -1,6 +1,7 @@
 """The assistant's voice on one stream: lowered, held, dropped; and its echo known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from transports.audio.barge_in import BargeInTally
 from transports.audio.endpointing import Hearing, Verdict
+from transports.audio.fade import ramped
 from transports.barge_in import EXPECTED_TICKS, BargeIn
 from transports.media import MediaStream
 from transports.rtp.events import ArrivedAudio, PlayedFrame
@@ -22,6 +24,7 @@ class Line:
         self.asked: list[str] = []
         self.queue = bytearray()
         self.played_samples = 0
+        self._gain = 1.0
         self._hear: Callable[[ArrivedAudio], None] = lambda _: None
         self._ticks: list[Callable[[PlayedFrame], None]] = []
 
@@ -52,15 +55,17 @@ class Line:
         self.queue.clear()
         return dropped
 
-    def tick(self, heard: bytes) -> bytes:
-        """Let 20 ms pass; return what was sent in them."""
+    def tick(self, heard: bytes, decide: Callable[[], None] = lambda: None) -> bytes:
+        """Let 20 ms pass; return what was sent in them, after what was heard decided."""
         self._hear(ArrivedAudio(heard, None))
         for told in self._ticks:
             told(PlayedFrame(heard, None, "audio"))
+        decide()
         sent = bytes(self.queue[: 2 * FRAME])
         del self.queue[: 2 * FRAME]
         self.played_samples += len(sent) // 2
-        return sent
+        before, self._gain = self._gain, 0.25 if self.asked[-1:] == ["duck"] else 1.0
+        return ramped(sent, before, self._gain, 40)
 
 
 def heard(verdict: Verdict) -> Hearing:
@@ -166,15 +171,32 @@ def test_an_answer_that_pauses_for_its_pipeline_is_still_being_spoken(
     assert line.asked == ["hold"]
 
 
-def windows(line: Line, barge_in: BargeIn, caller: bytes, echo: float, delay: int) -> list[bool]:
-    """Let our voice come back; return for each 40 ms whether it was taken for echo."""
+def windows(
+    line: Line,
+    barge_in: BargeIn,
+    caller: bytes,
+    echo: float,
+    delay: int,
+    *,
+    verdicts: Mapping[int, Verdict] = MappingProxyType({}),
+) -> list[bool]:
+    """Let our voice come back; return for each 40 ms whether it was taken for echo.
+
+    Behind some of these times the detector gives a verdict.
+    """
     sent, judged = bytearray(2 * delay), []
+
+    def decide() -> None:
+        judged.append(barge_in.is_echo())
+        if len(judged) in verdicts:
+            barge_in.on_verdict(heard(verdicts[len(judged)]))
+
     for at in range(0, len(caller) - 2 * FRAME, 2 * FRAME):
         back = np.frombuffer(bytes(sent[at : at + 2 * FRAME]).ljust(2 * FRAME, b"\0"), "<i2")
         near = np.frombuffer(caller[at : at + 2 * FRAME], "<i2")
-        sent += line.tick((echo * back + near).astype("<i2").tobytes()).ljust(2 * FRAME, b"\0")
-        if at % (4 * FRAME) == 0:
-            judged.append(barge_in.is_echo())
+        told = (echo * back + near).astype("<i2").tobytes()
+        then = decide if at % (4 * FRAME) == 0 else lambda: None
+        sent += line.tick(told, then).ljust(2 * FRAME, b"\0")
     return judged
 
 
@@ -189,6 +211,19 @@ def test_our_own_voice_is_known_when_it_comes_back(
     settled = judged[(delay + 1200) // 320 :]
     assert sum(settled) >= len(settled) - 1
     assert tally.echoes == sum(judged)
+
+
+@pytest.mark.parametrize("delay", [2 * FRAME, 900, 2400])
+def test_our_own_voice_is_known_while_it_is_lowered_and_raised(
+    line: Line, barge_in: BargeIn, delay: int
+) -> None:
+    say(line, barge_in, speech(1))
+    changes = {20: Verdict.SUSPECTED, 27: Verdict.DISMISSED, 34: Verdict.SUSPECTED}
+
+    judged = windows(line, barge_in, bytes(32_000), 0.2, delay, verdicts=changes)
+
+    assert line.asked == ["duck", "unduck", "duck"]
+    assert judged[20:].count(False) <= 1
 
 
 @pytest.mark.parametrize("echo", [0.0, 0.2])
