@@ -1,11 +1,8 @@
 """Frame processors of the operator's own: found, checked and made."""
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,13 +13,6 @@ from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.mistakes import place
 from pipelines.spec import PipelineSpec
-
-
-def find_modules_in(folder: Path) -> None:
-    """From now on also find modules beside the pipelines; an installed one of the name wins."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-        importlib.invalidate_caches()
 
 
 def make_processor(spec: PipelineSpec, index: int) -> FrameProcessor:

@@ -9,6 +9,7 @@ from pipelines.document import Document, KeyPath, show_path
 from pipelines.errors import SpecError
 from pipelines.findings import Finding
 from pipelines.mistakes import place
+from pipelines.spec import PipelineSpec
 
 CLOSED_KEYS = ("flow", "processors")
 CLOSED_TOOLS = ("http", "look_up", "python")
@@ -29,6 +30,12 @@ def refuse_closed(document: Document) -> None:
         findings.append(place(finding, mark))
     if findings:
         raise SpecError(*findings)
+
+
+def holds_closed(spec: PipelineSpec) -> bool:
+    """Whether a spec holds what only a file may say, so that its dump is trusted nowhere else."""
+    tools = any(tool.kind in CLOSED_TOOLS for tool in spec.tools)
+    return tools or spec.flow is not None or bool(spec.processors)
 
 
 def _closed(document: Document) -> list[tuple[KeyPath, str]]:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.errors import SpecError
-from pipelines.loader import dump_pipeline, load_pipeline
+from pipelines.loader import load_pipeline
+from pipelines.spec import PipelineSpec
 from voiceai.errors import ImportRefused, UnknownAssistant
 from voiceai.store import versions
 from voiceai.store.access import TableAccess
@@ -18,6 +19,7 @@ from voiceai.store.assistants import UserTables
 from voiceai.store.changes import Changes
 from voiceai.store.database import Connection, Database
 from voiceai.store.files import PipelineFiles
+from voiceai.store.layers import resolved_text
 from voiceai.store.numbers import normalise_number
 from voiceai.store.rows import Imported
 from voiceai.store.table_writer import TableWriter, assistant_id
@@ -75,7 +77,7 @@ class Editor:
             UnknownAssistant: There is none to stage it for.
             ImportRefused: The users' table or the database's rights do not allow it.
         """
-        spec = load_pipeline(text, source=source, known=self._files.known())
+        spec = self._load(text, source)
         check(spec, source)
         self._need_schema()
         async with self._access.writing() as (connection, tables):
@@ -83,7 +85,7 @@ class Editor:
                 return await self.write_import(connection, tables, text, source=source)
             found = await assistant_id(tables, connection, spec.name)
             draft = Draft(
-                found, spec.name, text, "import", importer(), 0, None, dump_pipeline(spec),
+                found, spec.name, text, "import", importer(), 0, None, resolved_text(spec, text),
                 live=False,
             )  # fmt: skip
             number = await versions.keep(connection, draft)
@@ -98,14 +100,21 @@ class Editor:
             SpecError: The text is wrong, or what is in the row already does not go with it.
             ImportRefused: The users' table cannot take it.
         """
-        spec = load_pipeline(text, source=source, known=self._files.known())
+        spec = self._load(text, source)
         check(spec, source)
         found, created = await TableWriter(tables).put(connection, spec)
         [row] = await tables.rows(connection, [found])
         imported = Imported(spec.name, (row.version or 0) + 1, text)
         effective = self._answering.make(replace(row, imported=imported)).spec
         draft = Draft(
-            found, spec.name, text, "import", importer(), 0, row.columns, dump_pipeline(effective)
+            found,
+            spec.name,
+            text,
+            "import",
+            importer(),
+            0,
+            row.columns,
+            resolved_text(effective, text),
         )
         number = await versions.keep(connection, draft)
         kept = bool(row.columns and row.columns.get("overrides"))
@@ -171,7 +180,7 @@ class Editor:
         spec = self._answering.make(row).spec
         if newest and newest.columns == row.columns:
             with contextlib.suppress(SpecError):
-                text = load_pipeline(newest.text, source=name, known=self._files.known())
+                text = self._load(newest.text, name)
                 if text.model_copy(update={"name": spec.name}) == spec:
                     return newest.text
         return self._answering.text(row)
@@ -208,7 +217,7 @@ class Editor:
             spec = self._answering.make(replace(row, imported=imported)).spec
             draft = Draft(
                 found, row.name, wanted.text, "rollback", importer(), wanted.base, row.columns,
-                dump_pipeline(spec),
+                resolved_text(spec, wanted.text),
             )  # fmt: skip
             return wanted, await versions.keep(connection, draft)
 
@@ -255,6 +264,10 @@ class Editor:
             if apply is not None:
                 await (changes.apply(connection) if apply else changes.remove(connection))
             return (await changes.fingerprint(connection)).triggers
+
+    def _load(self, text: str, source: str) -> PipelineSpec:
+        """Load a text that is, or will be, in the database: it says nothing that is a file's."""
+        return load_pipeline(text, source=source, known=self._files.known(), trusted=False)
 
     def _need_schema(self) -> None:
         if not self._database.has_schema:

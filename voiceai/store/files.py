@@ -1,5 +1,6 @@
 """Pipelines from YAML files: the shipped ones, and a folder that is re-read when it changes."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class PipelineFiles:
         self._known: Mapping[str, Document] = self._library
         self.revision = 0
         if folder:
+            _find_modules_in(folder)
             self._stamp = _stamp(folder)
             self._known = {**self._library, **_load(folder)}
 
@@ -42,6 +44,12 @@ class PipelineFiles:
                 except SpecError as error:
                     logger.bind(folder=str(self._folder)).error("pipelines.kept: {}", error)
         return self._known
+
+
+def _find_modules_in(folder: Path) -> None:
+    """Find the operator's own modules beside the pipelines; an installed one of the name wins."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _load(folder: Path) -> dict[str, Document]:

@@ -9,6 +9,8 @@ import yaml
 from pipelines.document import Document
 from pipelines.errors import SpecError
 from pipelines.loader import dump_pipeline, load_pipeline
+from pipelines.spec import PipelineSpec
+from pipelines.trust import holds_closed
 from voiceai.store.rows import Imported, RowSpec
 
 WIDTH = 100
@@ -51,6 +53,17 @@ def layered_text(made: RowSpec, imported: Imported | None, known: Mapping[str, D
     except SpecError:
         same = False
     return text if same else dump_pipeline(made.spec)
+
+
+def resolved_text(spec: PipelineSpec, text: str) -> str:
+    """Write a spec with all that it inherits, for the time when that is gone.
+
+    Args:
+        spec: What ``text`` became.
+        text: Is kept instead if the spec has inherited what only a file may say: that stays
+            where it is, and the text goes on referring to it.
+    """
+    return text if holds_closed(spec) else dump_pipeline(spec)
 
 
 def layered(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -198,12 +198,22 @@ async def all_kept(connection: Connection) -> dict[str, Kept]:
     }
 
 
-async def mark_ready(connection: Connection, assistant_id: str, number: int, resolved: str) -> None:
-    """Note that a version can answer, and all that it inherits now."""
+async def mark_ready(
+    connection: Connection, assistant_id: str, number: int, resolved: str | None
+) -> None:
+    """Note that a version can answer, and all that it inherits now.
+
+    Args:
+        connection: To the database.
+        assistant_id: Of the assistant.
+        number: Of the version.
+        resolved: The whole pipeline; None if it inherits what only a file may say: then it stays
+            what the version says by itself.
+    """
     await connection.execute(
-        "UPDATE voiceai.assistant_versions SET ready_at = now(), resolved = $3 "
+        "UPDATE voiceai.assistant_versions SET ready_at = now(), resolved = coalesce($3, yaml) "
         "WHERE assistant_id = $1 AND version = $2 "
-        "AND (ready_at IS NULL OR resolved IS DISTINCT FROM $3)",
+        "AND (ready_at IS NULL OR resolved IS DISTINCT FROM coalesce($3, yaml))",
         assistant_id, number, resolved,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from loguru import logger
 
 from pipelines.errors import SpecError
 from pipelines.loader import dump_pipeline
+from pipelines.trust import holds_closed
 from voiceai.errors import StoreUnavailable
 from voiceai.store import versions
 from voiceai.store.answering import Answering, Assistant
@@ -151,7 +152,8 @@ class Warming:
 
     async def _note_ready(self, connection: Connection, assistant: Assistant) -> None:
         if assistant.version is not None:
-            resolved = dump_pipeline(assistant.spec)
+            spec = assistant.spec
+            resolved = None if holds_closed(spec) else dump_pipeline(spec)
             await versions.mark_ready(connection, assistant.id, assistant.version, resolved)
             await versions.clear_problem(connection, assistant.id)
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from loguru import logger
 
 from pipelines.errors import SpecError
-from pipelines.loader import dump_pipeline
 from voiceai.errors import SchemaMismatch, StoreUnavailable
 from voiceai.store import versions
 from voiceai.store.access import TableAccess
@@ -20,6 +19,7 @@ from voiceai.store.answering import Answering, Assistant
 from voiceai.store.assistants import AssistantRow, UserTables
 from voiceai.store.changes import Changes, Fingerprint
 from voiceai.store.database import Connection, Database
+from voiceai.store.layers import resolved_text
 from voiceai.store.lineup import Lineup, reason
 from voiceai.store.listening import Listener
 from voiceai.store.versions import Draft, Kept
@@ -204,15 +204,16 @@ class Watcher:
         if kept and kept.columns == row.columns:
             return kept.number
         base = row.imported.version if row.imported else None
+        text = self._answering.text(row)
         draft = Draft(
             row.id,
             row.name,
-            self._answering.text(row),
+            text,
             "row",
             author,
             base,
             row.columns,
-            dump_pipeline(candidate.spec),
+            resolved_text(candidate.spec, text),
         )
         number = await versions.keep(connection, draft)
         self._kept[row.id] = Kept(number, base, row.columns)

@@ -10,7 +10,6 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipelines.builder import build
 from pipelines.graph import graph_of
 from pipelines.loader import load_pipeline
-from pipelines.own_processors import find_modules_in
 from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import REGISTRY, Registry
 from pipelines.resources import Resources
@@ -204,13 +203,3 @@ def test_every_service_of_a_chain_is_drawn() -> None:
     drawn = {stage.name: stage.services for stage in graph_of(spec).stages}
 
     assert drawn["tts"] == ("azure, voice x, given 900 ms", "espeak")
-
-
-def test_modules_beside_the_pipelines_are_found(tmp_path: Path) -> None:
-    import sys
-
-    find_modules_in(tmp_path / "beside")
-    find_modules_in(tmp_path / "beside")
-
-    assert sys.path.count(str(tmp_path / "beside")) == 1
-    sys.path.remove(str(tmp_path / "beside"))
