@@ -53,6 +53,10 @@ QUIET_FRAMES = 10
 """Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""
 QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
+LONGEST_WRITE = 3600.0
+"""Seconds, as good as without a limit. Pipecat takes a write that lasts longer for a peer that is
+gone, and is mute for the rest of the call. But our clock paces writes, not the peer: a long one
+waits for digits of ours, or for a hold to end."""
 
 AudioTap = Callable[[bytes, bool], None]
 """Told of the caller's audio (16-bit mono at 8 kHz) and whether the caller was speaking before."""
@@ -114,6 +118,7 @@ class RtpTransport(BaseTransport):
             audio_out_sample_rate=SAMPLE_RATE,
             audio_out_10ms_chunks=4,
             audio_out_end_silence_secs=0,
+            audio_out_write_timeout_secs=LONGEST_WRITE,
         )
         self.marks = SpeechMarks()
         self._input = RtpInput(params, stream, detector, self.marks, filters)

@@ -1,6 +1,7 @@
 """Pipecat's output on a media stream: what goes on to the context, and when."""
 
 import asyncio
+import functools
 import sys
 from collections.abc import AsyncIterator
 
@@ -17,6 +18,7 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams
@@ -77,13 +79,11 @@ def audio(seconds: float) -> TTSAudioRawFrame:
     return TTSAudioRawFrame(bytes(2 * round(seconds * RATE)), RATE, 1, context_id=ANSWER)
 
 
-async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
-    stream: MediaStream,
-) -> None:
+def speaking(stream: MediaStream, context: Context) -> tuple[PipelineWorker, WorkerRunner]:
+    """Return a pipeline that says to the stream what is queued, and who runs it."""
     ears = VoiceActivity({"silero": lambda: SileroScorer(SileroModel())})
     detector = ears.open(EndpointingParams())
     transport = RtpTransport(stream, detector, NoDigits(), call_id="test")
-    context = Context(stream)
     worker = PipelineWorker(
         Pipeline([transport.input(), transport.output(), context]),
         params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
@@ -91,7 +91,14 @@ async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
         enable_turn_tracking=False,
         idle_timeout_secs=None,
     )
-    runner = WorkerRunner(handle_sigint=False)
+    return worker, WorkerRunner(handle_sigint=False)
+
+
+async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
+    stream: MediaStream,
+) -> None:
+    context = Context(stream)
+    worker, runner = speaking(stream, context)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())
 
@@ -110,3 +117,25 @@ async def test_words_and_the_end_of_an_answer_follow_its_audio_through_a_pause(
     expected = (0.0, 0.3, 0.6, 0.8)
     for (text, seconds), due in zip(context.came, expected, strict=True):
         assert due - 0.1 <= seconds <= due + 0.06, (text, seconds)
+
+
+async def test_an_answer_that_waits_for_digits_for_long_is_said_nevertheless(
+    stream: MediaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pipecat took a write of more than ten seconds for a peer that is gone, and was mute then."""
+    impatient = functools.partial(TransportParams, audio_out_write_timeout_secs=0.1)
+    monkeypatch.setattr("transports.pipecat_transport.TransportParams", impatient)
+    context = Context(stream)
+    worker, runner = speaking(stream, context)
+    await runner.add_workers(worker)
+    running = asyncio.create_task(runner.run())
+
+    stream.send_digits("12", duration_ms=100, pause_ms=100)
+    end = LLMFullResponseEndFrame()
+    said = [word("one", 0.0), audio(0.32), word("two", 0.2), TTSStoppedFrame(context_id=ANSWER)]
+    await worker.queue_frames([*said, end, EndFrame()])
+    await asyncio.wait_for(running, 10)
+    await stream.drained()
+
+    assert [text for text, _ in context.came] == ["one", "two", "end"]
+    assert stream.played_samples == round(0.32 * RATE)
