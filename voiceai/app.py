@@ -98,6 +98,7 @@ def make_resources(settings: Settings) -> Resources:
         azure_speech_endpoint=settings.azure_speech_endpoint,
         mistral_api_key=settings.mistral_api_key,
         mistral_base_url=settings.mistral_base_url,
+        edge_tts_endpoint=settings.edge_tts_endpoint,
     )
     return Resources(secrets, model_params(settings), enter_thread=yield_this_thread)
 
@@ -118,7 +119,13 @@ class App:
         self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
         ears = make_voice_activity(self.engine)
-        services = CallServices(self.engine, self.resources, ears, self._on_media_address)
+        services = CallServices(
+            self.engine,
+            self.resources,
+            ears,
+            self._on_media_address,
+            earlier_calls=self.store.last_conversations,
+        )
         self.supervisor = CallSupervisor(
             services,
             self.store.assistant_for,

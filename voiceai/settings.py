@@ -42,6 +42,7 @@ EXAMPLES: Mapping[str, str] = {
     "VOICEAI_DB_MAP": "Assistant.greeting=welcome_text,PhoneNumber=phone_numbers",
     "VOICEAI_LOG_FORMAT": "text or json",
     "VOICEAI_LOG_LEVEL": "INFO",
+    "VOICEAI_TRANSCRIPT_DAYS": "90",
     "VOICEAI_MAX_CALLS": "100",
     "VOICEAI_MEDIA": "process or inline",
 }
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     azure_speech_endpoint: str | None = Field(None, description="Azure endpoint instead of region")
     mistral_api_key: SecretStr | None = Field(None, description="Mistral key")
     mistral_base_url: str | None = Field(None, description="Mistral endpoint")
+    edge_tts_endpoint: str | None = Field(None, description="Edge-TTS endpoint, such as a fake")
 
     voiceai_default_pipeline: str | None = Field(
         None, description="azure-mistral-LANG with keys, else local-LANG; LANG is replaced"
@@ -118,6 +120,9 @@ class Settings(BaseSettings):
     voiceai_media: Literal["process", "inline"] = Field(
         "process" if sys.platform == "linux" else "inline",
         description="where audio is sent from: a process of its own, or the calls' own",
+    )
+    voiceai_transcript_days: int = Field(
+        90, ge=0, description="how long transcripts are kept; 0: for ever"
     )
     voiceai_max_calls: int | None = Field(
         None, ge=1, description="calls at once; unset: as many as the machine carries"

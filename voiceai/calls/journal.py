@@ -1,7 +1,10 @@
 """What happened in one call, told to its record, to the log and to whoever watches."""
 
 import asyncio
+import json
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -28,6 +31,10 @@ from voiceai.telemetry.latency import TurnClock, TurnLatency
 SAMPLE_RATE = 8000
 VERDICT_SECONDS = 0.5
 """How long a turn may have been spoken, at most, before it is known to have begun."""
+RESULT_CHARACTERS = 8000
+"""Of a tool's result that are kept."""
+OPEN_TOOLS = 32
+"""Tool calls that may wait for their results; an older one stays without."""
 
 
 class CallWriter(Protocol):
@@ -83,6 +90,7 @@ class CallJournal:
         self._greeted = False
         self._turns = 0
         self._messages = 0
+        self._tools: deque[Message] = deque(maxlen=OPEN_TOOLS)
         writer.begin_call(record)
         tell(CallStarted(record.id, record.number, record.caller or ""))
         logger.bind(number=record.number, caller=record.caller).info("call.started")
@@ -170,7 +178,27 @@ class CallJournal:
         content = {"name": name, "arguments": dict(arguments)}
         message = Message(self._messages, "tool", content, self._milliseconds(self._loop.time()))
         self._writer.add_message(self._record.id, message)
+        self._tools.append(message)
         logger.bind(tool=name).info("turn.tool")
+
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None:
+        """Note what a tool gave back, beside the oldest call of it that has no result yet.
+
+        Args:
+            name: As it was called.
+            result: Plain data; what is longer than ``RESULT_CHARACTERS`` as JSON is cut.
+            failed: Whether it is why the tool could not do it.
+        """
+        called = next((tool for tool in self._tools if tool.content["name"] == name), None)
+        if called is None:
+            return
+        self._tools.remove(called)
+        text = json.dumps(result, ensure_ascii=False, default=str)
+        shown = result if len(text) <= RESULT_CHARACTERS else text[:RESULT_CHARACTERS] + "…"
+        ended_ms = self._milliseconds(self._loop.time())
+        content = {**called.content, "result": shown, "failed": failed, "ended_ms": ended_ms}
+        self._writer.add_message(self._record.id, replace(called, content=content))
+        logger.bind(tool=name, failed=failed).info("turn.tool_returned")
 
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
         """Note that a service failed, and who took its place."""

@@ -33,6 +33,7 @@ from transports.vad import VoiceActivity
 from voiceai.calls.control import LegControl
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.outcome import EndReason, Refusal
+from voiceai.calls.remembering import EarlierCalls, no_earlier_calls, with_history
 from voiceai.store.repository import Assistant
 from voiceai.telemetry.turn_observer import TurnObserver
 
@@ -103,6 +104,7 @@ class CallServices:
         ears: Of all calls.
         on_media_address: Told where Asterisk's end of a call's audio is: host and port.
         barge_in: Where the callers' barge-ins are counted.
+        earlier_calls: What was said in a caller's earlier calls.
     """
 
     engine: MediaEngine
@@ -110,6 +112,7 @@ class CallServices:
     ears: VoiceActivity
     on_media_address: Callable[[tuple[str, int]], None] = lambda _: None
     barge_in: BargeInTally = field(default_factory=BargeInTally)
+    earlier_calls: EarlierCalls = no_earlier_calls
 
 
 class CallSession:
@@ -251,9 +254,12 @@ class CallSession:
         self, stream: MediaStream, transport: RtpTransport
     ) -> AsyncIterator[tuple[Conversation, "asyncio.Future[None]"]]:
         """Build and start the pipeline; leaving cancels what is left of it, without draining."""
+        spec = await with_history(
+            self._spec, self._leg.caller, self._assistant.id, self._services.earlier_calls
+        )
         try:
             conversation = build(
-                self._spec,
+                spec,
                 transport=transport,
                 resources=self._services.resources,
                 control=self._control,

@@ -1,13 +1,15 @@
-"""``voiceai calls``: list, show."""
+"""``voiceai calls``: list, show, erase."""
 
+import json
+import sys
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from voiceai.cli.output import Json, ask_store, fail, write_json, write_table
-from voiceai.store.records import CallHistory, CallRecord
-from voiceai.store.shapes import call_shape, history_shape
+from voiceai.store.records import CallHistory, CallRecord, Turn
+from voiceai.store.shapes import call_shape, erased_shape, history_shape
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="What was said.")
 
@@ -56,6 +58,28 @@ def show_call(
         _write_call(history)
 
 
+@app.command("erase")
+def erase_caller(
+    number: Annotated[str, typer.Argument(help="The caller's, in any notation.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase what is known of a caller: number, name, and all that was said."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("--yes is needed where nobody can be asked")
+        typer.confirm(f"Erase all conversations of {number} for ever?", abort=True, err=True)
+    erased = ask_store(lambda store: store.erase(number))
+    if as_json:
+        write_json(erased_shape(erased))
+    else:
+        sys.stdout.write(
+            f"{erased.calls} calls: {erased.turns} turns and {erased.messages} messages erased, "
+            f"{erased.waiting} that waited on disk\n"
+        )
+
+
 def _write_call(history: CallHistory) -> None:
     call = history.call
     facts = {
@@ -71,11 +95,22 @@ def _write_call(history: CallHistory) -> None:
         (
             "" if turn.started_ms is None else f"{turn.started_ms / 1000:.1f}",
             turn.role,
-            turn.text + (" (interrupted)" if turn.interrupted else ""),
+            turn.text + (_interrupted(turn) if turn.interrupted else ""),
         )
         for turn in history.turns
     ]
     write_table(("at", "who", "text"), rows)
+    for message in history.messages:
+        at = "" if message.at_ms is None else f"{message.at_ms / 1000:.1f} "
+        content = json.dumps(message.content, ensure_ascii=False)
+        sys.stdout.write(f"{at}{message.kind}: {content}\n")
+
+
+def _interrupted(turn: Turn) -> str:
+    """Say for how long an answer was heard before the caller cut it short."""
+    if turn.started_ms is None or turn.ended_ms is None:
+        return " (interrupted)"
+    return f" (interrupted after {(turn.ended_ms - turn.started_ms) / 1000:.1f} s)"
 
 
 def _local(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP server: ``/health/live``, ``/health/ready``, ``/metrics``, ``/calls``."""
+"""The HTTP server: health, metrics, ``/calls``, ``/callers``, ``/assistants``."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -9,10 +9,12 @@ from loguru import logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from voiceai.errors import SettingsError, StoreUnavailable
+from voiceai.errors import SchemaMismatch, SettingsError, StoreUnavailable
 from voiceai.http.token import Access
+from voiceai.store.answering import AssistantEntry
+from voiceai.store.erasure import Erased
 from voiceai.store.records import CallHistory, CallRecord
-from voiceai.store.shapes import call_shape, history_shape
+from voiceai.store.shapes import assistant_shape, call_shape, erased_shape, history_shape
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,6 +34,12 @@ class History(Protocol):
     async def call(self, call_id: str) -> CallHistory | None:
         """One call with its turns."""
 
+    async def erase(self, number: str) -> Erased:
+        """Erase what is known of a caller."""
+
+    async def assistants(self) -> list[AssistantEntry]:
+        """Every assistant."""
+
 
 class HttpServer:
     """Serves until it is closed.
@@ -42,7 +50,7 @@ class HttpServer:
         readiness: Why we are not ready; empty when we are.
         warnings: What may fail later, though calls are taken now.
         registry: Metrics.
-        history: Calls.
+        history: Calls, and who answers them.
     """
 
     def __init__(
@@ -69,6 +77,9 @@ class HttpServer:
                 web.get("/metrics", self._metrics),
                 web.get("/calls", self._calls),
                 web.get("/calls/{id}", self._call),
+                web.delete("/callers/{number}", self._erase),
+                web.get("/assistants", self._assistants),
+                web.get("/assistants/{name}", self._assistant),
             ]
         )
         self._runner = web.AppRunner(self._application, access_log=None)
@@ -114,7 +125,7 @@ class HttpServer:
             return await handler(request)
         except web.HTTPException as exc:
             return _error(exc.status, exc.reason)
-        except StoreUnavailable as exc:
+        except (StoreUnavailable, SchemaMismatch) as exc:
             return _error(503, str(exc))
         except Exception:  # noqa: BLE001 - the server's own supervisor: one request fails, not all
             logger.exception("http.failed: {} {}", request.method, request.path)
@@ -149,6 +160,24 @@ class HttpServer:
         if found is None:
             return _error(404, "there is no call of this id")
         return web.json_response(history_shape(found))
+
+    async def _erase(self, request: web.Request) -> web.Response:
+        number = request.match_info["number"]
+        if not any(character.isdigit() for character in number):
+            return _error(400, "this is not a telephone number")
+        return web.json_response(erased_shape(await self._history.erase(number)))
+
+    async def _assistants(self, _: web.Request) -> web.Response:
+        entries = await self._history.assistants()
+        return web.json_response([assistant_shape(entry) for entry in entries])
+
+    async def _assistant(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        for entry in await self._history.assistants():
+            if name in {entry.name, entry.id}:
+                spec = entry.spec.model_dump(mode="json", exclude_none=True) if entry.spec else None
+                return web.json_response({**assistant_shape(entry), "spec": spec})
+        return _error(404, "there is no assistant of this name or id")
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,14 +1,25 @@
-"""History on disk: JSON lines, one file for each process, for as long as the database is away."""
+"""History on disk: JSON lines, one file for each process, for as long as the database is away.
 
+Two kinds of lock: a process holds that of its file while it lives; whoever writes into a file of
+the folder, or takes what is in one to the database, holds the folder's.
+"""
+
+import asyncio
 import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 
-from voiceai.store.records import CallHistory, Entry, fold
+from voiceai.store.numbers import normalise_number
+from voiceai.store.records import CallHistory, Entry, Op, fold
+
+LOCK = "folder.lock"
+LOCK_POLL_SECONDS = 0.02
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """What comes after is counted as dropped."""
@@ -34,10 +45,30 @@ class HistoryFile:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if self._file.tell() > MAX_FILE_BYTES:
             return len(entries)
-        self._file.write("".join(entry.serialize() + "\n" for entry in entries))
-        self._file.flush()
+        with _folder_lock(self._folder):
+            self._file.write("".join(entry.serialize() + "\n" for entry in entries))
+            self._file.flush()
         self.lines += len(entries)
         return 0
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Keep everybody from writing into files of the folder, or taking from them."""
+        try:
+            descriptor = _open_lock(self._folder)
+        except OSError:  # no folder, so nothing in it
+            yield
+            return
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(LOCK_POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)
 
     def read(self) -> list[Entry]:
         """Entries on disk of this process, oldest first."""
@@ -81,3 +112,110 @@ def read_entries(path: Path) -> list[Entry]:
     except FileNotFoundError:
         return []
     return [entry for entry in map(Entry.parse, lines) if entry]
+
+
+def erase_caller(folder: Path, caller: str, call_ids: Collection[str] = ()) -> tuple[int, int]:
+    """Erase what waits of a caller, in the files of living processes too.
+
+    Args:
+        folder: Of the files; the caller of this holds it (:meth:`HistoryFile.held`).
+        caller: Normalised number.
+        call_ids: Calls that are known to be the caller's.
+
+    Returns:
+        How many calls began in these files, and how many entries are gone.
+    """
+    return _strip(
+        folder,
+        lambda entry: (
+            entry.call_id in call_ids
+            or (
+                entry.op is Op.BEGIN
+                and normalise_number(entry.values.get("caller") or "") == caller
+            )
+        ),
+        known=call_ids,
+    )
+
+
+def remove_old(folder: Path, before: datetime) -> int:
+    """Remove transcripts of calls that began before; returns how many calls."""
+    limit = before.isoformat()
+
+    def is_old(entry: Entry) -> bool:
+        begins = entry.op is Op.BEGIN and not entry.values.get("erased")
+        return begins and str(entry.values.get("started_at")) < limit
+
+    if not any(_begins_with(path, is_old) for path in folder.glob("*.jsonl")):
+        return 0
+    with _folder_lock(folder):
+        return _strip(folder, is_old, keep_caller=True)[0]
+
+
+def _begins_with(path: Path, wanted: Callable[[Entry], bool]) -> bool:
+    """Whether the first call of a file that still has its transcript is a wanted one."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            entry = Entry.parse(line)
+            if entry and entry.op is Op.BEGIN and not entry.values.get("erased"):
+                return wanted(entry)
+    return False
+
+
+def _strip(
+    folder: Path,
+    chosen: Callable[[Entry], bool],
+    *,
+    known: Collection[str] = (),
+    keep_caller: bool = False,
+) -> tuple[int, int]:
+    if not folder.exists():
+        return 0, 0
+    files = {path: read_entries(path) for path in sorted(folder.glob("*.jsonl"))}
+    begun = {
+        entry.call_id
+        for entries in files.values()
+        for entry in entries
+        if entry.op is Op.BEGIN and chosen(entry)
+    }
+    ids, gone = begun | set(known), 0
+    for path, entries in files.items():
+        kept = [
+            _without_caller(entry, keep_caller=keep_caller)
+            if entry.call_id in ids and entry.op is Op.BEGIN
+            else entry
+            for entry in entries
+            if entry.call_id not in ids or entry.op not in {Op.TURN, Op.MESSAGE}
+        ]
+        if kept != entries:
+            gone += len(entries) - len(kept)
+            _rewrite(path, kept)
+    return len(begun), gone
+
+
+def _without_caller(entry: Entry, *, keep_caller: bool) -> Entry:
+    values = {**entry.values, "erased": True}
+    if not keep_caller:
+        values |= {"caller": None, "caller_name": None}
+    return replace(entry, values=values)
+
+
+def _rewrite(path: Path, entries: Sequence[Entry]) -> None:
+    """Replace what a file holds, in its place: a living process has it open to append."""
+    with path.open("r+", encoding="utf-8", errors="replace") as file:
+        file.truncate(0)
+        file.write("".join(entry.serialize() + "\n" for entry in entries))
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    descriptor = _open_lock(folder)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(folder: Path) -> int:
+    return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +14,9 @@ INTERVAL = 15.0
 
 SILENCE = 60.0
 """Seconds without one after which a process of another machine counts as dead."""
+
+PID_NAMESPACE = "/proc/self/ns/pid"
+"""See pid_namespaces(7)."""
 
 INTERRUPTED = "interrupted by restart"
 
@@ -34,7 +38,8 @@ async def sign_of_life(connection: Connection, own: str) -> None:
 async def close_interrupted(connection: Connection, own: str) -> int:
     """End the open calls of processes that are dead; returns how many.
 
-    A process of this host is dead when it does not run, any other when it is silent. A call ends
+    A process whose number means something here is dead when it does not run, any other when it is
+    silent. A call ends
     when its process was last seen, or with its last turn.
     """
     rows = await connection.fetch(
@@ -69,7 +74,7 @@ async def _close(connection: Connection, dead: Sequence[str]) -> int:
 
 def _is_dead(identity: str, *, silent: bool) -> bool:
     host, _, rest = identity.rpartition("_")[0].rpartition("_")
-    if host != socket.gethostname():
+    if host != _place():
         return silent
     return not rest.isdigit() or _identity(int(rest)) != identity
 
@@ -80,4 +85,13 @@ def _identity(pid: int) -> str:
         started = int(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         started = 0
-    return f"{socket.gethostname()}_{pid}_{started}"
+    return f"{_place()}_{pid}_{started}"
+
+
+def _place() -> str:
+    """This host, and where process ids count here: containers of one host may share its name."""
+    try:
+        namespace = f"-{Path(PID_NAMESPACE).stat().st_ino}"
+    except OSError:  # no Linux
+        namespace = ""
+    return f"{socket.gethostname()}{namespace}"

@@ -25,6 +25,10 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 class Recorder:
     """Writes entries behind the calls' backs.
 
+    Attributes:
+        disk: Where entries wait.
+        dropped: Entries that are lost.
+
     Args:
         folder: Where the JSON lines go while the database is away.
         process_id: Names this process's file.
@@ -34,7 +38,7 @@ class Recorder:
     def __init__(
         self, folder: Path, process_id: str, write: Callable[[Sequence[Entry]], Awaitable[None]]
     ) -> None:
-        self._disk = HistoryFile(folder, process_id)
+        self.disk = HistoryFile(folder, process_id)
         self._write = write
         self._queue: deque[Entry] = deque()
         self._something = asyncio.Event()
@@ -46,7 +50,7 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Entries that are not in the database yet."""
-        return len(self._queue) + self._disk.lines
+        return len(self._queue) + self.disk.lines
 
     def put(self, entry: Entry) -> None:
         """Record; returns at once. The oldest gives way when memory is full."""
@@ -96,7 +100,7 @@ class Recorder:
                 await self.flush()
         except TimeoutError:
             await self._spill()
-        self._disk.close()
+        self.disk.close()
 
     async def _spill(self) -> None:
         entries = list(self._queue)
@@ -104,21 +108,27 @@ class Recorder:
             return
         self._queue.clear()
         try:
-            self.dropped += await asyncio.to_thread(self._disk.append, entries)
+            self.dropped += await asyncio.to_thread(self.disk.append, entries)
         except OSError as exc:
             logger.error("history.disk: {}", exc)
             self._queue.extendleft(reversed(entries))
 
     async def _replay(self) -> None:
         """Bring what is on disk into the database, first that of processes that are gone."""
+        if self._adopted and not self.disk.lines:
+            return
+        async with self.disk.held():
+            await self._bring()
+
+    async def _bring(self) -> None:
         if not self._adopted:
-            for path in await asyncio.to_thread(self._disk.abandoned):
+            for path in await asyncio.to_thread(self.disk.abandoned):
                 await self._write_all(await asyncio.to_thread(read_entries, path))
                 path.unlink(missing_ok=True)
             self._adopted = True
-        if self._disk.lines:
-            await self._write_all(await asyncio.to_thread(self._disk.read))
-            self._disk.clear()
+        if self.disk.lines:
+            await self._write_all(await asyncio.to_thread(self.disk.read))
+            self.disk.clear()
 
     async def _write_all(self, entries: Sequence[Entry]) -> None:
         for start in range(0, len(entries), BATCH):

@@ -111,6 +111,8 @@ def fold(entries: Iterable[Entry]) -> list[CallHistory]:
     for entry in entries:
         if entry.op is Op.BEGIN:
             calls.setdefault(entry.call_id, {}).update(entry.values)
+        elif calls.get(entry.call_id, {}).get("erased") and entry.op in {Op.TURN, Op.MESSAGE}:
+            continue
         elif entry.op is Op.TURN:
             turn = Turn(**entry.values)
             turns.setdefault(entry.call_id, {})[turn.n] = turn
@@ -118,7 +120,9 @@ def fold(entries: Iterable[Entry]) -> list[CallHistory]:
             message = Message(**entry.values)
             messages.setdefault(entry.call_id, {})[message.n] = message
         elif entry.call_id in calls:
-            calls[entry.call_id].update(entry.values)
+            call = calls[entry.call_id]
+            details = {**(call.get("details") or {}), **(entry.values.get("details") or {})}
+            call.update(entry.values, details=details)
     return [
         CallHistory(
             call=_record(call_id, values),

@@ -7,7 +7,6 @@ database is away. Commands use :func:`open_store`, which fails at once instead.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -18,15 +17,16 @@ from voiceai.errors import SettingsError, StoreUnavailable
 from voiceai.settings import Settings
 from voiceai.store.access import TableAccess
 from voiceai.store.answering import Answering, Assistant, AssistantEntry
+from voiceai.store.call_log import CallLog
+from voiceai.store.conversations import Earlier
 from voiceai.store.database import Database, connect_arguments
 from voiceai.store.editing import Editor, ImportResult
 from voiceai.store.embedded import Address, EmbeddedPostgres
+from voiceai.store.erasure import Erased
 from voiceai.store.files import PipelineFiles
-from voiceai.store.history import read_history
 from voiceai.store.mapping import TableNames
 from voiceai.store.processes import INTERVAL, close_interrupted, process_id, sign_of_life
-from voiceai.store.recorder import Recorder
-from voiceai.store.records import CallHistory, CallRecord, Entry, Message, Op, Turn
+from voiceai.store.records import CallHistory, CallRecord, Message, Turn
 from voiceai.store.roster import Roster
 from voiceai.store.seeding import seed
 from voiceai.store.warming import Warm
@@ -66,8 +66,12 @@ class Store:
         self._access = TableAccess(self._database, self._names)
         self._prepared = False
         self._process_id = process_id()
-        self._history = settings.voiceai_data_dir / "history"
-        self._recorder = Recorder(self._history, self._process_id, self._database.write)
+        self._log = CallLog(
+            self._database,
+            settings.voiceai_data_dir / "history",
+            self._process_id,
+            transcript_days=settings.voiceai_transcript_days,
+        )
         answering = Answering(self._files, settings.default_pipeline)
         self._roster = Roster(self._database, self._access, answering)
         self.editor = Editor(self._database, self._access, answering, self._files)
@@ -90,9 +94,10 @@ class Store:
     async def run(self) -> None:
         """Connect, for as long as it takes, then record and give signs of life; until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._recorder.run(), name="history")
+            group.create_task(self._log.recorder.run(), name="history")
             await self._connect_for_ever()
             group.create_task(self._roster.run(), name="watcher")
+            group.create_task(self._log.keep_retention(), name="retention")
             while True:
                 try:
                     await self._keep_alive()
@@ -114,7 +119,7 @@ class Store:
 
     async def close(self) -> None:
         """Write what waits, disconnect, and stop the embedded server if this was its last owner."""
-        await self._recorder.close()
+        await self._log.recorder.close()
         await self._database.close()
         self._prepared = False
         if self._embedded:
@@ -139,12 +144,12 @@ class Store:
     @property
     def waiting_records(self) -> int:
         """Entries that are not in the database yet."""
-        return self._recorder.waiting
+        return self._log.recorder.waiting
 
     @property
     def dropped_records(self) -> int:
         """Entries that are lost."""
-        return self._recorder.dropped
+        return self._log.recorder.dropped
 
     # Assistants
 
@@ -179,33 +184,21 @@ class Store:
 
     def begin_call(self, record: CallRecord) -> None:
         """A call arrived."""
-        values = {
-            "process_id": self._process_id,
-            "number": record.number,
-            "caller": record.caller,
-            "caller_name": record.caller_name,
-            "assistant": record.assistant,
-            "assistant_id": record.assistant_id,
-            "started_at": record.started_at.isoformat(),
-        }
-        self._recorder.put(Entry(Op.BEGIN, record.id, values))
+        self._log.begin(record)
 
     def answer_call(
         self, call_id: str, answered_at: datetime, assistant: Assistant | None = None
     ) -> None:
         """It was answered; the milliseconds of turns count from here."""
-        values: dict[str, Any] = {"answered_at": answered_at.isoformat()}
-        if assistant:
-            values |= {"assistant": assistant.name, "assistant_id": assistant.id}
-        self._recorder.put(Entry(Op.ANSWER, call_id, values))
+        self._log.answer(call_id, answered_at, assistant)
 
     def add_turn(self, call_id: str, turn: Turn) -> None:
         """Something was said; the same ``n`` again replaces it."""
-        self._recorder.put(Entry(Op.TURN, call_id, asdict(turn)))
+        self._log.turn(call_id, turn)
 
     def add_message(self, call_id: str, message: Message) -> None:
         """Something else happened; the same ``n`` again replaces it."""
-        self._recorder.put(Entry(Op.MESSAGE, call_id, asdict(message)))
+        self._log.message(call_id, message)
 
     def end_call(
         self,
@@ -215,8 +208,7 @@ class Store:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """It ended; ``details`` are figures of the call, plain JSON."""
-        values = {"ended_at": ended_at.isoformat(), "end_reason": reason, "details": details or {}}
-        self._recorder.put(Entry(Op.END, call_id, values))
+        self._log.end(call_id, ended_at, reason, details)
 
     async def calls(self, limit: int = 50) -> list[CallRecord]:
         """The newest calls; from disk where the database has no tables of ours.
@@ -224,10 +216,7 @@ class Store:
         Raises:
             StoreUnavailable: The database is away.
         """
-        if self._database.has_schema:
-            return await self._database.calls(limit)
-        histories = await asyncio.to_thread(read_history, self._history)
-        return [history.call for history in histories[:limit]]
+        return await self._log.calls(limit)
 
     async def call(self, call_id: str) -> CallHistory | None:
         """One call with everything in it.
@@ -235,10 +224,23 @@ class Store:
         Raises:
             StoreUnavailable: The database is away.
         """
-        if self._database.has_schema:
-            return await self._database.call(call_id)
-        histories = await asyncio.to_thread(read_history, self._history)
-        return next((found for found in histories if found.call.id == call_id), None)
+        return await self._log.call(call_id)
+
+    async def last_conversations(self, caller: str, assistant_id: str, calls: int) -> list[Earlier]:
+        """The last conversations of a caller with an assistant, newest first.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        return await self._log.earlier(caller, assistant_id, calls)
+
+    async def erase(self, number: str) -> Erased:
+        """Erase what is known of the caller of a number, in whatever notation.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        return await self._log.erase(number)
 
     # Inside
 
@@ -270,7 +272,7 @@ class Store:
                 await connection.execute("SELECT 1")
                 return
             await sign_of_life(connection, self._process_id)
-        await self._recorder.flush()  # what dead processes left on disk comes first
+        await self._log.recorder.flush()  # what dead processes left on disk comes first
         async with self._database.connection() as connection:
             closed = await close_interrupted(connection, self._process_id)
         if closed:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from voiceai.store.answering import AssistantEntry
+from voiceai.store.erasure import Erased
 from voiceai.store.records import CallHistory, CallRecord
 from voiceai.store.versions import Version
 
@@ -23,7 +24,10 @@ def call_shape(call: CallRecord) -> dict[str, Any]:
 
 
 def history_shape(history: CallHistory) -> dict[str, Any]:
-    """``calls show --json``: the call and its turns, milliseconds from answer."""
+    """``calls show --json``: the call, its turns and what else happened.
+
+    Times are milliseconds from answer; an interrupted turn was heard until ``ended_ms``.
+    """
     turns = [
         {
             "n": turn.n,
@@ -35,7 +39,12 @@ def history_shape(history: CallHistory) -> dict[str, Any]:
         }
         for turn in history.turns
     ]
-    return {**call_shape(history.call), "turns": turns}
+    messages = [
+        {"n": found.n, "kind": found.kind, "at_ms": found.at_ms, "content": dict(found.content)}
+        for found in history.messages
+    ]
+    details = dict(history.call.details)
+    return {**call_shape(history.call), "turns": turns, "messages": messages, "details": details}
 
 
 def assistant_shape(entry: AssistantEntry) -> dict[str, Any]:
@@ -64,6 +73,16 @@ def version_shape(version: Version) -> dict[str, Any]:
         "created_at": _time(version.created_at),
         "live": version.live,
         "ready_at": _time(version.ready_at),
+    }
+
+
+def erased_shape(erased: Erased) -> dict[str, int]:
+    """``calls erase --json``: how much was removed."""
+    return {
+        "calls": erased.calls,
+        "turns": erased.turns,
+        "messages": erased.messages,
+        "waiting": erased.waiting,
     }
 
 

@@ -14,6 +14,8 @@ from tests.support.database import settings_for
 from voiceai.errors import StoreUnavailable
 from voiceai.http.api import HttpServer
 from voiceai.http.token import Access, access_for
+from voiceai.store.answering import AssistantEntry
+from voiceai.store.erasure import Erased
 from voiceai.store.records import CallHistory, CallRecord, Turn
 
 CALL = CallRecord("c1", "49201", datetime(2026, 11, 22, tzinfo=UTC))
@@ -31,6 +33,13 @@ class Calls:
 
     async def call(self, call_id: str) -> CallHistory | None:
         return CallHistory(CALL, (Turn(1, "caller", "Hallo"),)) if call_id == "c1" else None
+
+    async def erase(self, number: str) -> Erased:
+        return Erased(2, 5, 1, 0) if number == "+49 170" else Erased()
+
+    async def assistants(self) -> list[AssistantEntry]:
+        problem = "greeting: became null"
+        return [AssistantEntry("a1", "anna", ("4930",), "local-de", 7, None, problem)]
 
 
 class Rig:
@@ -52,9 +61,15 @@ class Rig:
         )
 
     async def get(self, path: str, token: str | None = "secret") -> tuple[int, str]:  # noqa: S107
+        return await self.ask("GET", path, token)
+
+    async def ask(self, method: str, path: str, token: str | None) -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{self.server.port}{path}"
-        async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as response:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.request(method, url, headers=headers) as response,
+        ):
             return response.status, await response.text()
 
 
@@ -122,6 +137,25 @@ async def test_errors_are_json(rig: Rig, path: str, status: int) -> None:
 
     assert found == status
     assert body.startswith('{"error": ')
+
+
+async def test_assistants_are_served_with_what_is_wrong_with_them(rig: Rig) -> None:
+    status, body = await rig.get("/assistants")
+    assert status == 200
+    [anna] = json.loads(body)
+    assert (anna["name"], anna["version"], anna["problem"]) == ("anna", 7, "greeting: became null")
+
+    assert json.loads((await rig.get("/assistants/a1"))[1])["name"] == "anna"
+    assert (await rig.get("/assistants/berta"))[0] == 404
+
+
+async def test_a_caller_is_erased_and_the_answer_counts_what_is_gone(rig: Rig) -> None:
+    status, body = await rig.ask("DELETE", "/callers/+49%20170", "secret")
+
+    assert status == 200
+    assert json.loads(body) == {"calls": 2, "turns": 5, "messages": 1, "waiting": 0}
+    assert (await rig.ask("DELETE", "/callers/everybody", "secret"))[0] == 400
+    assert (await rig.ask("DELETE", "/callers/+49170", None))[0] == 401
 
 
 async def test_an_absent_database_is_an_answer(rig: Rig) -> None:
