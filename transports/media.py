@@ -83,7 +83,8 @@ class MediaStream(Protocol):
         Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
 
         Returns:
-            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile,
+            or if a minute was queued already.
         """
 
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:

@@ -3,7 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["Backpressure"]
+from transports.rtp.events import SAMPLE_RATE
+
+__all__ = ["LONGEST_QUEUE", "Backpressure"]
+
+LONGEST_QUEUE = 60 * SAMPLE_RATE
+"""Samples. Who writes and does not wait is refused when a minute is still to be sent."""
 
 
 class Backpressure:
@@ -16,6 +21,11 @@ class Backpressure:
     def __init__(self, queued: Callable[[], int]) -> None:
         self._queued = queued
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is queued that nothing more is taken."""
+        return self._queued() >= LONGEST_QUEUE
 
     async def until_below(self, samples: int) -> None:
         """Wait until fewer than ``samples`` are queued, or until :meth:`release_all`."""

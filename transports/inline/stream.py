@@ -192,9 +192,10 @@ class InlineStream:
         Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
 
         Returns:
-            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile,
+            or if a minute was queued already.
         """
-        if self._closed or self.failed:
+        if self._closed or self.failed or self._backpressure.is_full:
             return False
         self.put(pcm)
         flushes = self._flushes

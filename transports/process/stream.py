@@ -169,9 +169,10 @@ class ProcessStream:
         Cancelling the wait leaves the audio queued: it was accepted. :meth:`flush` removes it.
 
         Returns:
-            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile.
+            Whether it is on its way; false if the stream was flushed, closed or broken meanwhile,
+            or if a minute was queued already.
         """
-        if self._closed or self.failed:
+        if self._closed or self.failed or self._backpressure.is_full:
             return False
         epoch = self._epoch
         pcm = self._half_sample + pcm

@@ -225,6 +225,19 @@ async def test_audio_after_a_flush_is_sent_whole(stream: MediaStream, phone: Pho
     assert sum(level_dbfs(ending) > QUIET for ending in endings) == 2
 
 
+async def test_a_writer_that_never_waits_is_refused_after_a_minute(stream: MediaStream) -> None:
+    stream.hold()
+    for _ in range(7):
+        writing = asyncio.ensure_future(stream.write(loud(500 * FRAME)))
+        await asyncio.sleep(0)
+        writing.cancel()
+
+    assert await stream.write(loud(FRAME)) is False
+    assert stream.queued_samples == 6 * 500 * FRAME
+    stream.flush()
+    assert await stream.write(loud(FRAME))
+
+
 async def test_a_cancelled_write_keeps_its_audio_until_it_is_flushed(stream: MediaStream) -> None:
     writing = asyncio.ensure_future(stream.write(loud(20 * FRAME)))
     await until_sent(stream, 1)
