@@ -16,6 +16,9 @@ from voiceai.bench.track import TrackPacket
 Standstill = tuple[float, float]
 """From when to when, on the loop's clock."""
 
+BURST_SECONDS: Final = 0.04
+"""After a standstill, until packets come evenly again."""
+
 _SLEEPER: Final = """\
 import os, sys, time
 os.sched_setaffinity(0, [int(sys.argv[1])])
@@ -73,6 +76,26 @@ def longest_wait(packets: Sequence[TrackPacket], standstills: Sequence[Standstil
         return packet.at - before.at - halted
 
     return max((wait(*pair) for pair in pairwise(packets)), default=0.0)
+
+
+def deviations(packets: Sequence[TrackPacket], standstills: Sequence[Standstill]) -> list[float]:
+    """Return by how much each time between two packets is not that of the audio between them.
+
+    Those around a standstill of the machine are left out: late packets come in a burst after it.
+
+    Args:
+        packets: Of one source, in the order of the wire.
+        standstills: None overlaps another.
+
+    Returns:
+        Seconds, without sign.
+    """
+    halted = [(start - BURST_SECONDS, end + BURST_SECONDS) for start, end in standstills]
+    return [
+        abs(packet.at - before.at - (packet.timestamp - before.timestamp) % (1 << 32) / 8000)
+        for before, packet in pairwise(packets)
+        if not any(_overlap(before.at, packet.at, each) for each in halted)
+    ]
 
 
 def _overlap(start: float, end: float, standstill: Standstill) -> float:

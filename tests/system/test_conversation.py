@@ -4,22 +4,28 @@ One `voiceai serve` for all calls. Its assistants are imported and assigned whil
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import pytest_asyncio
 
 from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
-from tests.support.brief import answer_to, greeted
+from tests.support.brief import greeted
+from tests.support.exchanges import (
+    MISHEARD,
+    Exchange,
+    assert_understood,
+    assign,
+    pipeline,
+    talk,
+)
 from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
 from tests.support.serving import Serving
-from tests.support.speech import Prompt, prompt
+from tests.support.speech import prompt
 from tests.support.standstill import Sleepers, Standstill, longest_wait
 from tests.support.word_errors import word_error_rate
 from voiceai.bench.sip_call import Call
@@ -30,18 +36,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PACKET_SECONDS: Final = 0.02
 LONGEST_GAP_SECONDS: Final = 0.04
 GREETING_SECONDS: Final = 1.0
-MISHEARD: Final = 0.2
-"""Errors per word of all that one side said, at most."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A recording, a pattern of its words, and what is answered to it."""
-
-    prompt: str
-    when: str
-    say: str
-
 
 ENGLISH: Final = (
     Exchange("conf-full", "full", "I will find you a bigger room."),
@@ -59,16 +53,6 @@ GERMAN: Final = (
 )
 
 
-def pipeline(name: str, parent: str, greeting: str, exchanges: Sequence[Exchange]) -> str:
-    """Return a pipeline as YAML: a rule for each exchange."""
-    rules = "\n".join(f'    - {{when: ["{e.when}"], say: "{e.say}"}}' for e in exchanges)
-    return (
-        f"name: {name}\nextends: {parent}\ngreeting: {greeting}\n"
-        f"llm:\n  service: scripted\n  rules:\n{rules}\n"
-        '  otherwise: ["?"]\nidle: {after_ms: 120000}\n'
-    )
-
-
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def serving(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     """`voiceai serve` as it comes: a new database, the assistants of the seed."""
@@ -80,40 +64,6 @@ async def serving(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 async def caller() -> AsyncIterator[SipCaller]:
     async with SipCaller("127.0.0.4") as caller:
         yield caller
-
-
-async def assign(serving: Serving, number: str, name: str, text: str, folder: Path) -> None:
-    """Do what an operator does to have another assistant answer a number."""
-    file = folder / f"{name}.yaml"
-    file.write_text(text, encoding="utf-8")
-    await serving.json("assistants", "import", str(file))
-    await serving.json("assistants", "assign", number, name)
-
-
-async def talk(call: Call, recordings: Sequence[Prompt]) -> list[tuple[float, float]]:
-    """Say each recording and hear the answer out; return when answers began and ended."""
-    times = []
-    for recording in recordings:
-        began = await answer_to(call, recording)
-        ended = call.heard.last_speech_before()
-        assert ended is not None
-        times.append((began, ended))
-    return times
-
-
-def assert_understood(
-    turns: Sequence[dict[str, Any]], recordings: Sequence[Prompt], said: Sequence[Exchange]
-) -> None:
-    """The record has each recording's words, and behind them the answer of its rule."""
-    roles = ["assistant", *["caller", "assistant"] * len(said)]
-    assert [turn["role"] for turn in turns] == roles, turns
-    spoken = " ".join(recording.text for recording in recordings)
-    understood = " ".join(turn["text"] for turn in turns[1::2])
-    assert word_error_rate(spoken, understood) <= MISHEARD, understood
-    for heard, answer, exchange in zip(turns[1::2], turns[2::2], said, strict=True):
-        assert answer["text"] == exchange.say
-        assert not answer["interrupted"]
-        assert heard["started_ms"] < heard["ended_ms"] <= answer["started_ms"]
 
 
 def assert_even(
@@ -137,13 +87,12 @@ async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its
     pbx: Pbx,
     serving: Serving,
     caller: SipCaller,
-    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     recordings = have_or_skip(lambda: [prompt("en", each.prompt) for each in ENGLISH])
     moonshine = have_or_skip(Moonshine)
     text = pipeline("six", "local-en", "Hello, I am listening.", ENGLISH)
-    await assign(serving, NUMBERS[1], "six", text, tmp_path)
+    await assign(serving, NUMBERS[1], text)
 
     async with Sleepers() as sleepers:
         call = await caller.dial(NUMBERS[1], via=provider.address)
@@ -175,12 +124,11 @@ async def test_three_german_recordings_are_understood_and_each_is_answered_by_it
     pbx: Pbx,
     serving: Serving,
     caller: SipCaller,
-    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     recordings = have_or_skip(lambda: [prompt("de", each.prompt) for each in GERMAN])
     text = pipeline("drei", "local-de", "Guten Tag.", GERMAN)
-    await assign(serving, NUMBERS[1], "drei", text, tmp_path)
+    await assign(serving, NUMBERS[1], text)
 
     async with Sleepers() as sleepers:
         call = await caller.dial(NUMBERS[1], via=provider.address)

@@ -1,17 +1,16 @@
 """The layout that ships, on a socket: a turn begins and ends, whatever the network does."""
 
 import asyncio
-import random
-from collections.abc import Iterable
 from typing import Literal
 
 import pytest
 
 from pipelines.resources import Resources
+from tests.support.bad_network import BAD, Path
 from tests.support.speech import prompt
 from transports.audio.codec import Codec
 from transports.engine import MediaEngine, make_engine
-from transports.netem import Impairments, Network
+from transports.netem import Impairments
 from transports.params import RtpParams
 from voiceai.bench.rtp_line import RtpLine
 from voiceai.bench.stub_conversation import StubServices, open_conversation
@@ -19,20 +18,6 @@ from voiceai.bench.stub_conversation import StubServices, open_conversation
 PORT = 18_900
 TURN_SECONDS = 6.0
 SENTENCES = (("en", "check-number-dial-again"), ("de", "queue-thankyou"))
-BAD = Impairments(
-    loss=0.03, delay=0.05, jitter=0.04, reorder=0.01, reorder_delay=0.03, duplicate=0.01
-)
-
-
-class Path:
-    """A bad network for a bench telephone."""
-
-    def __init__(self, impairments: Impairments) -> None:
-        self._network = Network(impairments, random.Random(3))
-
-    def __call__(self, datagram: bytes, now: float) -> Iterable[tuple[float, bytes]]:
-        self._network.send(datagram, now)
-        return [(at - now, data) for at, data in self._network.receive(now + 10)]
 
 
 class Counted(StubServices):
@@ -67,7 +52,7 @@ async def test_each_sentence_is_a_turn_that_begins_and_ends(
     line = await RtpLine.open("127.0.0.1")
     stream.connect((line.host, line.port))
     line.connect((stream.host, stream.port), Codec.ALAW)
-    line.impairment = Path(impairments)
+    line.impairment = Path(impairments, seed=3)
 
     try:
         async with open_conversation(services, stream, 1, smart_turn=smart_turn):
