@@ -64,7 +64,7 @@ class MediaStream(Protocol):
             address: Numeric host, and port.
 
         Raises:
-            ValueError: The host is not numeric, or of the other IP version.
+            ValueError: The host is not numeric or of the other IP version, or the port is none.
         """
 
     def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:

@@ -1,7 +1,6 @@
 """One call's audio as the rest of the product sees it."""
 
 import dataclasses
-import ipaddress
 import random
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from transports.rtp.events import (
     PlayedFrame,
 )
 from transports.rtp.session import RtpSession
-from transports.rtp.source import Address
+from transports.rtp.source import Address, checked_address
 from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import Deviations, StreamStats
 from transports.udp.endpoint import UdpEndpoint
@@ -153,12 +152,9 @@ class InlineStream:
             address: Numeric host, and port.
 
         Raises:
-            ValueError: The host is not numeric, or of the other IP version.
+            ValueError: The host is not numeric or of the other IP version, or the port is none.
         """
-        peer = ipaddress.ip_address(address[0])
-        if peer.version != ipaddress.ip_address(self.host).version:
-            raise ValueError(f"peer {peer} and {self.host} are not of the same IP version")
-        self._peer = (str(peer), address[1])
+        self._peer = checked_address(address, self.host)
         self._session.connect(self._peer)
         self._report_line.connect(self._peer)
 

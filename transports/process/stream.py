@@ -1,7 +1,6 @@
 """A stream of the media process, as its user sees it."""
 
 import dataclasses
-import ipaddress
 import math
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from transports.process.layout import (
 from transports.rtp.digits import checked_digits
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.sender import RAMP_SAMPLES
-from transports.rtp.source import Address
+from transports.rtp.source import Address, checked_address
 from transports.rtp.stats import StreamStats
 
 if TYPE_CHECKING:
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["NO_STATS", "ProcessStream"]
 
 SAMPLE_BYTES = 2
+
+DIGITS_TOGETHER = 1024
+"""In a message, whose size is limited."""
 
 KINDS: "dict[int, Literal['audio', 'concealed', 'noise']]" = {
     HeardKind.AUDIO: "audio",
@@ -144,12 +146,10 @@ class ProcessStream:
             address: Numeric host, and port.
 
         Raises:
-            ValueError: The host is not numeric, or of the other IP version.
+            ValueError: The host is not numeric or of the other IP version, or the port is none.
         """
-        peer = ipaddress.ip_address(address[0])
-        if peer.version != ipaddress.ip_address(self.host).version:
-            raise ValueError(f"peer {peer} and {self.host} are not of the same IP version")
-        self._send("connect", host=str(peer), port=address[1])
+        host, port = checked_address(address, self.host)
+        self._send("connect", host=host, port=port)
 
     def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
         """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
@@ -188,7 +188,9 @@ class ProcessStream:
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Press keys for the peer, in place of audio; see ``MediaStream``."""
         keys = checked_digits(digits, duration_ms, pause_ms)
-        self._send("send_digits", digits=keys, duration_ms=duration_ms, pause_ms=pause_ms)
+        for start in range(0, len(keys), DIGITS_TOGETHER):
+            together = keys[start : start + DIGITS_TOGETHER]
+            self._send("send_digits", digits=together, duration_ms=duration_ms, pause_ms=pause_ms)
 
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.

@@ -1,13 +1,16 @@
 """Who may speak: the address, the rate and the SSRC that a session accepts (RFC 3550 A.1)."""
 
 import enum
+import ipaddress
 
 from transports.rtp.packet import RtpPacket
 
-__all__ = ["Address", "Rejection", "SourceLock", "Verdict"]
+__all__ = ["Address", "Rejection", "SourceLock", "Verdict", "checked_address"]
 
 Address = tuple[str, int]
 """Numeric host and port."""
+
+HIGHEST_PORT = 0xFFFF
 
 MAX_DROPOUT = 3000
 """A jump ahead of up to a minute is loss; more needs a second packet in sequence."""
@@ -24,6 +27,24 @@ PACKET_BURST = 500.0
 SOURCE_SILENT = 0.06
 """Seconds without a packet of the accepted SSRC until another one may take its place. A source
 that ends and another that begins are 20 ms apart; a forged one has to talk against the first."""
+
+
+def checked_address(address: Address, host: str) -> Address:
+    """Return where a peer is, its host spelled as a socket spells it.
+
+    Args:
+        address: As it was told.
+        host: Numeric, of ours.
+
+    Raises:
+        ValueError: The host is not numeric, or not of our IP version; or there is no such port.
+    """
+    peer, port = ipaddress.ip_address(address[0]), address[1]
+    if peer.version != ipaddress.ip_address(host).version:
+        raise ValueError(f"peer {peer} and {host} are not of the same IP version")
+    if not 0 < port <= HIGHEST_PORT:
+        raise ValueError(f"peer {peer} cannot have the port {port}")
+    return str(peer), port
 
 
 class Rejection(enum.StrEnum):

@@ -413,15 +413,30 @@ async def test_the_range_limits_the_streams(engine: MediaEngine) -> None:
     assert (await engine.open_stream()).port == streams[7].port
 
 
+async def test_more_digits_than_anybody_dials_are_counted_and_dropped(stream: MediaStream) -> None:
+    stream.send_digits("1" * 70_000)
+
+    await until(lambda: stream.stats.digits_dropped >= 70_000 - 130)
+    assert stream.stats.digits_sent >= 1
+
+
 @pytest.mark.parametrize(
-    "address", [("localhost", 20002), ("::1", 20002), ("", 20002), ("192.0.2.256", 20002)]
+    "address",
+    [
+        ("localhost", 20002),
+        ("::1", 20002),
+        ("", 20002),
+        ("192.0.2.256", 20002),
+        ("127.0.0.1", 0),
+        ("127.0.0.1", 65536),
+    ],
 )
 async def test_a_peer_that_cannot_be_sent_to_is_refused(
     engine: MediaEngine, address: tuple[str, int]
 ) -> None:
     stream = await engine.open_stream()
 
-    with pytest.raises(ValueError, match=r"appear to be an IPv4|not of the same IP version"):
+    with pytest.raises(ValueError, match=r"appear to be an IPv4|same IP version|have the port"):
         stream.connect(address)
 
 
