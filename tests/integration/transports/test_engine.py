@@ -416,8 +416,8 @@ async def test_the_range_limits_the_streams(engine: MediaEngine) -> None:
 async def test_more_digits_than_anybody_dials_are_counted_and_dropped(stream: MediaStream) -> None:
     stream.send_digits("1" * 70_000)
 
+    await until(lambda: stream.stats.digits_sent >= 1)
     await until(lambda: stream.stats.digits_dropped >= 70_000 - 130)
-    assert stream.stats.digits_sent >= 1
 
 
 @pytest.mark.parametrize(
