@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from voiceai.fakes.azure_formats import WAVE_HEADER_BYTES, InputFormat, input_format
-from voiceai.fakes.endpoint import Endpoint, Exchange
+from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
 from voiceai.fakes.hearing import SILENCE_SECONDS
 from voiceai.fakes.listening import Final as FinalText
 from voiceai.fakes.listening import Interim, Listening, Onset, Understood
@@ -78,6 +78,8 @@ class _Connection:
                 answering = tasks.create_task(self._answer())
                 await self._read()
                 answering.cancel()
+        except* Cut:
+            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
         except* ConnectionError:
             pass
         finally:

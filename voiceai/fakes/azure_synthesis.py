@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from voiceai.fakes.azure_formats import OutputFormat, output_format
 from voiceai.fakes.azure_recognition import PROTOCOL, wrong_key
 from voiceai.fakes.boundaries import Boundaries
-from voiceai.fakes.endpoint import Endpoint, Exchange
+from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
 from voiceai.fakes.microsoft_messages import Message, audio_message, parse, text_message
 from voiceai.fakes.ssml import read_ssml
 from voiceai.fakes.voices import Speak, say
@@ -85,6 +85,8 @@ class _Connection:
                     if came.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                         self._take(parse(came.data))
                 answering.cancel()
+        except* Cut:
+            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
         except* ConnectionError:
             pass
 

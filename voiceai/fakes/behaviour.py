@@ -12,6 +12,7 @@ __all__ = [
     "Behaviour",
     "Script",
     "Trouble",
+    "close_after",
     "drop_after",
     "stall_after",
 ]
@@ -24,6 +25,8 @@ class Trouble(enum.Enum):
     """Nothing more is sent until the script changes, and the connection stays open."""
     DROP = "drop"
     """The connection is reset."""
+    CLOSE = "close"
+    """The answer ends as if it were whole, and a websocket with code 1011."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ def stall_after(pieces: int) -> Behaviour:
 def drop_after(pieces: int) -> Behaviour:
     """Return the behaviour that sends so many pieces and resets the connection."""
     return Behaviour(trouble=Trouble.DROP, pieces_before_trouble=pieces)
+
+
+def close_after(pieces: int) -> Behaviour:
+    """Return the behaviour that sends so many pieces and ends the answer as if it were whole."""
+    return Behaviour(trouble=Trouble.CLOSE, pieces_before_trouble=pieces)
 
 
 GOOD = Behaviour()

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from voiceai.fakes.boundaries import Boundaries
-from voiceai.fakes.endpoint import Endpoint, Exchange
+from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
 from voiceai.fakes.microsoft_messages import Message, audio_message, parse, text_message
 from voiceai.fakes.mp3 import KILOBITS, check_mp3, encode_mp3
 from voiceai.fakes.server import LocalServer
@@ -99,7 +99,10 @@ class EdgeFake:
                 config = message.json
                 exchange.asked.messages.append((message.path, config))
             elif message.path == "ssml":
-                await self._say(exchange, socket, message, config)
+                try:
+                    await self._say(exchange, socket, message, config)
+                except Cut:
+                    await socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
         return socket
 
     async def _say(

@@ -13,14 +13,19 @@ from voiceai.fakes.behaviour import (
     Behaviour,
     Script,
     Trouble,
+    close_after,
     drop_after,
     stall_after,
 )
 
-__all__ = ["Asked", "Endpoint", "Exchange"]
+__all__ = ["Asked", "Cut", "Endpoint", "Exchange"]
 
 REMEMBERED: Final = 1000
 """Requests, of each endpoint."""
+
+
+class Cut(Exception):
+    """The script ends an answer here, as if it were whole."""
 
 
 @dataclass(slots=True)
@@ -110,6 +115,10 @@ class Endpoint:
         """Send only so many pieces of each answer, and reset the connection."""
         self.behave(drop_after(after))
 
+    def close(self, after: int = 0) -> None:
+        """Send only so many pieces of each answer, and end it as if it were whole."""
+        self.behave(close_after(after))
+
     def fail(
         self, status: int, *, retry_after_seconds: float | None = None, message: str = ""
     ) -> None:
@@ -188,6 +197,7 @@ class Exchange:
 
         Raises:
             ConnectionResetError: The connection was reset.
+            Cut: The answer ends here.
         """
         piece, self._pieces = self._pieces, self._pieces + 1
         await self._trouble(piece)
@@ -201,7 +211,10 @@ class Exchange:
     async def _trouble(self, piece: int) -> None:
         while self.behaviour.trouble_at(piece) is Trouble.STALL:
             await self._endpoint.until_script_changes()
-        if self.refused or self.behaviour.trouble_at(piece) is Trouble.DROP:
+        trouble = self.behaviour.trouble_at(piece)
+        if trouble is Trouble.CLOSE:
+            raise Cut
+        if self.refused or trouble is Trouble.DROP:
             self.reset()
             raise ConnectionResetError("dropped, as the script says")
 

@@ -1,12 +1,12 @@
 """Answers over HTTP that go as their script says: refused, streamed, cut off."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from aiohttp import web
 
 from voiceai.fakes.chat import DONE
-from voiceai.fakes.endpoint import Exchange
+from voiceai.fakes.endpoint import Cut, Exchange
 from voiceai.fakes.mistral_refusals import Refusal, refusal
 
 __all__ = ["EVENT_STREAM", "EventStream", "answer", "refused"]
@@ -33,12 +33,15 @@ def refused(exchange: Exchange, key: str | None, checked: Refusal | None) -> web
 
 async def answer(exchange: Exchange, body: Mapping[str, Any]) -> web.Response:
     """Answer with JSON, once the script allows."""
-    await exchange.before_piece()
+    try:
+        await exchange.before_piece()
+    except Cut:
+        return web.json_response(text="")
     return web.json_response(body)
 
 
 class EventStream:
-    """A stream of server-sent events, paced by its script.
+    """A stream of server-sent events, paced by its script; a context manager that ends early.
 
     Attributes:
         response: What the handler returns.
@@ -51,11 +54,18 @@ class EventStream:
         self._exchange = exchange
         self._request = request
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        return isinstance(error, Cut)
+
     async def send(self, data: bytes) -> None:
         """Send an event when its time has come.
 
         Raises:
             ConnectionError: The peer is gone, or the script dropped it.
+            Cut: The script ends it here.
         """
         await self._exchange.before_piece()
         if not self.response.prepared:

@@ -1,5 +1,6 @@
 """Cuts a caller's audio into utterances by its energy. Pure: media time only."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,22 +25,25 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Grew:
-    """The utterance so far.
-
-    Attributes:
-        offset_seconds: Where it began.
-        pcm: 16-bit little-endian mono, a little of what was before it included.
-        seconds: Since it began.
-    """
+    """The utterance goes on: `seconds` since it began at `offset_seconds`."""
 
     offset_seconds: float
-    pcm: bytes
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Grew):
-    """The whole utterance, with the silence that ended it."""
+class Ended:
+    """The utterance is over.
+
+    Attributes:
+        offset_seconds: Where it began.
+        seconds: How long it was, with the silence that ended it.
+        pcm: 16-bit little-endian mono, a little of what was before it included.
+    """
+
+    offset_seconds: float
+    seconds: float
+    pcm: bytes
 
 
 @dataclass(slots=True)
@@ -69,16 +73,18 @@ class Hearing:
         """All the audio so far."""
         return self._seconds(self._heard_bytes)
 
-    def hear(self, pcm: bytes) -> list[Started | Grew | Ended]:
-        """Take audio of any length in; it is looked at in frames of 20 ms."""
+    def hear(self, pcm: bytes) -> Iterator[Started | Grew | Ended]:
+        """Take audio of any length in, as far as is iterated; it is looked at every 20 ms."""
         size = 2 * round(self.sample_rate_hz * FRAME_SECONDS)
         data = self._rest + pcm
-        found: list[Started | Grew | Ended] = []
         whole = len(data) // size * size
-        for start in range(0, whole, size):
-            found += self._frame(data[start : start + size])
         self._rest = data[whole:]
-        return found
+        for start in range(0, whole, size):
+            yield from self._frame(data[start : start + size])
+
+    def so_far(self) -> bytes:
+        """Return the audio of the utterance that somebody is in the middle of."""
+        return bytes(self._utterance)
 
     def finish(self) -> list[Started | Grew | Ended]:
         """End the utterance that somebody is in the middle of."""
@@ -98,7 +104,7 @@ class Hearing:
             limit is not None and lasted >= limit
         ):
             return self._end()
-        return [Grew(self._offset_seconds, bytes(self._utterance), lasted)]
+        return [Grew(self._offset_seconds, lasted)]
 
     def _listen(self, frame: bytes) -> list[Started | Grew | Ended]:
         self._before += frame
@@ -115,7 +121,7 @@ class Hearing:
 
     def _end(self) -> list[Started | Grew | Ended]:
         offset = self._offset_seconds or 0.0
-        ended = Ended(offset, bytes(self._utterance), self.seconds - offset)
+        ended = Ended(offset, self.seconds - offset, bytes(self._utterance))
         self._offset_seconds = None
         self._utterance.clear()
         self._loud_frames = 0

@@ -96,10 +96,12 @@ class Listening:
         match found:
             case Started(offset):
                 yield Onset(offset)
-            case Ended(offset, pcm, seconds):
+            case Ended(offset, seconds, pcm):
                 self._transcript = None
                 yield Final(await transcript.final(pcm, self._rate), offset, seconds)
                 self._begin()
-            case Grew(offset, pcm, seconds):
-                if text := await transcript.so_far(pcm, self._rate, seconds):
+            case Grew(offset, seconds):
+                if not transcript.due(seconds):
+                    return
+                if text := await transcript.so_far(self._hearing.so_far(), self._rate, seconds):
                     yield Interim(text, offset, seconds)

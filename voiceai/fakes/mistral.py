@@ -116,13 +116,13 @@ class MistralFake:
         if not body.get("stream"):
             await asyncio.sleep(sum(part.seconds for part in parts if isinstance(part, Pause)))
             return await answer(exchange, completion(parts, body))
-        stream = EventStream(exchange, request)
-        for event in events(parts, body):
-            if isinstance(event, Pause):
-                await asyncio.sleep(event.seconds)
-            else:
-                await stream.send(event)
-        await stream.done()
+        with EventStream(exchange, request) as stream:
+            for event in events(parts, body):
+                if isinstance(event, Pause):
+                    await asyncio.sleep(event.seconds)
+                else:
+                    await stream.send(event)
+            await stream.done()
         return stream.response
 
     def _parts(self, body: dict[str, Any]) -> Sequence[Part]:

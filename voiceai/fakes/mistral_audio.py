@@ -62,10 +62,10 @@ class MistralTranscription:
         whole = _transcription(asked.body.get("model", ""), text, language, seconds)
         if asked.body.get("stream") != "true":
             return await answer(exchange, whole)
-        events = EventStream(exchange, request)
-        for word in words(text) if text else []:
-            await events.send(_event({"type": "transcription.text.delta", "text": word}))
-        await events.send(_event({**whole, "type": "transcription.done"}))
+        with EventStream(exchange, request) as events:
+            for word in words(text) if text else []:
+                await events.send(_event({"type": "transcription.text.delta", "text": word}))
+            await events.send(_event({**whole, "type": "transcription.done"}))
         return events.response
 
 
@@ -97,11 +97,11 @@ class MistralSpeech:
         if not body.get("stream"):
             data = await asyncio.to_thread(encode, pcm)
             return await answer(exchange, {"audio_data": base64.b64encode(data).decode()})
-        events = EventStream(exchange, request)
-        for piece in _cut(pcm) if wanted == "pcm" else [pcm]:
-            encoded = base64.b64encode(await asyncio.to_thread(encode, piece)).decode()
-            await events.send(_event({"type": "speech.audio.delta", "audio_data": encoded}))
-        await events.send(_event(usage))
+        with EventStream(exchange, request) as events:
+            for piece in _cut(pcm) if wanted == "pcm" else [pcm]:
+                encoded = base64.b64encode(await asyncio.to_thread(encode, piece)).decode()
+                await events.send(_event({"type": "speech.audio.delta", "audio_data": encoded}))
+            await events.send(_event(usage))
         return events.response
 
     async def _pcm(self, body: Mapping[str, Any], behaviour: Behaviour) -> bytes:

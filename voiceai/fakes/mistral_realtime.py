@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
-from voiceai.fakes.endpoint import Endpoint, Exchange
+from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
 from voiceai.fakes.exchanges import refused
 from voiceai.fakes.recognisers import Recogniser, Transcript
 
@@ -71,6 +71,8 @@ class _Session:
                 answering = tasks.create_task(self._answer())
                 await self._read()
                 answering.cancel()
+        except* Cut:
+            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
         except* ConnectionError:
             pass
         finally:
@@ -123,6 +125,8 @@ class _Session:
             self._transcript = self._recogniser.begin(language)
         rate = self._rate
         seconds = len(self._pcm) / (SAMPLE_BYTES * rate)
+        if not self._transcript.due(seconds):
+            return
         text = await self._transcript.so_far(bytes(self._pcm), rate, seconds)
         if text and not self._exchange.behaviour.silent:
             await self._grow(text, first=False)

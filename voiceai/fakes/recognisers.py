@@ -29,6 +29,9 @@ class Transcript(Protocol):
     def ends_after_seconds(self) -> float | None:
         """How long it lasts, whatever is heard; None goes by the energy."""
 
+    def due(self, seconds: float) -> bool:
+        """Return whether `so_far` may have something new after so many seconds of speech."""
+
     async def so_far(self, pcm: bytes, sample_rate_hz: int, seconds: float) -> str:
         """Return what `seconds` of speech are so far, empty for nothing new."""
 
@@ -110,11 +113,12 @@ class _Scripted:
     def ends_after_seconds(self) -> float | None:
         return self._utterance.ends_after_seconds
 
+    def due(self, seconds: float) -> bool:
+        return bool(self._texts) and self._texts[0][0] <= seconds
+
     async def so_far(self, pcm: bytes, sample_rate_hz: int, seconds: float) -> str:
         del pcm, sample_rate_hz
-        if self._texts and self._texts[0][0] <= seconds:
-            return self._texts.popleft()[1]
-        return ""
+        return self._texts.popleft()[1] if self.due(seconds) else ""
 
     async def final(self, pcm: bytes, sample_rate_hz: int) -> str:
         del pcm, sample_rate_hz
@@ -153,9 +157,11 @@ class _Real:
         self._asked_at = 0.0
         self._text = ""
 
+    def due(self, seconds: float) -> bool:
+        step = self._interim_seconds
+        return step is not None and seconds >= self._asked_at + step
+
     async def so_far(self, pcm: bytes, sample_rate_hz: int, seconds: float) -> str:
-        if self._interim_seconds is None or seconds < self._asked_at + self._interim_seconds:
-            return ""
         self._asked_at = seconds
         text = await self.final(pcm, sample_rate_hz)
         if text == self._text:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.fakes import KEY, azure_fake
 from transports.audio.g711 import Alaw
 from voiceai.fakes.azure import AzureFake
+from voiceai.fakes.behaviour import Behaviour, close_after, drop_after
 from voiceai.fakes.microsoft_messages import parse
 from voiceai.fakes.recognisers import RealRecogniser
 from voiceai.fakes.voices import murmur
@@ -170,8 +171,11 @@ async def test_recognition_survives_a_dropped_websocket_within_a_phrase(fake: Az
     assert "previousServiceTag" in again["continuation"]
 
 
-async def test_recognition_survives_a_service_that_drops_it_once(fake: AzureFake) -> None:
-    fake.recognition.drop(after=3)
+@pytest.mark.parametrize("trouble", [drop_after(3), close_after(3)])
+async def test_recognition_survives_a_service_that_breaks_it_once(
+    trouble: Behaviour, fake: AzureFake
+) -> None:
+    fake.recognition.behave(trouble)
     async with ear(fake) as listener:
         listener.hear(SPEECH, SILENCE)
         assert (await listener.report())[1].result.text == "Ich"

@@ -213,6 +213,15 @@ async def test_a_dropped_connection_keeps_what_came_and_is_not_tried_again(
     assert fake.synthesis.count == 1
 
 
+async def test_a_connection_closed_with_an_error_tells_its_code(fake: AzureFake) -> None:
+    fake.synthesis.close(after=2)
+
+    error, details = failure(await Mouth(fake.url).say("eins zwei drei vier"))
+
+    assert error == sdk.CancellationErrorCode.ServiceError
+    assert "Connection was closed by the remote host. Error code: 1011." in details
+
+
 async def test_a_server_that_is_gone_is_a_connection_failure(fake: AzureFake) -> None:
     await fake.server.stop()
 

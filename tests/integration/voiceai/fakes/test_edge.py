@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from tests.support.fakes import edge_fake
+from voiceai.fakes.behaviour import Behaviour, close_after, drop_after
 from voiceai.fakes.edge import PIECE_BYTES, EdgeFake
 from voiceai.fakes.ssml import read_ssml
 from voiceai.fakes.voices import murmur
@@ -103,11 +104,12 @@ async def test_a_connection_that_drops_at_once_is_no_audio(fake: EdgeFake) -> No
         await speak()
 
 
-async def test_a_connection_that_drops_later_is_no_error_but_a_text_cut_short(
-    fake: EdgeFake,
+@pytest.mark.parametrize("trouble", [close_after(2), drop_after(2)])
+async def test_a_connection_that_ends_later_is_no_error_but_a_text_cut_short(
+    trouble: Behaviour, fake: EdgeFake
 ) -> None:
     """Whoever uses it must compare what came with what the boundaries told."""
-    fake.synthesis.drop(after=2)
+    fake.synthesis.behave(trouble)
 
     assert len(audio(await speak())) == 2 * PIECE_BYTES
 

@@ -177,6 +177,20 @@ async def test_the_script_drops_the_websocket_within_an_utterance(
         await until_done(connection.events())
 
 
+async def test_a_websocket_that_is_closed_with_an_error_is_the_same(
+    fake: MistralFake, sdk: Any
+) -> None:
+    from websockets.exceptions import ConnectionClosedError
+
+    fake.realtime.close(after=2)
+    connection = await connect(sdk)
+    await connection.send_audio(SPEECH)
+    await connection.flush_audio()
+
+    with pytest.raises(ConnectionClosedError, match="1011"):
+        await until_done(connection.events())
+
+
 @pytest.mark.parametrize("status", [401, 429, 503])
 async def test_a_refused_websocket_is_the_clients_realtime_exception(
     status: int, fake: MistralFake, sdk: Any
@@ -276,6 +290,14 @@ async def test_speech_is_refused_stalled_and_dropped_as_chats_are(
         await speak(sdk)
     with pytest.raises(httpx.RemoteProtocolError):
         await speak(sdk)
+
+
+async def test_speech_that_ends_early_is_no_error_but_has_no_end(
+    fake: MistralFake, sdk: Any
+) -> None:
+    fake.speech.close(after=2)
+
+    assert [each.type for each in await speak(sdk)] == ["speech.audio.delta"] * 2
 
 
 async def test_scripted_interims_come_at_their_time() -> None:

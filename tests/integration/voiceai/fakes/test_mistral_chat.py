@@ -27,7 +27,7 @@ async def fake() -> AsyncIterator[MistralFake]:
 
 @pytest.fixture
 async def client(fake: MistralFake) -> AsyncIterator[openai.AsyncOpenAI]:
-    plain = openai.DefaultAsyncHttpxClient(verify=False)  # noqa: S501 - to HTTP on this machine
+    plain = openai.DefaultAsyncHttpxClient(verify=False)
     async with openai.AsyncOpenAI(
         api_key=KEY,
         base_url=fake.base_url,
@@ -212,6 +212,17 @@ async def test_a_dropped_connection_is_a_connection_error(
         await by_openai(client)
     with pytest.raises(httpx.RemoteProtocolError):
         await by_sdk(sdk)
+
+
+async def test_a_stream_that_ends_early_is_no_error_but_an_answer_without_a_reason(
+    fake: MistralFake, client: openai.AsyncOpenAI, sdk: Any
+) -> None:
+    """Whoever uses them must look whether the `finish_reason` came."""
+    fake.chat.close(after=3)
+
+    for chunks in (await by_openai(client), await by_sdk(sdk)):
+        assert said(chunks) == "You said:"
+        assert chunks[-1].choices[0].finish_reason is None
 
 
 async def test_a_server_that_is_gone_refuses_and_comes_back_at_its_port(
