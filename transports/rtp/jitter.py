@@ -22,6 +22,10 @@ CAPACITY_SAMPLES = 4000
 STARVATION_SAMPLES = 480
 """After 60 ms without a packet playout stops, and the next packet waits the delay again."""
 
+SLIP = 8
+"""Samples, 1 ms: so far timestamps of two packets in sequence may be from fitting on, and nothing
+is missing. A far side whose clocks disagree is off in every packet, which would have a hole each."""
+
 LARGEST_HIDDEN_LOSS = 960
 """A timestamp gap without missing numbers is loss up to 120 ms, and beyond it a jump."""
 
@@ -218,11 +222,11 @@ class PlayoutBuffer:
         position, number = self._position, self._next
         while samples > 0:
             held = self._held.get(number)
-            if held is None or held.timestamp != position:
+            if held is None or abs(held.timestamp - position) > SLIP:
                 return False
             length = len(held.pcm) // 2
             samples -= length
-            position += length
+            position = held.timestamp + length
             number += 1
         return True
 
@@ -249,6 +253,7 @@ class PlayoutBuffer:
         """Take up to ``need`` samples from the playout position on."""
         if not self._playing and not self._start(need):
             return Empty(need)
+        self._slip()
         self._trim()
         if not self._held:
             return self._starve(need)
@@ -303,6 +308,12 @@ class PlayoutBuffer:
             del self._held[number]
             self._next = number + 1
         return Audio(pcm, head.arrived_at)
+
+    def _slip(self) -> None:
+        """Go where the next packet is, if it all but fits on."""
+        head = self._held.get(self._next)
+        if head is not None and -SLIP <= head.timestamp - self._position <= SLIP:
+            self._position = head.timestamp
 
     def _trim(self) -> None:
         """Drop the samples at the head whose time has been filled already."""

@@ -15,6 +15,7 @@ from transports.rtp.packet import RtpPacket
 from transports.rtp.receiver import Receiver
 from transports.rtp.rtcp import SenderReport, serialize_compound
 from transports.rtp.source import Rejection
+from transports.rtp.spread import PlayoutRange
 
 PEER = ("192.0.2.1", 20002)
 TICK = 0.02
@@ -178,6 +179,25 @@ def test_other_payload_types_are_dropped_and_are_no_loss(payload_type: int) -> N
 
     assert peer.receiver.rejected == {Rejection.PAYLOAD_TYPE: 1}
     assert peer.receiver.packets.lost == 0
+
+
+@pytest.mark.parametrize("off", [-3, -1, 1, 3, 8])
+def test_timestamps_that_all_but_fit_on_are_no_holes_and_no_growing_delay(off: int) -> None:
+    peer = Peer()
+    peer.receiver = Receiver(delay=PlayoutRange(0.02, 0.08), noise=ComfortNoise())
+    peer.receiver.expect(PEER)
+    kinds = []
+    for number in range(1000):
+        kinds += [kind for kind, _ in peer.talk(range(number, number + 1))]
+        peer.timestamp += off
+        if number % 50 > 40:
+            peer.send(bytes(320))  # a pause, for corrections
+            peer.receiver.frame(peer.now)
+            peer.now += TICK
+
+    assert set(kinds[5:]) == {"audio"}
+    assert peer.receiver.playout_delay is not None
+    assert peer.receiver.playout_delay < 0.13
 
 
 def test_a_report_on_the_port_of_audio_does_not_become_the_source() -> None:
