@@ -12,6 +12,7 @@ class Secrets(BaseModel):
         azure_speech_region: Such as ``westeurope``; not needed with an endpoint.
         azure_speech_endpoint: Whole URL instead of Azure's own for the region.
         mistral_base_url: Ends in ``/v1``.
+        edge_tts_endpoint: Instead of Edge's own, such as ``ws://127.0.0.1:8000``.
         openai_base_url: Likewise.
     """
 
@@ -22,6 +23,7 @@ class Secrets(BaseModel):
     azure_speech_endpoint: str | None = None
     mistral_api_key: SecretStr | None = None
     mistral_base_url: str | None = None
+    edge_tts_endpoint: str | None = None
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
 

@@ -5,12 +5,14 @@ from typing import Literal
 
 from pipelines.services.azure import AZURE_STT, AZURE_TTS
 from pipelines.services.echo import ECHO
+from pipelines.services.edge import EDGE
 from pipelines.services.entry import ServiceEntry
 from pipelines.services.espeak import ESPEAK
 from pipelines.services.hibari import HIBARI
 from pipelines.services.local import LOCAL_STT, LOCAL_TTS
 from pipelines.services.local_llm import LOCAL_LLM
 from pipelines.services.mistral import MISTRAL_LLM, MISTRAL_STT
+from pipelines.services.mistral_voice import MISTRAL_TTS
 from pipelines.services.moonshine import MOONSHINE
 from pipelines.services.openai import OPENAI
 from pipelines.services.pico import PICO
@@ -39,9 +41,11 @@ REGISTRY: Registry = {
     },
     "tts": {
         "azure": AZURE_TTS,
+        "edge": EDGE,
         "espeak": ESPEAK,
         "hibari": HIBARI,
         "local": LOCAL_TTS,
+        "mistral": MISTRAL_TTS,
         "pico": PICO,
     },
 }

@@ -9,6 +9,7 @@ from pipecat.frames.frames import Frame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.reason import one_line, reason_of
 from pipelines.fallback.rung import Outlet, Rung, RungParams
 from pipelines.ports import FailureListener
 
@@ -52,7 +53,7 @@ class Ladder:
         try:
             await self.open(rung)
         except Exception as error:  # noqa: BLE001 - whatever it is, another service may work
-            self.report(rung, f"cannot start: {error!r}", None)
+            self.report(rung, f"cannot start: {reason_of(error)}", None)
 
     def order(self) -> Iterator[Rung]:
         """Return the services in the order in which to ask them."""
@@ -84,6 +85,7 @@ class Ladder:
 
     def report(self, rung: Rung, reason: str, instead: Rung | None) -> None:
         """Note that a service failed, throw it away, and tell who takes its place."""
+        reason = one_line(reason)
         self._health.failed(rung.params.key, _now())
         taken_by = instead.name if instead else None
         logger.bind(kind=self._kind, service=rung.name, instead=taken_by).warning(

@@ -25,6 +25,7 @@ from pipecat.processors.frame_processor import (
 from pipelines.actions import CallActionFrame
 from pipelines.fallback.chain import Ladder
 from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.reason import reason_of
 from pipelines.fallback.rung import Rung, RungParams
 from pipelines.ports import FailureListener
 
@@ -111,7 +112,7 @@ class LanguageModelChain(FrameProcessor):
         except TimeoutError:
             return "does not start"
         except Exception as error:  # noqa: BLE001 - whatever it is, the next model is asked
-            return f"cannot start: {error!r}"
+            return f"cannot start: {reason_of(error)}"
         self._pieces = asyncio.Queue()
         self._asked, self._answering = rung, True
         try:

@@ -31,6 +31,7 @@ from pipecat.processors.frame_processor import (
 
 from pipelines.fallback.chain import Ladder
 from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.reason import reason_of
 from pipelines.fallback.rung import Rung, RungParams
 from pipelines.ports import Anticipating, FailureListener
 
@@ -214,7 +215,7 @@ class RecognitionChain(FrameProcessor):
         try:
             await self._ladder.open(rung)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is asked
-            await self._failed(rung, f"cannot start: {error!r}")
+            await self._failed(rung, f"cannot start: {reason_of(error)}")
             return
         for frame in self._utterance.frames:  # which grows meanwhile
             await rung.put(frame)

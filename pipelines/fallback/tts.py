@@ -1,11 +1,11 @@
 """Voices that take each other's place within an answer."""
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
-import numpy as np
 from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
@@ -22,60 +22,74 @@ from pipecat.services.tts_service import TTSService
 from pipelines import speech
 from pipelines.fallback.chain import Ladder
 from pipelines.fallback.health import ServiceHealth
+from pipelines.fallback.reason import reason_of
 from pipelines.fallback.rung import Rung, RungParams
+from pipelines.fallback.trim import SilenceTrimmer
 from pipelines.ports import FailureListener
+from pipelines.services.voice import WordTeller, WordTimes
 
 FIRST_SOUND_SECONDS = 1.0
 """So long a voice may be silent, at its start or within a sentence, unless set."""
 
-AUDIBLE = 100
-"""Samples of 16 bits beyond this are sound; the noise floor of voices is below it."""
-
-SILENCE_SECONDS = 1.5
+SILENCE_SAMPLES = speech.TELEPHONE_RATE * 3 // 2
 """So much silent audio at the start of a sentence is no pause any more."""
-
-WordTimes = Sequence[tuple[str, float]]
-
-
-@runtime_checkable
-class TellsWords(Protocol):
-    """A voice that tells when each word is heard, to whoever speaks with it."""
-
-    def tell_words_to(self, listener: "WordListener") -> None:
-        """Call ``listener`` from now on, instead of keeping the times to itself."""
-        ...
-
-
-class WordListener(Protocol):
-    """Takes the times of words."""
-
-    async def __call__(self, words: WordTimes, context_id: str | None) -> None:
-        """Take note of words and of the seconds, within the context's audio, when each starts."""
-        ...
 
 
 @dataclass(slots=True)
 class _Spoken:
-    """How much of a context's audio came from whom, in seconds."""
+    """One context's audio, in seconds: what was passed on, and what each voice believes it sent."""
 
     context_id: str = ""
-    total: float = 0.0
+    passed_on: float = 0.0
     by_rung: dict[str, float] = field(default_factory=dict)
 
-    def add(self, rung: Rung, seconds: float) -> None:
-        self.total += seconds
+    def ahead_of(self, rung: Rung) -> float:
+        """Seconds that the rung does not know of when it counts; below 0 if some were dropped."""
+        return self.passed_on - self.by_rung.get(rung.params.key, 0.0)
+
+    def sent(self, rung: Rung, seconds: float) -> None:
         self.by_rung[rung.params.key] = self.by_rung.get(rung.params.key, 0.0) + seconds
 
-    def ahead_of(self, rung: Rung) -> float:
-        """Seconds of the others' audio: what the rung does not know of when it counts."""
-        return self.total - self.by_rung.get(rung.params.key, 0.0)
+
+@dataclass(slots=True)
+class _Sentence:
+    """What one voice is saying.
+
+    Attributes:
+        rung: The voice.
+        ahead: Added to the times of its words, but for the silence that is dropped.
+        skip: Words that another voice already said of it.
+        words: Those whose audio has not been passed on, with their times.
+    """
+
+    rung: Rung
+    ahead: float
+    skip: int = 0
+    trimmer: SilenceTrimmer = field(default_factory=SilenceTrimmer)
+    words: deque[tuple[str, float]] = field(default_factory=deque)
+
+    def add(self, words: WordTimes) -> None:
+        for word in words:
+            if self.skip:
+                self.skip -= 1
+            else:
+                self.words.append(word)
+
+    def spoken_by(self, seconds: float) -> list[tuple[str, float]]:
+        """Take the words that begin before ``seconds`` of the context's audio."""
+        shift = self.ahead - self.trimmer.dropped_samples / speech.TELEPHONE_RATE
+        taken = []
+        while self.words and max(0.0, self.words[0][1] + shift) < seconds:
+            word, at = self.words.popleft()
+            taken.append((word, max(0.0, at + shift)))
+        return taken
 
 
 class VoiceChain(TTSService):
     """Lets the next voice speak a sentence when one errors, hangs or sends silence.
 
-    Audio is held back until the first sound in it, which also takes away the silence that
-    cloud voices put in front of a sentence.
+    Audio is held back until the first sound in it, and the silence that cloud voices put
+    around a sentence is taken away.
 
     Args:
         params: The voices, the preferred one first.
@@ -103,9 +117,8 @@ class VoiceChain(TTSService):
             "tts", params, health=health, listener=listener, outlet=self._came_out, owner=self
         )
         self._spoken = _Spoken()
-        self._waiting_words: list[tuple[str, float]] = []
-        self._speaks: Rung | None = None
-        self._is_heard = False
+        self._sentence: _Sentence | None = None
+        self._words_said = 0
 
     async def cleanup(self) -> None:
         """Close the voices."""
@@ -118,7 +131,7 @@ class VoiceChain(TTSService):
             await self._ladder.start(frame)
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame | EndFrame | CancelFrame):
-            self._speaks = None
+            self._sentence = None
             await self._ladder.put_to_all(frame, direction)
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
@@ -135,6 +148,7 @@ class VoiceChain(TTSService):
             self._spoken = _Spoken(context_id)
         candidates = list(self._ladder.order())
         reason = ""
+        self._words_said = 0
         for rung, following in zip(candidates, [*candidates[1:], None], strict=True):
             try:
                 async for frame in self._speak(rung, text, context_id):
@@ -146,7 +160,7 @@ class VoiceChain(TTSService):
                 self._ladder.worked(rung)
                 return
             finally:
-                self._speaks = None
+                self._sentence = None
         yield ErrorFrame(error=f"no voice works: {candidates[-1].name}: {reason}")
 
     async def _speak(self, rung: Rung, text: str, context_id: str) -> AsyncIterator[Frame]:
@@ -156,26 +170,25 @@ class VoiceChain(TTSService):
             _Failed: It does not, or not to the end.
         """
         service = await self._opened(rung)
-        self._speaks, self._is_heard = rung, False
-        self._waiting_words.clear()
-        quiet: list[Frame] = []
-        quiet_seconds = 0.0
+        sentence = _Sentence(rung, self._spoken.ahead_of(rung), self._words_said)
+        self._sentence = sentence
+        trimmer = sentence.trimmer
         async for frame in _patiently(service.run_tts(text, context_id), rung):
             if isinstance(frame, ErrorFrame):
                 raise _Failed(frame.error)
             if not isinstance(frame, TTSAudioRawFrame):
-                quiet.append(frame)
-            elif self._is_heard or _is_audible(frame):
-                for one in await self._be_heard(rung, context_id, quiet, frame):
-                    yield one
-                quiet.clear()
-            else:
-                quiet_seconds += _seconds(frame)
-                quiet.append(frame)
-                if quiet_seconds > SILENCE_SECONDS:
-                    raise _Failed(f"{quiet_seconds:.1f} s of silence")
-        if not self._is_heard and any(character.isalnum() for character in text):
+                continue
+            self._spoken.sent(rung, _seconds(frame.audio))
+            audio = trimmer.feed(frame.audio)
+            if audio:
+                yield await self._pass_on(audio, sentence, context_id)
+            elif not trimmer.is_heard and trimmer.quiet_samples > SILENCE_SAMPLES:
+                raise _Failed("sends silence")
+        if not trimmer.is_heard and any(character.isalnum() for character in text):
             raise _Failed("sent no sound")
+        if audio := trimmer.finish():
+            yield await self._pass_on(audio, sentence, context_id)
+        await self._tell(sentence.spoken_by(math.inf), context_id)
 
     async def _opened(self, rung: Rung) -> TTSService:
         try:
@@ -184,39 +197,27 @@ class VoiceChain(TTSService):
         except TimeoutError:
             raise _Failed("does not start") from None
         except Exception as error:
-            raise _Failed(f"cannot start: {error!r}") from error
+            raise _Failed(f"cannot start: {reason_of(error)}") from error
         service = rung.service
         if not isinstance(service, TTSService):
             raise _Failed("is not a voice")
-        if isinstance(service, TellsWords):
+        if isinstance(service, WordTeller):
             service.tell_words_to(self._take_words)
         return service
 
-    async def _be_heard(
-        self, rung: Rung, context_id: str, quiet: list[Frame], frame: TTSAudioRawFrame
-    ) -> list[Frame]:
-        """Return what was held back and the frame; tell the words that were held back, too."""
-        frames = [*quiet, frame]
-        if not self._is_heard:
-            self._is_heard = True
-            words, self._waiting_words = self._waiting_words, []
-            await self._tell(rung, words, context_id)
-        for one in frames:
-            if isinstance(one, TTSAudioRawFrame):
-                self._spoken.add(rung, _seconds(one))
-        return frames
+    async def _pass_on(self, audio: bytes, sentence: _Sentence, context_id: str) -> Frame:
+        self._spoken.passed_on += _seconds(audio)
+        await self._tell(sentence.spoken_by(self._spoken.passed_on), context_id)
+        return TTSAudioRawFrame(audio, speech.TELEPHONE_RATE, 1, context_id=context_id)
 
     async def _take_words(self, words: WordTimes, context_id: str | None) -> None:
-        if self._speaks is None or context_id != self._spoken.context_id:
-            return
-        if self._is_heard:
-            await self._tell(self._speaks, words, context_id)
-        else:
-            self._waiting_words.extend(words)
+        if self._sentence and context_id == self._spoken.context_id:
+            self._sentence.add(words)
 
-    async def _tell(self, rung: Rung, words: WordTimes, context_id: str) -> None:
-        ahead = self._spoken.ahead_of(rung)
-        await self.add_word_timestamps([(word, at + ahead) for word, at in words], context_id)
+    async def _tell(self, words: list[tuple[str, float]], context_id: str) -> None:
+        self._words_said += len(words)
+        if words:
+            await self.add_word_timestamps(words, context_id)
 
     async def _came_out(self, rung: Rung, frame: Frame, direction: FrameDirection) -> None:
         """Ignore what a voice pushes by itself: its audio is yielded, its errors too."""
@@ -246,17 +247,12 @@ async def _patiently(
             except TimeoutError:
                 raise _Failed(f"silent for {patience:.1f} s") from None
             except Exception as error:
-                raise _Failed(repr(error)) from error
+                raise _Failed(reason_of(error)) from error
             if frame is not None:
                 yield frame
     finally:
         await frames.aclose()
 
 
-def _is_audible(frame: TTSAudioRawFrame) -> bool:
-    samples = np.frombuffer(frame.audio[: len(frame.audio) // 2 * 2], dtype="<i2")
-    return bool(samples.size) and bool(np.abs(samples.astype(np.int32)).max() > AUDIBLE)
-
-
-def _seconds(frame: TTSAudioRawFrame) -> float:
-    return len(frame.audio) / 2 / frame.sample_rate
+def _seconds(audio: bytes) -> float:
+    return len(audio) / 2 / speech.TELEPHONE_RATE

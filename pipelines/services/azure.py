@@ -1,5 +1,6 @@
 """Azure Speech, through Pipecat: recognition and synthesis at 8 kHz."""
 
+import functools
 import importlib
 import importlib.util
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from pipelines.findings import Finding
 from pipelines.params import Secrets
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
+from pipelines.services.voice import WordTeller
 from pipelines.spec import PipelineSpec, Spec
 from pipelines.speech import TELEPHONE_RATE
 
@@ -85,7 +87,7 @@ def _load_stt(_resources: Resources, _params: Any, _spec: PipelineSpec) -> None:
 
 
 def _load_tts(_resources: Resources, _params: Any, _spec: PipelineSpec) -> None:
-    importlib.import_module(TTS_MODULE)
+    _voice_class()
 
 
 def _make_stt(request: Request) -> FrameProcessor:
@@ -105,8 +107,32 @@ def _make_stt(request: Request) -> FrameProcessor:
     return made
 
 
+@functools.cache
+def _voice_class() -> Any:
+    """Return Pipecat's class with ours over it; importing it takes a second."""
+    azure: Any = importlib.import_module(TTS_MODULE).AzureTTSService
+
+    class AzureVoice(WordTeller, azure):  # type: ignore[misc]
+        """Azure's voices, which tell their words to a chain."""
+
+        async def cleanup(self) -> None:
+            """Stop listening to the SDK's threads, which would outlive the call."""
+            synthesizer: Any = self._speech_synthesizer
+            if synthesizer:
+                for signal in (
+                    synthesizer.synthesizing,
+                    synthesizer.synthesis_completed,
+                    synthesizer.synthesis_canceled,
+                    synthesizer.synthesis_word_boundary,
+                ):
+                    signal.disconnect_all()
+            await super().cleanup()  # type: ignore[no-untyped-call]
+
+    return AzureVoice
+
+
 def _make_tts(request: Request) -> FrameProcessor:
-    service = importlib.import_module(TTS_MODULE).AzureTTSService
+    service = _voice_class()
     given = request.params.model_dump(exclude_none=True)
     given.setdefault("voice", VOICES.get(request.spec.language_code, VOICES["en"]))
     settings = service.Settings(language=request.spec.language, **given)

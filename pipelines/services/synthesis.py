@@ -5,18 +5,18 @@ from collections.abc import AsyncGenerator
 from loguru import logger
 from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
-from pipecat.services.tts_service import TTSService
 
 from pipelines import speech
 from pipelines.errors import ServiceUnavailable
 from pipelines.resources import Resources, Voice
 from pipelines.rules import sentences
+from pipelines.services.voice import WordTeller
 
 PIECE_BYTES = speech.TELEPHONE_RATE
 """Half a second, so that an interruption has little to throw away."""
 
 
-class LocalSynthesis(TTSService):
+class LocalSynthesis(WordTeller):
     """Speaks with a shared voice; tells when each word is heard.
 
     Without word times Pipecat adds a sentence to the context once all of it was played, and

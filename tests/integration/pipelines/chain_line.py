@@ -24,11 +24,10 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.settings import TTSSettings
-from pipecat.services.tts_service import TTSService
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.fallback.rung import RungParams
-from pipelines.fallback.tts import WordListener
+from pipelines.services.voice import WordTeller
 
 RATE = 8000
 LOUD, QUIET = b"\x00\x20", b"\x00\x00"
@@ -101,7 +100,7 @@ class Ears(FrameProcessor):
                 await self.push_frame(TranscriptionFrame(does, "", ""))
 
 
-class Voice(TTSService):
+class Voice(WordTeller):
     """A voice: ``error``, ``raise``, ``hang``, ``silence``, ``nothing``, ``break`` or ``speak``.
 
     Speaks 0.1 s a word; ``break`` hangs after the first.
@@ -116,11 +115,7 @@ class Voice(TTSService):
         )
         self._does = list(does)
         self._asked, self._called = asked, name
-        self._tell: WordListener | None = None
         self._seconds = 0.0
-
-    def tell_words_to(self, listener: WordListener) -> None:
-        self._tell = listener
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         self._asked.append((self._called, text))
@@ -139,8 +134,7 @@ class Voice(TTSService):
         yield TTSAudioRawFrame(sound(0.05, QUIET), RATE, 1, context_id=context_id)
         self._seconds += 0.05
         for word in text.split():
-            if self._tell:
-                await self._tell([(word, self._seconds)], context_id)
+            await self.add_word_timestamps([(word, self._seconds)], context_id)
             yield TTSAudioRawFrame(sound(0.1), RATE, 1, context_id=context_id)
             self._seconds += 0.1
             if does == "break":
