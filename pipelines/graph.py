@@ -23,6 +23,25 @@ Role = Literal["phone", "service", "own", "ours"]
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """What does a stage's work, or takes the place of what does.
+
+    Attributes:
+        name: In the registry.
+        params: Its parameters that are short.
+        first_byte_ms: So long it may be silent before the next one is tried, if the spec says.
+    """
+
+    name: str
+    params: tuple[str, ...] = ()
+    first_byte_ms: int | None = None
+
+    def __str__(self) -> str:
+        patience = [f"silent for {self.first_byte_ms} ms at most"] if self.first_byte_ms else []
+        return ", ".join([self.name, *self.params, *patience])
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One processor of the graph.
 
@@ -31,7 +50,7 @@ class Stage:
         title: For people.
         role: Whose it is: the telephone's, a service, the operator's own, or ours.
         gives: What it hands to the next one, besides what it lets through.
-        services: Name and parameters of the service, and of those that take its place.
+        services: The service, and those that take its place.
         notes: How the spec sets it up.
     """
 
@@ -39,7 +58,7 @@ class Stage:
     title: str
     role: Role
     gives: str = ""
-    services: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +90,8 @@ class Graph:
 
 def graph_of(spec: PipelineSpec) -> Graph:
     """Describe the frame graph that :func:`pipelines.builder.build` makes of a spec."""
-    return Graph(spec.name, tuple(_stages(spec)), tuple(_taps(spec)))
+    stages = tuple(_stages(spec))
+    return Graph(spec.name, stages, tuple(_taps(spec, stages[1].name)))
 
 
 def own_processor(index: int) -> str:
@@ -100,15 +120,14 @@ def _shipped(spec: PipelineSpec) -> Iterator[Stage]:
     yield Stage("gate", "Gate", "ours", notes=("actions wait for the end of the answer",))
     yield _service("tts", "Text to speech", "audio, 8 kHz", spec.tts)
     yield Stage("output", "Telephone, out", "phone", "what was played", notes=_opening(spec))
-    limit = f"ends the call after {spec.limits.call_seconds} s"
-    yield Stage("runner", "Actions", "ours", notes=("once all before was said", limit))
+    yield Stage("runner", "Actions", "ours", notes=("once all before was said",))
     yield Stage("context", "Assistant's turns", "ours", notes=("what the caller really heard",))
 
 
-def _taps(spec: PipelineSpec) -> Iterator[Tap]:
+def _taps(spec: PipelineSpec, first: str) -> Iterator[Tap]:
     vad = spec.turn.vad
     times = f"starts after {vad.start_ms} ms, stops after {vad.stop_ms} ms"
-    yield Tap(f"Voice detector {vad.model}", "stt", "speech started, stopped", (times,))
+    yield Tap(f"Voice detector {vad.model}", first, "speech started, stopped", (times,))
     yield Tap("Asterisk", "digits", "keys that the caller presses")
     if spec.turn.stop == "smart-turn":
         yield Tap("Turn model smart-turn", "caller", "whether the caller has finished")
@@ -121,14 +140,12 @@ def _service(
     return Stage(name, title, "service", gives, services, notes)
 
 
-def _described(service: ServiceSpec) -> str:
-    plain = {
+def _described(service: ServiceSpec) -> Service:
+    given = {
         key: each for key, each in service.params.items() if isinstance(each, str | int | float)
     }
-    given = [f"{key} {_short(value)}" for key, value in plain.items()]
-    if service.first_byte_ms:
-        given.append(f"given {service.first_byte_ms} ms")
-    return ", ".join([service.service, *given])
+    params = tuple(f"{key} {_short(value)}" for key, value in given.items())
+    return Service(service.service, params, service.first_byte_ms)
 
 
 def _filters(spec: PipelineSpec) -> tuple[str, ...]:

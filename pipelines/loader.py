@@ -35,6 +35,21 @@ class LoadedPipeline:
     document: Document
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of pipelines, not yet resolved.
+
+    Attributes:
+        pipelines: By name.
+        tools: By ``tools/NAME``.
+        findings: What could not be read.
+    """
+
+    pipelines: dict[str, Document]
+    tools: dict[str, Document]
+    findings: list[Finding]
+
+
 def load_pipeline(
     text: str,
     *,
@@ -109,34 +124,41 @@ def load_shipped() -> dict[str, Document]:
     return {**load_library(), **load_tools(LIBRARY)}
 
 
+def read_folder(folder: Path) -> Folder:
+    """Read a folder of pipelines and its tools, whatever is wrong with some of them."""
+    read = Folder({}, {}, [])
+    try:
+        read.tools.update(load_tools(folder))
+    except SpecError as error:
+        read.findings.extend(error.findings)
+    for path in yaml_files(folder):
+        try:
+            document = read_document(path)
+        except SpecError as error:
+            read.findings.extend(error.findings)
+            continue
+        name = _name_of(path, document)
+        if name in read.pipelines:
+            message = f"'{name}' is also the name in {read.pipelines[name].file}"
+            mark = document.locate(("name",))
+            read.findings.append(place(Finding(message, path="name"), mark))
+        read.pipelines[name] = document
+    return read
+
+
 def load_folder(folder: Path) -> dict[str, LoadedPipeline]:
     """Load every ``*.yaml`` and ``*.yml`` of a folder; they may extend each other and the library.
 
     Raises:
         SpecError: With the findings of all files; two files of one name are one.
     """
-    own: dict[str, Document] = {}
-    known = load_shipped()
-    findings: list[Finding] = []
-    try:
-        known |= load_tools(folder)
-    except SpecError as error:
-        findings.extend(error.findings)
-    for path in yaml_files(folder):
-        try:
-            document = read_document(path)
-        except SpecError as error:
-            findings.extend(error.findings)
-            continue
-        name = _name_of(path, document)
-        if name in own:
-            message = f"'{name}' is also the name in {own[name].file}"
-            findings.append(place(Finding(message, path="name"), document.locate(("name",))))
-        own[name] = document
+    read = read_folder(folder)
+    known = {**load_shipped(), **read.tools, **read.pipelines}
+    findings = list(read.findings)
     loaded: dict[str, LoadedPipeline] = {}
-    for name, document in own.items():
+    for name, document in read.pipelines.items():
         try:
-            loaded[name] = resolve(document, {**known, **own})
+            loaded[name] = resolve(document, known)
         except SpecError as error:
             findings.extend(found for found in error.findings if found not in findings)
     if findings:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("voiceai.cli.demo", "One call on the embedded default, shown as it happens."),
     "doctor": ("voiceai.cli.doctor", "What is wrong, and the fix."),
     "asterisk": ("voiceai.cli.asterisk", "Configuration files for Asterisk."),
+    "pipelines": ("voiceai.cli.pipelines", "What can be said: list, show, check and draw it."),
     "assistants": ("voiceai.cli.assistants", "Who answers which number."),
     "calls": ("voiceai.cli.calls", "What was said."),
     "bench": ("voiceai.cli.bench", "Measure this machine: jitter, CPU, set-up, turn latency."),

@@ -25,7 +25,7 @@ class PipelineFiles:
         self._known: Mapping[str, Document] = self._library
         self.revision = 0
         if folder:
-            _find_modules_in(folder)
+            find_modules_in(folder)
             self._stamp = _stamp(folder)
             self._known = {**self._library, **_load(folder)}
 
@@ -46,7 +46,7 @@ class PipelineFiles:
         return self._known
 
 
-def _find_modules_in(folder: Path) -> None:
+def find_modules_in(folder: Path) -> None:
     """Find the operator's own modules beside the pipelines; an installed one of the name wins."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))

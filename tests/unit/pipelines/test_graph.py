@@ -8,7 +8,7 @@ import pytest
 from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines.builder import build
-from pipelines.graph import graph_of
+from pipelines.graph import Service, graph_of
 from pipelines.loader import load_pipeline
 from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import REGISTRY, Registry
@@ -202,4 +202,10 @@ def test_every_service_of_a_chain_is_drawn() -> None:
 
     drawn = {stage.name: stage.services for stage in graph_of(spec).stages}
 
-    assert drawn["tts"] == ("azure, voice x, given 900 ms", "espeak")
+    assert drawn["tts"] == (Service("azure", ("voice x",), 900), Service("espeak"))
+
+
+def test_verdicts_of_the_voice_detector_reach_what_stands_behind_the_telephone() -> None:
+    detector = graph_of(spec_of(EVERYWHERE)).taps[0]
+
+    assert (detector.title, detector.into) == ("Voice detector silero", "processors[2]")

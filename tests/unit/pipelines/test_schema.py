@@ -1,0 +1,58 @@
+"""The JSON Schema for editors: as the code has it, and with every service in it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.loader import LIBRARY
+from pipelines.registry import KINDS, REGISTRY
+from pipelines.schema import pipeline_schema
+
+COMMITTED = LIBRARY.parent / "pipeline.schema.json"
+MAKE = "python -m voiceai pipelines schema > pipelines/pipeline.schema.json"
+
+SERVICES = [(kind, name) for kind in KINDS for name in REGISTRY[kind]]
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return pipeline_schema()
+
+
+def test_what_is_committed_is_what_the_code_says(schema: dict[str, Any]) -> None:
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == json.loads(json.dumps(schema)), MAKE
+
+
+@pytest.mark.parametrize(("kind", "name"), SERVICES, ids=[".".join(each) for each in SERVICES])
+def test_every_service_is_there_with_its_own_parameters(
+    schema: dict[str, Any], kind: Any, name: str
+) -> None:
+    described = schema["$defs"][f"{kind}.{name}"]
+
+    assert {"$ref": f"#/$defs/{kind}.{name}"} in schema["properties"][kind]["oneOf"]
+    assert described["properties"]["service"]["const"] == name
+    assert set(REGISTRY[kind][name].params.model_fields) <= set(described["properties"])
+    assert described["additionalProperties"] is False
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    references = set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(schema)))
+
+    assert references <= set(schema["$defs"])
+
+
+def test_every_key_of_a_pipeline_is_described(schema: dict[str, Any]) -> None:
+    silent = [name for name, about in schema["properties"].items() if not about.get("description")]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_is_shipped_names_the_schema_for_editors(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+
+    assert first == "# yaml-language-server: $schema=../pipeline.schema.json"
+    assert (path.parent / first.partition("=")[2]).resolve() == COMMITTED.resolve()
