@@ -24,7 +24,7 @@ STARVATION_SAMPLES = 480
 
 SLIP = 8
 """Samples, 1 ms: so far timestamps of two packets in sequence may be from fitting on, and nothing
-is missing. A far side whose clocks disagree is off in every packet, which would have a hole each."""
+is missing. A far side whose clocks disagree is off in each packet: that would be a hole in each."""
 
 LARGEST_HIDDEN_LOSS = 960
 """A timestamp gap without missing numbers is loss up to 120 ms, and beyond it a jump."""
