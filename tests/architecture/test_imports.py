@@ -15,6 +15,10 @@ BREACHES = {
         "import asterisk.ari",
     ),
     "Cores do no I/O and read no clock": ("transports/rtp/breach.py", "import asyncio"),
+    "Fakes are servers that know none of their clients": (
+        "voiceai/fakes/breach.py",
+        "import openai",
+    ),
     "transports: adapter over engine over placement over socket over protocol over signal": (
         "transports/audio/breach.py",
         "import transports.rtp.packet",

@@ -133,7 +133,11 @@ class _Connection:
         options = audio.get("metadataOptions") or {}
         seconds = len(pcm) / (2 * sound.sample_rate_hz)
         words = Boundaries(
-            spoken.text, seconds, words=bool(options.get("wordBoundaryEnabled")), sentences=False
+            spoken.text,
+            seconds,
+            words=bool(options.get("wordBoundaryEnabled")),
+            punctuation=bool(options.get("punctuationBoundaryEnabled")),
+            sentences=bool(options.get("sentenceBoundaryEnabled")),
         )
         await self._stream(exchange, request_id, sound, pcm, words)
 

@@ -1,16 +1,28 @@
 """When each word is heard, by the letters before it: right to about a word. Pure."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from voiceai.fakes.microsoft_messages import ticks
 
 __all__ = ["Boundaries"]
 
+SAID: Final = re.compile(r"\w[\w'\u2019-]*|[^\w\s]+")
+"""A word, or marks."""
+
 
 class Boundaries:
     """The ``Metadata`` of one text, in the order of its words."""
 
-    def __init__(self, text: str, seconds: float, *, words: bool, sentences: bool) -> None:
+    def __init__(
+        self,
+        text: str,
+        seconds: float,
+        *,
+        words: bool,
+        sentences: bool = False,
+        punctuation: bool = False,
+    ) -> None:
         """Divide the time.
 
         Args:
@@ -18,16 +30,21 @@ class Boundaries:
             seconds: How long that takes.
             words: Whether each word is told.
             sentences: Whether the text is told as one sentence, before its words.
+            punctuation: Whether marks are told as words are; a word has none in any case.
         """
         self._coming: list[tuple[float, dict[str, Any]]] = []
-        said = text.split()
+        said = SAID.findall(text)
         if sentences and said:
-            self._coming.append((0.0, _boundary("SentenceBoundary", text, 0.0, seconds)))
-        letters = sum(len(word) + 1 for word in said)
+            whole = _boundary("SentenceBoundary", "SentenceBoundary", text, 0.0, seconds)
+            self._coming.append((0.0, whole))
+        letters = sum(len(each) + 1 for each in said)
         at = 0.0
-        for word in said if words else ():
-            lasts = seconds * (len(word) + 1) / letters
-            self._coming.append((at, _boundary("WordBoundary", word, at, lasts)))
+        for each in said:
+            lasts = seconds * (len(each) + 1) / letters
+            is_word = each[0].isalnum()
+            kind = "WordBoundary" if is_word else "PunctuationBoundary"
+            if words if is_word else punctuation:
+                self._coming.append((at, _boundary("WordBoundary", kind, each, at, lasts)))
             at += lasts
 
     def until(self, seconds: float) -> list[dict[str, Any]]:
@@ -37,6 +54,6 @@ class Boundaries:
         return found
 
 
-def _boundary(kind: str, said: str, at: float, lasts: float) -> dict[str, Any]:
+def _boundary(name: str, kind: str, said: str, at: float, lasts: float) -> dict[str, Any]:
     text = {"Text": said, "Length": len(said), "BoundaryType": kind}
-    return {"Type": kind, "Data": {"Offset": ticks(at), "Duration": ticks(lasts), "text": text}}
+    return {"Type": name, "Data": {"Offset": ticks(at), "Duration": ticks(lasts), "text": text}}
