@@ -1,6 +1,5 @@
 """One call's audio as the rest of the product sees it."""
 
-import dataclasses
 import random
 import time
 from collections.abc import Callable
@@ -131,10 +130,10 @@ class InlineStream:
     def stats(self) -> StreamStats:
         """What happened so far; valid after :meth:`close` too."""
         reports = self._report_line.reports
-        return dataclasses.replace(
-            self._session.stats(),
-            send_deviation_p50_s=self._deviations.percentile(50),
-            send_deviation_p99_s=self._deviations.percentile(99),
+        p50, p99 = self._deviations.percentiles(50, 99)
+        return self._session.stats()._replace(
+            send_deviation_p50_s=p50,
+            send_deviation_p99_s=p99,
             send_deviation_max_s=self._deviations.worst,
             send_errors=self._endpoint.send_errors,
             rtcp_received=reports.received,

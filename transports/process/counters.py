@@ -1,31 +1,27 @@
-"""A stream's counters as they are published: ten times a second for every stream, so quickly.
+"""A stream's counters as they are published: five times a second for every stream, so quickly.
 
 Both sides are of one interpreter, whose own format is four times faster than JSON.
 """
 
-import dataclasses
 import marshal
-from operator import attrgetter
 from typing import Any
 
 from transports.rtp.stats import StreamStats
 
 __all__ = ["NAMES", "packed", "unpacked", "values"]
 
-NAMES = tuple(field.name for field in dataclasses.fields(StreamStats))
-
-_fields = attrgetter(*NAMES)
+NAMES = StreamStats._fields
 
 
 def values(stats: StreamStats) -> tuple[Any, ...]:
     """Return the fields in their order."""
-    fields: tuple[Any, ...] = _fields(stats)
-    return fields
+    fields: tuple[Any, ...] = stats
+    return tuple(fields)
 
 
 def packed(stats: StreamStats) -> bytes:
     """Return counters for :func:`unpacked`."""
-    return marshal.dumps(_fields(stats))
+    return marshal.dumps(values(stats))
 
 
 def unpacked(data: bytes) -> StreamStats:

@@ -20,8 +20,8 @@ from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 
 __all__ = ["STATS_TICKS", "HostedStream"]
 
-STATS_TICKS = 5
-"""Counters are published every 100 ms."""
+STATS_TICKS = 10
+"""Counters are published every 200 ms."""
 
 NEVER = float("nan")
 

@@ -1,6 +1,5 @@
 """A stream of the media process, as its user sees it."""
 
-import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable
@@ -132,12 +131,12 @@ class ProcessStream:
 
     @property
     def stats(self) -> StreamStats:
-        """What happened until 0.1 s ago; valid after :meth:`close` too."""
+        """What happened until 0.2 s ago; valid after :meth:`close` too."""
         news = self._slot.stats.news()
         if news is not None and not self._closed:
             self._stats = unpacked(news)
         sent = max(self._stats.sent, self._latest().sent)
-        return dataclasses.replace(self._stats, sent=sent)
+        return self._stats._replace(sent=sent)
 
     def connect(self, address: Address) -> None:
         """Start sending to the peer's RTP address, and trust packets from there alone.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,7 @@ TIMESTAMP_JUMP = 0.25
 """Seconds; a transit time that changes by more is a new timeline, not jitter."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStats:
+class StreamStats(NamedTuple):
     """What happened on one stream so far. Packets unless said otherwise.
 
     Attributes:
@@ -194,8 +194,15 @@ class Deviations:
 
     def percentile(self, percent: float) -> float:
         """Return the value that ``percent`` of the remembered ones do not exceed; 0 if none."""
+        return self.percentiles(percent)[0]
+
+    def percentiles(self, *percents: float) -> list[float]:
+        """Return several of them at once."""
         size = min(self.count, len(self._ring))
         if not size:
-            return 0.0
-        place = min(int(size * percent / 100), size - 1)
-        return float(np.partition(np.frombuffer(self._ring, count=size), place)[place])
+            return [0.0] * len(percents)
+        places = [min(int(size * percent / 100), size - 1) for percent in percents]
+        parted: list[float] = np.partition(np.frombuffer(self._ring, count=size), places)[
+            places
+        ].tolist()
+        return parted

@@ -4,7 +4,6 @@ Two sessions, each with a clock that drifts, talk to each other through `transpo
 """
 
 import asyncio
-import dataclasses
 import random
 import time
 from array import array
@@ -230,7 +229,7 @@ def _measures(soaked: Soaked) -> list[Measure]:
 
 
 def _counted(soaked: Soaked) -> str:
-    counters = dataclasses.asdict(soaked.counters)
+    counters = soaked.counters._asdict()
     return f"{soaked.label}: " + ", ".join(f"{counters[name]} {name}" for name in SHOWN)
 
 

@@ -53,6 +53,7 @@ def test_percentiles_of_nothing_are_zero() -> None:
     deviations = Deviations(8)
 
     assert (deviations.count, deviations.worst, deviations.percentile(99)) == (0, 0.0, 0.0)
+    assert deviations.percentiles(50, 99) == [0.0, 0.0]
 
 
 def test_percentiles_are_of_what_was_added() -> None:
@@ -64,6 +65,7 @@ def test_percentiles_are_of_what_was_added() -> None:
     assert deviations.percentile(0) == 0.001
     assert deviations.percentile(50) == 0.051
     assert deviations.percentile(99) == deviations.percentile(100) == 0.1
+    assert deviations.percentiles(100, 0, 50) == [0.1, 0.001, 0.051]
 
 
 def test_the_oldest_are_forgotten_but_the_worst_is_not() -> None:
