@@ -52,9 +52,9 @@ def findings_of(
     misspelt: set[str] = set()
     for details in error.errors(include_url=False):
         path = (*at, *details["loc"])
-        is_key = details["type"] == "extra_forbidden" or path[-1:] == ("[key]",)
-        if path[-1:] == ("[key]",):
-            path = path[:-1]
+        is_key = details["type"] == "extra_forbidden"
+        if not is_key and path[-1:] == ("[key]",):  # as pydantic marks a mapping's key
+            is_key, path = True, path[:-1]
         if details["type"] == "pipeline":
             path = (*path, *details["ctx"]["at"])
         finding = _finding(details, path, _keys_at(model, details["loc"][:-1]))
