@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
 __all__ = [
     "RealRecogniser",
     "Recogniser",
@@ -13,6 +17,7 @@ __all__ = [
     "Transcribe",
     "Transcript",
     "Utterance",
+    "by_model",
 ]
 
 Transcribe = Callable[[bytes, int, str], str]
@@ -20,6 +25,10 @@ Transcribe = Callable[[bytes, int, str], str]
 
 WORD_SECONDS: Final = 0.3
 """A scripted text grows by a word so often."""
+
+
+MODEL_RATE_HZ: Final = 16_000
+FULL_SCALE: Final = 32768.0
 
 
 class Transcript(Protocol):
@@ -126,6 +135,24 @@ class _Scripted:
 
     def abandon(self) -> None:
         self._give_back(self._utterance)
+
+
+def by_model(
+    recognise: Callable[[NDArray[np.float32]], str], model_rate_hz: int = MODEL_RATE_HZ
+) -> Transcribe:
+    """Return a function for `RealRecogniser` of a model that hears floats.
+
+    Args:
+        recognise: From mono samples between -1 and 1 to text, in one language.
+        model_rate_hz: Of those samples.
+    """
+
+    def transcribe(pcm: bytes, sample_rate_hz: int, language: str) -> str:
+        del language
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / FULL_SCALE
+        return recognise(soxr.resample(samples, sample_rate_hz, model_rate_hz))
+
+    return transcribe
 
 
 class RealRecogniser:
