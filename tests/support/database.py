@@ -26,3 +26,22 @@ async def connect(address: Address, **changes: Any) -> asyncpg.Connection:
         **{**address_arguments(address), **changes}
     )
     return connection
+
+
+BARE = """
+    CREATE TABLE "Assistant"(id text primary key, name text, greeting text);
+    CREATE TABLE "PhoneNumber"(id text primary key, number text, "assignedToAssistantId" text);
+"""
+"""The two tables as a user's database has them at least."""
+
+
+def users_settings(data_dir: Path, address: Address, **values: Any) -> Settings:
+    """Settings of a database that is the user's own: nothing is seeded there."""
+    return settings_for(
+        data_dir,
+        db_host=address.host,
+        db_user=address.user,
+        db_password=address.password,
+        db_name=address.database,
+        **values,
+    )

@@ -106,7 +106,9 @@ class Lineup:
             return False
         seat.problem, seat.wrong = problem, content
         answers = f"version {seat.good.version or 'before'} answers" if seat.good else "no calls"
-        logger.bind(assistant=row.name).error("assistant.invalid: {}; {}", problem, answers)
+        logger.bind(assistant=row.name).error(
+            "assistant.invalid: {}: {}; {}", row.name, problem, answers
+        )
         return True
 
     def problem(self, row: AssistantRow) -> str:

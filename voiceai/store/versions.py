@@ -14,9 +14,6 @@ from voiceai.store.database import Connection
 
 Origin: TypeAlias = Literal["import", "row", "rollback"]
 
-LOCK = 0x76657273
-"""First key of the advisory lock under which an assistant gets a version; the second is its id."""
-
 MAX_VERSIONS = 1000
 """Of one assistant; the oldest that nothing builds upon give way."""
 
@@ -97,40 +94,46 @@ def importer() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+KEEP = """
+    WITH newest AS (
+        SELECT row_columns, coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base
+        FROM voiceai.assistant_versions
+        WHERE assistant_id = $1 AND live ORDER BY version DESC LIMIT 1),
+    next AS (
+        SELECT coalesce(max(version), 0) + 1 AS version
+        FROM voiceai.assistant_versions WHERE assistant_id = $1)
+    INSERT INTO voiceai.assistant_versions (assistant_id, version, name, yaml, origin, author, live,
+                                            base, row_columns, resolved)
+    SELECT $1, next.version, $2, $3, $4, $5, $6,
+           CASE WHEN $7::integer = 0 THEN next.version ELSE $7 END, $8::text::jsonb, $9
+    FROM next
+    WHERE NOT $6 OR NOT EXISTS (
+        SELECT 1 FROM newest
+        WHERE newest.row_columns IS NOT DISTINCT FROM $8::text::jsonb
+          AND CASE WHEN $7 = 0 THEN EXISTS (
+                        SELECT 1 FROM voiceai.assistant_versions b
+                        WHERE b.assistant_id = $1 AND b.version = newest.base AND b.yaml = $3)
+                   ELSE newest.base IS NOT DISTINCT FROM $7 END)
+    ON CONFLICT DO NOTHING
+    RETURNING version"""
+"""Nothing is returned where the newest says the same, or another process took the number."""
+
+
 async def keep(connection: Connection, draft: Draft) -> int:
     """Store a draft unless the newest live version says the same; returns the number."""
-    async with connection.transaction():
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock($1, hashtext($2))", LOCK, draft.assistant_id
-        )
-        newest = await newest_live(connection, draft.assistant_id)
-        if newest and draft.live and await _says_the_same(connection, newest, draft):
-            return newest.number
-        number = 1 + await connection.fetchval(
-            "SELECT coalesce(max(version), 0) FROM voiceai.assistant_versions "
-            "WHERE assistant_id = $1",
-            draft.assistant_id,
-        )
-        await connection.execute(
-            "INSERT INTO voiceai.assistant_versions (assistant_id, version, name, yaml, origin, "
-            "author, live, base, row_columns, resolved) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10)",
-            draft.assistant_id, number, draft.name, draft.text, draft.origin, draft.author,
-            draft.live, number if draft.base == 0 else draft.base, _dumped(draft.columns),
-            draft.resolved,
+    while True:
+        number = await connection.fetchval(
+            KEEP, draft.assistant_id, draft.name, draft.text, draft.origin, draft.author,
+            draft.live, draft.base, _dumped(draft.columns), draft.resolved,
         )  # fmt: skip
-        if number > MAX_VERSIONS:
-            await _forget_oldest(connection, draft.assistant_id, number - MAX_VERSIONS)
+        if number is not None:
+            break
+        newest = await newest_live(connection, draft.assistant_id)
+        if newest and draft.live and newest.columns == draft.columns:
+            return newest.number
+    if number > MAX_VERSIONS:
+        await _forget_oldest(connection, draft.assistant_id, number - MAX_VERSIONS)
     return int(number)
-
-
-async def _says_the_same(connection: Connection, newest: Version, draft: Draft) -> bool:
-    if newest.columns != draft.columns:
-        return False
-    if draft.base != 0:
-        return newest.base == draft.base
-    base = await get(connection, draft.assistant_id, newest.base) if newest.base else None
-    return base is not None and base.text == draft.text
 
 
 async def _forget_oldest(connection: Connection, assistant_id: str, last: int) -> None:
@@ -198,22 +201,24 @@ async def all_kept(connection: Connection) -> dict[str, Kept]:
     }
 
 
-async def mark_ready(
-    connection: Connection, assistant_id: str, number: int, resolved: str | None
-) -> None:
-    """Note that a version can answer, and all that it inherits now.
-
-    Args:
-        connection: To the database.
-        assistant_id: Of the assistant.
-        number: Of the version.
-        resolved: The whole pipeline; None if it inherits what only a file may say: then it stays
-            what the version says by itself.
-    """
+async def mark_ready(connection: Connection, assistant_id: str, number: int) -> None:
+    """Note that a version can answer, and that nothing is wrong with its row any more."""
     await connection.execute(
-        "UPDATE voiceai.assistant_versions SET ready_at = now(), resolved = coalesce($3, yaml) "
-        "WHERE assistant_id = $1 AND version = $2 "
-        "AND (ready_at IS NULL OR resolved IS DISTINCT FROM coalesce($3, yaml))",
+        "WITH gone AS (DELETE FROM voiceai.assistant_problems WHERE assistant_id = $1) "
+        "UPDATE voiceai.assistant_versions SET ready_at = now() "
+        "WHERE assistant_id = $1 AND version = $2 AND ready_at IS NULL",
+        assistant_id,
+        number,
+    )
+
+
+async def note_resolved(
+    connection: Connection, assistant_id: str, number: int, resolved: str
+) -> None:
+    """Keep what a version inherits since a pipeline file changed."""
+    await connection.execute(
+        "UPDATE voiceai.assistant_versions SET resolved = $3 "
+        "WHERE assistant_id = $1 AND version = $2 AND resolved IS DISTINCT FROM $3",
         assistant_id, number, resolved,
     )  # fmt: skip
 
@@ -228,13 +233,6 @@ async def note_problem(
         "problem = excluded.problem, row_columns = excluded.row_columns, since = now()",
         assistant_id, problem, _dumped(columns),
     )  # fmt: skip
-
-
-async def clear_problem(connection: Connection, assistant_id: str) -> None:
-    """Forget what was wrong with a row."""
-    await connection.execute(
-        "DELETE FROM voiceai.assistant_problems WHERE assistant_id = $1", assistant_id
-    )
 
 
 async def problems(connection: Connection) -> dict[str, tuple[str, Mapping[str, Any] | None]]:

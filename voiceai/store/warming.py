@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from pipelines.errors import SpecError
-from pipelines.loader import dump_pipeline
-from pipelines.trust import holds_closed
 from voiceai.errors import StoreUnavailable
 from voiceai.store import versions
 from voiceai.store.answering import Answering, Assistant
@@ -152,10 +150,7 @@ class Warming:
 
     async def _note_ready(self, connection: Connection, assistant: Assistant) -> None:
         if assistant.version is not None:
-            spec = assistant.spec
-            resolved = None if holds_closed(spec) else dump_pipeline(spec)
-            await versions.mark_ready(connection, assistant.id, assistant.version, resolved)
-            await versions.clear_problem(connection, assistant.id)
+            await versions.mark_ready(connection, assistant.id, assistant.version)
 
     async def _stand_in(
         self, connection: Connection, row: AssistantRow, *, besides: int | None

@@ -12,6 +12,8 @@ from dataclasses import replace
 from loguru import logger
 
 from pipelines.errors import SpecError
+from pipelines.loader import dump_pipeline
+from pipelines.trust import holds_closed
 from voiceai.errors import SchemaMismatch, StoreUnavailable
 from voiceai.store import versions
 from voiceai.store.access import TableAccess
@@ -71,6 +73,7 @@ class Watcher:
         self._tables: UserTables | None = None
         self._seen: Fingerprint | None = None
         self._revision = 0
+        self._files_changed = False
         self._stamps: dict[str, str] = {}
         self._kept: dict[str, Kept] = {}
         self._complained = ""
@@ -130,7 +133,8 @@ class Watcher:
         if before is None or before.phones != found.phones:
             self._lineup.learn(await changes.phones(connection))
         suspects, self._suspects = self._suspects, set()
-        everything = before is None or revision != self._revision
+        self._files_changed = before is not None and revision != self._revision
+        everything = before is None or self._files_changed
         if everything or suspects or before is None or before.assistants != found.assistants:
             try:
                 await self._read_rows(connection, changes, tables, suspects, everything=everything)
@@ -163,9 +167,17 @@ class Watcher:
             for row_id, stamp in stamps.items()
             if everything or row_id in suspects or self._stamps.get(row_id) != stamp
         ]
+        changed.sort(key=lambda row_id: row_id not in suspects)
         for start in range(0, len(changed), BATCH):
+            taken: set[str] = set()
             for row in await tables.rows(connection, changed[start : start + BATCH]):
-                await self._take(connection, row, author)
+                if row.id not in taken:  # since then it was read again
+                    await self._take(connection, row, author)
+                while self._suspects:  # calls wait for these
+                    urgent, self._suspects = self._suspects, set()
+                    taken |= urgent
+                    for fresh in await tables.rows(connection, sorted(urgent)):
+                        await self._take(connection, fresh, author)
                 await asyncio.sleep(0)  # making a pipeline takes a millisecond
         self._stamps = stamps
 
@@ -202,6 +214,9 @@ class Watcher:
         if not self._database.has_schema:
             return None
         if kept and kept.columns == row.columns:
+            if self._files_changed and not holds_closed(candidate.spec):
+                resolved = dump_pipeline(candidate.spec)
+                await versions.note_resolved(connection, row.id, kept.number, resolved)
             return kept.number
         base = row.imported.version if row.imported else None
         text = self._answering.text(row)
