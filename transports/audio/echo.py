@@ -3,9 +3,13 @@
 A hybrid, where a telephone line goes from four wires to two, returns what it is sent: 6 to 30 dB
 lower, up to some hundred milliseconds later, and smeared over a few. So what was sent explains it
 (linear prediction, by least squares); a caller's speech it does not, nor both together.
+
+A line keeps its way, so what fits worse than it used to is a caller, however faint beside the echo;
+and it keeps its noise, which nothing explains.
 """
 
-from typing import Final
+from collections import deque
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +29,8 @@ TRANSFORM: Final = 8192
 """Points; at least `SENT_SAMPLES` and `HEARD_SAMPLES` together."""
 EXPLAINED: Final = 0.85
 """Share of the power heard from which it is echo."""
+LEAST_SHARE: Final = 0.2
+"""Share that must be echo, however much the rest looks like noise; chance explains a tenth."""
 UNMISTAKABLE: Final = 0.98
 """Share from which one window is enough."""
 SAME_PLACE: Final = 320
@@ -36,8 +42,42 @@ RIDGE: Final = 1e-4
 """Of the power, against paths that cancel themselves."""
 PIECE: Final = 96
 """Rows multiplied at once: more would wake a second thread of the BLAS, which then spins."""
+WELL_EXPLAINED: Final = 0.95
+"""Share from which a place is remembered, to be tried first: pitch makes others look alike."""
+REMEMBERED: Final = 24
+"""Windows of echo that tell how well this line's echo is explained."""
+ENOUGH: Final = 8
+STANDS_OUT: Final = 8.0
+"""So many times more than usual is left unexplained (9 dB): somebody speaks beside the echo."""
+LEAST_LEFT: Final = 0.03
+"""Share below which nothing stands out: codecs leave that much."""
+FAINTEST_POWER: Final = 164.0**2
+"""About -46 dBFS: what is left and fainter is no caller."""
+NOISE_MARGIN: Final = 2.0
+"""What is left may be so many times the line's noise, by whose quietest moments it is known."""
+LOUDEST_FLOOR: Final = 327.0**2
+"""About -40 dBFS: what is louder all the time is a voice."""
+FLOOR_PACKETS: Final = 75
+"""1.5 s; a pause between words is among them."""
 
 Samples = NDArray[np.float32]
+
+
+class Explanation(NamedTuple):
+    """What of the last 96 ms heard is due to what was sent.
+
+    Attributes:
+        share: Of the power, 0..1.
+        place: The delay, as an offset into what was sent.
+        power: Of what was heard, per sample; 0 where nothing can be told.
+    """
+
+    share: float
+    place: int
+    power: float
+
+
+NOTHING: Final = Explanation(0.0, 0, 0.0)
 
 
 class EchoJudge:
@@ -47,6 +87,9 @@ class EchoJudge:
         self._sent = bytearray(SENT_SAMPLES * SAMPLE_BYTES)
         self._heard = bytearray(HEARD_SAMPLES * SAMPLE_BYTES)
         self._place: int | None = None  # of what was explained last
+        self._known_place: int | None = None  # of what was explained well
+        self._left: deque[float] = deque(maxlen=REMEMBERED)  # of echoes, unexplained
+        self._floor = _NoiseFloor()
 
     def sent(self, pcm: bytes) -> None:
         """Take what left: 16-bit mono at 8 kHz, of any length, zeros where it was noise."""
@@ -57,39 +100,95 @@ class EchoJudge:
         """Take what arrived: 16-bit mono at 8 kHz, of any length."""
         self._heard += pcm
         del self._heard[: -HEARD_SAMPLES * SAMPLE_BYTES]
+        self._floor.put(pcm)
 
     def is_echo(self) -> bool:
         """Whether what was heard last is what was sent, and nothing else. Takes 0.3 ms.
 
         Vowels resemble each other, in one window or another; an echo takes the same time again.
         """
-        share, place = self.explained()
-        if share < EXPLAINED:
+        share, place, power = found = self.explained()
+        if share < LEAST_SHARE:
+            return False
+        left = max(1 - share - NOISE_MARGIN * self._floor.power / power, 0.0)
+        if left > 1 - EXPLAINED:
             return False
         before, self._place = self._place, place
-        return share >= UNMISTAKABLE or (before is not None and abs(place - before) <= SAME_PLACE)
+        same_place = before is not None and abs(place - before) <= SAME_PLACE
+        if share < UNMISTAKABLE and not same_place:
+            return False
+        if self._stands_out(left, power):
+            return False
+        self._remember(found)
+        return True
 
-    def explained(self) -> tuple[float, int]:
-        """Return the share of the power heard that what was sent explains, 0..1, and its place."""
+    def explained(self) -> Explanation:
+        """Return what explains best what was heard last."""
         sent = np.frombuffer(self._sent, "<i2").astype(np.float32)
         heard = np.frombuffer(self._heard, "<i2").astype(np.float32)
         heard -= heard.mean()
         power = float(np.dot(heard, heard))
         if power == 0 or float(np.dot(sent, sent)) < QUIET_POWER * HEARD_SAMPLES:
-            return 0.0, 0
-        start = _best_place(sent, heard)
-        rows = np.lib.stride_tricks.sliding_window_view(
-            sent[start : start + HEARD_SAMPLES + TAPS - 1], TAPS
-        )
-        matrix = np.zeros((TAPS, TAPS), np.float32)
-        target = np.zeros(TAPS, np.float32)
-        for at in range(0, HEARD_SAMPLES, PIECE):
-            piece = np.ascontiguousarray(rows[at : at + PIECE])
-            matrix += piece.T @ piece
-            target += piece.T @ heard[at : at + PIECE]
-        matrix[np.diag_indices(TAPS)] += RIDGE * float(np.trace(matrix)) / TAPS + 1
-        path = np.linalg.solve(matrix, target)
-        return float(np.dot(path, target)) / power, start
+            return NOTHING
+        best, share = self._known_place, 0.0
+        if best is not None:
+            share = _explained_power(sent, heard, best) / power
+        if best is None or share < UNMISTAKABLE:
+            place = _best_place(sent, heard)
+            found = _explained_power(sent, heard, place) / power
+            if best is None or found > share:
+                best, share = place, found
+        return Explanation(share, best, power / HEARD_SAMPLES)
+
+    def _stands_out(self, left: float, power: float) -> bool:
+        """Whether more is left unexplained than this line's echo usually leaves."""
+        if len(self._left) < ENOUGH or left * power < FAINTEST_POWER:
+            return False
+        usual = sorted(self._left)[len(self._left) // 2]
+        return left > max(STANDS_OUT * usual, LEAST_LEFT)
+
+    def _remember(self, echo: Explanation) -> None:
+        self._left.append(1 - echo.share)
+        if echo.share >= WELL_EXPLAINED or self._known_place is None:
+            self._known_place = echo.place
+
+
+class _NoiseFloor:
+    """The power per sample of the quietest packet of the last 1.5 to 3 seconds."""
+
+    def __init__(self) -> None:
+        self._before = self._now = float("inf")
+        self._packets = 0
+
+    @property
+    def power(self) -> float:
+        """As it is known so far."""
+        return min(self._before, self._now, LOUDEST_FLOOR) if self._packets else 0.0
+
+    def put(self, pcm: bytes) -> None:
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        if not samples.size:
+            return
+        if self._packets % FLOOR_PACKETS == 0:
+            self._before, self._now = self._now, float("inf")
+        self._packets += 1
+        self._now = min(self._now, float(np.dot(samples, samples)) / samples.size)
+
+
+def _explained_power(sent: Samples, heard: Samples, start: int) -> float:
+    """Return the power of what a short path makes of what was sent, in total."""
+    rows = np.lib.stride_tricks.sliding_window_view(
+        sent[start : start + HEARD_SAMPLES + TAPS - 1], TAPS
+    )
+    matrix = np.zeros((TAPS, TAPS), np.float32)
+    target = np.zeros(TAPS, np.float32)
+    for at in range(0, HEARD_SAMPLES, PIECE):
+        piece = np.ascontiguousarray(rows[at : at + PIECE])
+        matrix += piece.T @ piece
+        target += piece.T @ heard[at : at + PIECE]
+    matrix[np.diag_indices(TAPS)] += RIDGE * float(np.trace(matrix)) / TAPS + 1
+    path = np.linalg.solve(matrix, target)
+    return float(np.dot(path, target))
 
 
 def _best_place(sent: Samples, heard: Samples) -> int:
