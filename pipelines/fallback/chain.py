@@ -44,16 +44,21 @@ class Ladder:
         self._health = health
         self._listener = listener
         self._start: StartFrame | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def start(self, frame: StartFrame) -> None:
-        """Open the service that will be asked first; if it cannot be, that is found out later."""
+    def start(self, frame: StartFrame) -> None:
+        """Begin to open the service that will be asked first; nobody has to wait for it."""
         self._start = frame
         rung = next(self.order())
+        self._warming = self._owner.create_task(self._warm(rung), name=f"open {rung.name}")
+
+    async def _warm(self, rung: Rung) -> None:
         try:
             await self.open(rung)
         except Exception as error:  # noqa: BLE001 - whatever it is, another service may work
-            self.report(rung, f"cannot start: {reason_of(error)}", None)
+            others = (other for other in self.order() if other is not rung)
+            self.report(rung, f"cannot start: {reason_of(error)}", next(others, None))
 
     def order(self) -> Iterator[Rung]:
         """Return the services in the order in which to ask them."""
@@ -98,6 +103,8 @@ class Ladder:
 
     async def close(self) -> None:
         """Close all services."""
+        if self._warming:
+            await self._owner.cancel_task(self._warming)
         await asyncio.gather(*self._closing, *(rung.detach() for rung in self.rungs))
 
 

@@ -84,7 +84,7 @@ class LanguageModelChain(FrameProcessor):
             await self._answer(frame, direction)
             return
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame)
+            self._ladder.start(frame)
         elif isinstance(frame, FOR_ALL):
             await self._ladder.put_to_all(frame, direction)
         await self.push_frame(frame, direction)

@@ -55,6 +55,7 @@ class Rung:
         self._service: FrameProcessor | None = None
         self._pipeline: Pipeline | None = None
         self._started = asyncio.Event()
+        self._opening = asyncio.Lock()
 
     @property
     def name(self) -> str:
@@ -72,14 +73,17 @@ class Rung:
         return self._started.is_set()
 
     async def open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
-        """Make and start the service, unless it is open.
+        """Make and start the service, unless it is open; whoever comes second waits as well.
 
         Raises:
             Exception: What the service raises when it cannot be made.
             TimeoutError: It does not start in time.
         """
-        if self.is_open:
-            return
+        async with self._opening:
+            if not self.is_open:
+                await self._open(setup, start)
+
+    async def _open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
         service, started = self.params.make(), self._started
 
         async def came_out(frame: Frame, direction: FrameDirection) -> None:

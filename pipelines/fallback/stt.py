@@ -38,6 +38,9 @@ from pipelines.ports import Anticipating, FailureListener
 TRANSCRIPT_SECONDS = 1.5
 """So long after speech a recogniser may be silent, unless set."""
 
+START_SECONDS = 1.0
+"""So long a recogniser may take to start while the caller speaks."""
+
 EARLIER_SECONDS = 1.0
 """Audio ahead of an utterance that another recogniser gets too: its first sound is in it."""
 
@@ -145,7 +148,7 @@ class RecognitionChain(FrameProcessor):
             await self._hear(frame)
             return
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame)
+            self._ladder.start(frame)
             self._current = next(self._ladder.order())
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             await self._begin()
@@ -213,7 +216,8 @@ class RecognitionChain(FrameProcessor):
 
     async def _repeat(self, rung: Rung) -> None:
         try:
-            await self._ladder.open(rung)
+            async with asyncio.timeout(max(START_SECONDS, rung.params.first_byte_seconds)):
+                await self._ladder.open(rung)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is asked
             await self._failed(rung, f"cannot start: {reason_of(error)}")
             return

@@ -128,7 +128,7 @@ class VoiceChain(TTSService):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Start and stop the voices with the chain."""
         if isinstance(frame, StartFrame):
-            await self._ladder.start(frame)
+            self._ladder.start(frame)
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame | EndFrame | CancelFrame):
             self._sentence = None

@@ -84,8 +84,10 @@ def _make_stt(request: Request) -> FrameProcessor:
     service = importlib.import_module(STT_MODULE).MistralSTTService
     params: MistralSttParams = request.params
     given = {"model": params.model} if params.model else {}
+    address = request.resources.secrets.mistral_base_url
     made: FrameProcessor = service(
         api_key=_key(request.resources),
+        base_url=address.rstrip("/").removesuffix("/v1") if address else None,
         sample_rate=TELEPHONE_RATE,
         audio_passthrough=False,
         target_streaming_delay_ms=params.delay_ms,
