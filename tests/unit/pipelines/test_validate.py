@@ -65,18 +65,33 @@ def test_nothing_is_wrong_with_what_is_shipped(name: str) -> None:
     assert validate(resolve(load_library()[name])) == []
 
 
-def test_a_missing_key_names_its_variable(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fallback", "severity"), [("", "error"), ("[{service: echo}]", "hint")])
+def test_a_missing_key_is_an_error_unless_another_service_is_ready(
+    tmp_path: Path, fallback: str, severity: str
+) -> None:
+    text = f"name: a\nlanguage: en\nllm:\n  service: mistral\n  fallback: {fallback or '[]'}\n"
     resources = Resources(Secrets(), ModelParams(cache_dir=tmp_path))
     try:
-        findings = validate(resolve(load_library()["azure-mistral-de"]), resources=resources)
+        findings = validate(loaded(text), resources=resources)
     finally:
         resources.close()
 
-    assert [finding.fix for finding in findings] == [
-        "set AZURE_SPEECH_KEY",
-        "set MISTRAL_API_KEY",
-        "set AZURE_SPEECH_KEY",
+    found = [each for each in findings if each.path.startswith("llm")]
+    assert [(each.fix, each.line, each.severity) for each in found] == [
+        ("set MISTRAL_API_KEY", 4, severity)
     ]
+
+
+@pytest.mark.parametrize("name", ["azure-mistral-de", "azure-mistral-en", "mistral-voxtral-de"])
+def test_what_is_shipped_for_the_cloud_ends_on_this_machine(tmp_path: Path, name: str) -> None:
+    resources = Resources(Secrets(), ModelParams(cache_dir=tmp_path))
+    try:
+        findings = validate(resolve(load_library()[name]), resources=resources)
+    finally:
+        resources.close()
+
+    assert {each.severity for each in findings} == {"hint"}
+    assert "set MISTRAL_API_KEY" in {each.fix for each in findings}
 
 
 def test_an_extra_that_is_not_installed_is_named_with_its_line(
