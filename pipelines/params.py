@@ -11,9 +11,9 @@ class Secrets(BaseModel):
     Attributes:
         azure_speech_region: Such as ``westeurope``; not needed with an endpoint.
         azure_speech_endpoint: Whole URL instead of Azure's own for the region.
-        mistral_base_url: Ends in ``/v1``.
+        mistral_base_url: With or without ``/v1`` at its end.
         edge_tts_endpoint: Instead of Edge's own, such as ``ws://127.0.0.1:8000``.
-        openai_base_url: Likewise.
+        openai_base_url: Ends in ``/v1``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +26,13 @@ class Secrets(BaseModel):
     edge_tts_endpoint: str | None = None
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
+
+    @property
+    def mistral_server(self) -> str | None:
+        """Mistral's address without ``/v1``, as its SDK wants it, however it was given."""
+        if self.mistral_base_url is None:
+            return None
+        return self.mistral_base_url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 class ModelParams(BaseModel):

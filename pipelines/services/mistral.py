@@ -62,7 +62,8 @@ class MistralChat(MistralLLMService):
 
 
 def _client(resources: Resources) -> AsyncOpenAI:
-    address = resources.secrets.mistral_base_url or BASE_URL
+    server = resources.secrets.mistral_server
+    address = f"{server}/v1" if server else BASE_URL
     return shared_client(resources, _key(resources), address)
 
 
@@ -84,10 +85,9 @@ def _make_stt(request: Request) -> FrameProcessor:
     service = importlib.import_module(STT_MODULE).MistralSTTService
     params: MistralSttParams = request.params
     given = {"model": params.model} if params.model else {}
-    address = request.resources.secrets.mistral_base_url
     made: FrameProcessor = service(
         api_key=_key(request.resources),
-        base_url=address.rstrip("/").removesuffix("/v1") if address else None,
+        base_url=request.resources.secrets.mistral_server,
         sample_rate=TELEPHONE_RATE,
         audio_passthrough=False,
         target_streaming_delay_ms=params.delay_ms,

@@ -109,7 +109,7 @@ def _key(resources: Resources) -> str:
 
 def _client(resources: Resources) -> Any:
     """Return the SDK's client, shared by all conversations: its connection is open."""
-    address = resources.secrets.mistral_base_url
+    server = resources.secrets.mistral_server
 
     def make() -> Any:
         transport = httpx.AsyncClient(timeout=SILENCE_SECONDS, follow_redirects=True)
@@ -117,11 +117,11 @@ def _client(resources: Resources) -> Any:
         client_class: Any = importlib.import_module("mistralai.client").Mistral
         return client_class(
             api_key=_key(resources),
-            server_url=address.rstrip("/").removesuffix("/v1") if address else None,
+            server_url=server,
             async_client=transport,
         )
 
-    return resources.engine(f"mistral speech {address}", make)
+    return resources.engine(f"mistral speech {server}", make)
 
 
 def _load(resources: Resources, _params: MistralTtsParams, _spec: PipelineSpec) -> None:
