@@ -42,6 +42,7 @@ class AzureRecognition:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
+        await self.endpoint.admit()
         exchange = await self.endpoint.open(request)
         if exchange.refused:
             return web.Response(status=exchange.behaviour.status)

@@ -43,6 +43,7 @@ class AzureSynthesis:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
+        await self.endpoint.admit()
         status = self.endpoint.coming.status
         given = request.headers.get("Ocp-Apim-Subscription-Key", "")
         given = given or request.headers.get("Authorization", "").removeprefix("Bearer ")

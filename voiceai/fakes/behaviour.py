@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 __all__ = [
     "DROP",
     "GOOD",
+    "IGNORE",
     "SILENT",
     "STALL",
     "Behaviour",
@@ -23,6 +24,8 @@ class Trouble(enum.Enum):
 
     STALL = "stall"
     """Nothing more is sent until the script changes, and the connection stays open."""
+    IGNORE = "ignore"
+    """The same, and websockets are not even opened."""
     DROP = "drop"
     """The connection is reset."""
     CLOSE = "close"
@@ -77,6 +80,7 @@ def close_after(pieces: int) -> Behaviour:
 GOOD = Behaviour()
 SILENT = Behaviour(silent=True)
 STALL = stall_after(0)
+IGNORE = Behaviour(trouble=Trouble.IGNORE)
 DROP = drop_after(0)
 
 

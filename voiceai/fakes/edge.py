@@ -85,6 +85,7 @@ class EdgeFake:
         return (self.synthesis,)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        await self.synthesis.admit()
         exchange = await self.synthesis.open(request)
         if exchange.refused:
             return web.Response(status=exchange.behaviour.status)

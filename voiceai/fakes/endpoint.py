@@ -10,6 +10,7 @@ from aiohttp import web
 
 from voiceai.fakes.behaviour import (
     GOOD,
+    IGNORE,
     Behaviour,
     Script,
     Trouble,
@@ -111,6 +112,10 @@ class Endpoint:
         """Send only so many pieces of each answer, and then nothing."""
         self.behave(stall_after(after))
 
+    def ignore(self) -> None:
+        """Take connections and answer nothing, not even a websocket's upgrade."""
+        self.behave(IGNORE)
+
     def drop(self, after: int = 0) -> None:
         """Send only so many pieces of each answer, and reset the connection."""
         self.behave(drop_after(after))
@@ -150,6 +155,11 @@ class Endpoint:
         async with asyncio.timeout(within), self._changed:
             await self._changed.wait_for(lambda: self.count >= times)
         return self.requests[times - 1 - (self.count - len(self.requests))]
+
+    async def admit(self) -> None:
+        """Wait until the next websocket may be opened."""
+        while self.coming.trouble is Trouble.IGNORE:
+            await self.until_script_changes()
 
     async def open(self, request: web.Request) -> "Exchange":
         """Remember a request and begin to answer it."""
@@ -209,7 +219,7 @@ class Exchange:
         await self._trouble(piece)  # the script may have changed meanwhile
 
     async def _trouble(self, piece: int) -> None:
-        while self.behaviour.trouble_at(piece) is Trouble.STALL:
+        while self.behaviour.trouble_at(piece) in (Trouble.STALL, Trouble.IGNORE):
             await self._endpoint.until_script_changes()
         trouble = self.behaviour.trouble_at(piece)
         if trouble is Trouble.CLOSE:

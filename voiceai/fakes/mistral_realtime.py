@@ -39,6 +39,7 @@ class MistralRealtime:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
+        await self.endpoint.admit()
         exchange = await self.endpoint.open(request)
         if no := refused(exchange, self._key, None):
             return no

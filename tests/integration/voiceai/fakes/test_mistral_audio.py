@@ -205,6 +205,17 @@ async def test_a_refused_websocket_is_the_clients_realtime_exception(
         await connect(sdk)
 
 
+async def test_a_websocket_that_is_never_opened_is_a_timeout(fake: MistralFake, sdk: Any) -> None:
+    from mistralai.extra.exceptions import RealtimeTranscriptionException
+
+    fake.realtime.ignore()
+
+    with pytest.raises(
+        RealtimeTranscriptionException, match="Failed to connect: timed out during opening"
+    ):
+        await connect(sdk)
+
+
 async def test_a_websocket_that_never_greets_is_a_timeout(fake: MistralFake, sdk: Any) -> None:
     from mistralai.extra.exceptions import RealtimeTranscriptionException
 
