@@ -52,6 +52,8 @@ class Codec(Enum):
     SLIN = "slin"
     SLIN16 = "slin16"
 
+    __hash__ = object.__hash__  # an enumeration's own is written in Python, and packets ask for it
+
     @property
     def payload_type(self) -> int:
         """The RTP payload type, as we send it."""

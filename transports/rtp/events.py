@@ -1,6 +1,5 @@
 """What an RTP session hands out every 20 ms."""
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 __all__ = [
@@ -22,8 +21,7 @@ FRAME_BYTES = 2 * FRAME_SAMPLES
 """20 ms of 16-bit mono."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedFrame:
+class PlayedFrame(NamedTuple):
     """20 ms of what the far side is heard to say.
 
     Attributes:

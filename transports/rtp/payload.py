@@ -26,7 +26,11 @@ class PayloadDecoder:
 
     def __init__(self, codecs: Iterable[Codec] = ()) -> None:
         agreed = tuple(codecs)
-        self._codecs = frozenset({*LAWS, *agreed})
+        self._codecs = {
+            payload_type: codec
+            for payload_type, codec in CODEC_OF_PAYLOAD_TYPE.items()
+            if codec in (*LAWS, *agreed)
+        }
         self._spoken = self._agreed = agreed[0] if agreed else LAWS[0]
         self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
@@ -44,8 +48,7 @@ class PayloadDecoder:
 
     def codec(self, payload_type: int) -> Codec | None:
         """Return what a packet is coded with; None if that is not accepted."""
-        codec = CODEC_OF_PAYLOAD_TYPE.get(payload_type)
-        return codec if codec in self._codecs else None
+        return self._codecs.get(payload_type)
 
     def has_fitting_size(self, codec: Codec, payload: bytes) -> bool:
         """Say whether ``payload`` is whole samples, of 5 to 200 ms."""
@@ -81,12 +84,13 @@ class _OrderedDecoder:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
+        self._has_state = codec.has_state
         self._decoder = codec.decoder()
         self._recent: list[tuple[int, bytes]] = []  # in order; of a codec with state
 
     def decode(self, number: int, payload: bytes) -> bytes:
         """Decode a packet as if it had come in its turn; those after it are out already."""
-        if not self._codec.has_state:
+        if not self._has_state:
             return self._decoder.decode(payload)
         is_behind = bool(self._recent) and number < self._recent[-1][0]
         self._recent.append((number, payload))
