@@ -127,6 +127,8 @@ def load_shipped() -> dict[str, Document]:
 def read_folder(folder: Path) -> Folder:
     """Read a folder of pipelines and its tools, whatever is wrong with some of them."""
     read = Folder({}, {}, [])
+    if not folder.is_dir():
+        read.findings.append(Finding("there is no such folder", file=str(folder)))
     try:
         read.tools.update(load_tools(folder))
     except SpecError as error:

@@ -18,7 +18,8 @@ from pipelines.loader import load_mapping, resolve
 from pipelines.spec import PipelineSpec
 
 OPEN_KEYS = frozenset(
-    "greeting prompt language stt llm tts turn idle limits tools".split()  # noqa: SIM905
+    "disclosure greeting prompt language stt llm tts audio turn idle limits tools history "  # noqa: SIM905
+    "recording".split()
 )
 """What ``overrides`` may hold."""
 

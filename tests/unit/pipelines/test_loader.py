@@ -202,3 +202,24 @@ def test_another_filter_is_refused_with_its_line(audio: str, told: str) -> None:
         load_pipeline(f"name: a\naudio: {audio}\n", source="t.yaml")
 
     assert told in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="there is no such folder"):
+        load_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "disclosure: Sie sprechen mit einer KI.\ngreeting: Guten Tag.\n",
+            "Sie sprechen mit einer KI. Guten Tag.",
+        ),
+        ("disclosure: Sie sprechen mit einer KI.\n", "Sie sprechen mit einer KI."),
+        ("greeting: Guten Tag.\n", "Guten Tag."),
+        ("", ""),
+    ],
+)
+def test_what_is_said_first_begins_with_the_disclosure(text: str, said: str) -> None:
+    assert load_pipeline(f"name: a\n{text}", source="t.yaml").opening == said
