@@ -129,24 +129,34 @@ class InlineEngine:
         Raises:
             PortsExhausted: The port range is used up.
             AddressUnavailable: The address to bind is not one of this machine.
-            MediaUnavailable: The engine was closed, or not started.
+            MediaUnavailable: The engine was closed, or not started; or the system has no sockets.
         """
         if self._reading is None:
             raise MediaUnavailable("the media engine does not run")
-        options = options or StreamOptions()
+        try:
+            pair = self._ports.open()
+            try:
+                stream = self._stream(options or StreamOptions(), pair, self._reading)
+            except BaseException:
+                self._ports.close(pair)
+                raise
+        except OSError as error:
+            raise MediaUnavailable(f"no sockets can be opened: {error}") from error
+        self._streams.append(stream)
+        return stream
+
+    def _stream(self, options: StreamOptions, pair: PortPair, reading: Reading) -> InlineStream:
         codec, receive_codec = self._params.codecs(options)
-        stream = InlineStream(
+        return InlineStream(
             host=self._params.host,
             codec=codec,
             receive_codec=receive_codec,
             options=options,
             playout_delay=self._params.playout_delay,
-            pair=self._ports.open(),
-            reading=self._reading,
+            pair=pair,
+            reading=reading,
             on_close=self._release,
         )
-        self._streams.append(stream)
-        return stream
 
     def _release(self, stream: InlineStream, pair: PortPair) -> None:
         self._streams.remove(stream)

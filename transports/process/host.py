@@ -228,9 +228,6 @@ class MediaHost:
         number, slot = message["stream"], user.slot(message)
         try:
             stream = await self._engine.open_stream(OPTIONS.validate_json(message["options"]))
-        except OSError as error:  # no descriptors or no memory are left
-            refusal = MediaUnavailable(f"the media process cannot open sockets: {error}")
-            user.channel.send({"is": "refused", "stream": number, **_named(refusal)})
         except TransportError as error:
             user.channel.send({"is": "refused", "stream": number, **_named(error)})
         else:

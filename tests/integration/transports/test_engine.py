@@ -1,6 +1,7 @@
 """The engine on loopback: two of its streams, or a stream and a plain socket, talk."""
 
 import asyncio
+import errno
 import socket
 import sys
 import time
@@ -526,6 +527,23 @@ async def test_closing_the_engine_closes_its_streams(params: RtpParams, phone: P
     phone.received()
     await asyncio.sleep(0.06)
     assert phone.received() == []
+
+
+@pytest.mark.parametrize("params", ["inline"], indirect=True)
+async def test_a_stream_that_the_system_refuses_gives_its_ports_back(
+    engine: MediaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("transports.inline.engine.InlineStream", refused)
+        for _ in range(21):
+            with pytest.raises(MediaUnavailable, match="No space left on device"):
+                await engine.open_stream()
+
+    assert (await engine.open_stream()).port
+    assert len(engine.streams) == 1
 
 
 async def test_opens_no_stream_after_it_was_closed(params: RtpParams) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from transports.inline.engine import InlineEngine
 from transports.params import RtpParams
 from transports.process import host
 from transports.process.channel import socket_pair
 from transports.process.host import MediaHost
 from transports.process.layout import fingerprint, memory_bytes
+from transports.udp.ports import PortPairs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs memfd and eventfd")
 
@@ -128,10 +128,10 @@ async def test_a_slot_that_there_is_not_takes_no_ports(supervisor: User) -> None
 async def test_says_at_once_that_no_descriptors_are_left(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refused(*_: object) -> None:
+    def refused(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(InlineEngine, "open_stream", refused)
+    monkeypatch.setattr(PortPairs, "open", refused)
 
     supervisor.say({"do": "open", "stream": 1, "slot": 0, "key": 9, "options": OPTIONS})
 
