@@ -204,7 +204,7 @@ class Provider:
             "extensions.conf": _EXTENSIONS.format(
                 host=host, account=ACCOUNT, echo=ECHO, busy=BUSY, ringing=RINGING, keys=KEYS
             ),
-            "rtp.conf": "[general]\nrtpstart = 30002\nrtpend = 31001\n",
+            "rtp.conf": "[general]\nrtpstart = 30002\nrtpend = 31001\nstrictrtp = no\n",
             "modules.conf": "\n".join(
                 [
                     "[modules]",

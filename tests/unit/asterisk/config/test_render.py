@@ -211,3 +211,11 @@ def test_all_modules_are_named_once() -> None:
 
 def test_the_audio_ranges_do_not_overlap_by_default() -> None:
     assert "rtpstart = 20002" in settings(render(params())["rtp.conf"])
+
+
+def test_a_caller_is_heard_from_the_second_packet_in_order_on() -> None:
+    """Asterisk's usual four took a second to come in order over a network with jitter."""
+    rtp_conf = settings(render(params())["rtp.conf"])
+
+    assert "strictrtp = yes" in rtp_conf
+    assert "probation = 2" in rtp_conf
