@@ -66,6 +66,8 @@ def erase_caller(
     as_json: Json = False,
 ) -> None:
     """Erase what is known of a caller: number, name, and all that was said."""
+    if not any(character.isdigit() for character in number):
+        raise fail(f"{number} is not a telephone number")
     if not yes:
         if not sys.stdin.isatty():
             raise typer.BadParameter("--yes is needed where nobody can be asked")

@@ -29,7 +29,6 @@ class _Seat:
         columns: The row's columns then.
         problem: Why the row as it is does not answer.
         wrong: What the row said that has the problem.
-        canary: On trial, and its share of the calls in percent.
     """
 
     good: Assistant | None = None
@@ -37,8 +36,6 @@ class _Seat:
     columns: Mapping[str, Any] | None = None
     problem: str = ""
     wrong: object = None
-    canary: Assistant | None = None
-    percent: float = 0.0
 
 
 class Lineup:
@@ -51,6 +48,7 @@ class Lineup:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
         self._seats: dict[str, _Seat] = {}
+        self._canaries: dict[str, tuple[Assistant, float]] = {}
         self._remembered: dict[str, Assistant] = {}
         self._phones: Mapping[str, PhoneHint] = {}
 
@@ -123,8 +121,7 @@ class Lineup:
 
     def set_canaries(self, canaries: Mapping[str, tuple[Assistant, float]]) -> None:
         """Have exactly these on trial, by id, each with its percentage."""
-        for assistant_id, seat in self._seats.items():
-            seat.canary, seat.percent = canaries.get(assistant_id, (None, 0.0))
+        self._canaries = dict(canaries)
 
     def forget(self, kept: Iterable[str]) -> list[str]:
         """Drop all assistants but these; returns the ids of those that were dropped."""
@@ -135,9 +132,9 @@ class Lineup:
 
     def choose(self, assistant: Assistant, row: AssistantRow, call_id: str) -> Assistant:
         """Who takes one call: a canary for its share of the calls, else ``assistant``."""
-        seat = self._seats.get(row.id)
-        if seat and seat.canary and call_id and share_of(call_id) < seat.percent:
-            return replace(seat.canary, name=row.name, numbers=row.numbers, canary=True)
+        canary, percent = self._canaries.get(row.id, (None, 0.0))
+        if canary and call_id and share_of(call_id) < percent:
+            return replace(canary, name=row.name, numbers=row.numbers, canary=True)
         return replace(assistant, numbers=row.numbers)
 
     def learn(self, phones: Mapping[str, PhoneHint]) -> None:

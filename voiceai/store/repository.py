@@ -113,6 +113,10 @@ class Store:
         await self._connected.wait()
         await self._roster.settled()
 
+    async def look_once(self) -> None:
+        """Keep what changed in the rows as versions, and take canaries over; :meth:`run` does."""
+        await self._roster.look()
+
     def load_with(self, warm: Warm) -> None:
         """Have assistants loaded by this before they answer; before :meth:`run`."""
         self._roster.load_with(warm)
@@ -233,6 +237,10 @@ class Store:
             StoreUnavailable: The database is away.
         """
         return await self._log.earlier(caller, assistant_id, calls)
+
+    async def flush(self) -> None:
+        """Write what waits now, to disk if the database is away."""
+        await self._log.recorder.flush()
 
     async def erase(self, number: str) -> Erased:
         """Erase what is known of the caller of a number, in whatever notation.

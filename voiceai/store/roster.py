@@ -50,6 +50,10 @@ class Roster:
         finally:
             self._watched = False
 
+    async def look(self) -> None:
+        """Take over what changed, once."""
+        await self._watcher.look()
+
     async def settled(self) -> None:
         """Wait until every assistant is loaded, or refused."""
         await self._watcher.looked.wait()

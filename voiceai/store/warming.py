@@ -89,8 +89,12 @@ class Warming:
 
     def admit_canaries(self, canaries: Mapping[str, tuple[Assistant, float]]) -> None:
         """Put exactly these on trial, each with its percentage, as soon as they can answer."""
-        self._canaries = dict(canaries)
-        self._something.set()
+        if self.warm is None:
+            self._lineup.set_canaries(canaries)
+            self._tell()
+        else:
+            self._canaries = dict(canaries)
+            self._something.set()
 
     async def run(self) -> None:
         """Load until cancelled."""

@@ -91,14 +91,14 @@ class Watcher:
             tasks.create_task(self._listener.run(), name="listener")
             while True:
                 self._woken.clear()
-                pause = await self._look_once()
+                pause = await self.look()
                 self.looked.set()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._woken.wait()
 
-    async def _look_once(self) -> float:
-        """Look; returns how long to wait for the next time."""
+    async def look(self) -> float:
+        """Take over what changed; returns how many seconds to wait for the next time."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

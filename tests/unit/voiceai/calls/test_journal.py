@@ -11,7 +11,7 @@ from pipelines.spec import PipelineSpec
 from transports.engine import MediaStream
 from transports.pipecat_transport import SpeechMarks
 from voiceai.calls.journal import CallJournal, CallWriter
-from voiceai.store.records import CallRecord, Turn
+from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Assistant
 
 TICK_MS = 100
@@ -19,13 +19,17 @@ TICK_MS = 100
 
 
 class Kept:
-    """The turns that were written; all else is dropped."""
+    """The turns and messages that were written; all else is dropped."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
+        self.messages: dict[int, Message] = {}
 
     def add_turn(self, _call_id: str, turn: Turn) -> None:
         self.turns.append(turn)
+
+    def add_message(self, _call_id: str, message: Message) -> None:
+        self.messages[message.n] = message
 
     def __getattr__(self, _name: str) -> Any:
         return Mock()
@@ -93,3 +97,27 @@ async def test_a_noise_is_no_turn(journal: CallJournal, kept: Kept) -> None:
     journal.caller_turn("", started_at=now())
 
     assert kept.turns == []
+
+
+async def test_a_tool_is_kept_with_what_it_was_asked_and_what_it_gave(
+    journal: CallJournal, kept: Kept
+) -> None:
+    journal.tool_called("look_up", {"order": 7})
+    journal.tool_called("look_up", {"order": 8})
+    journal.tool_returned("look_up", {"state": "sent"})
+    journal.tool_returned("look_up", "the database is away", failed=True)
+    journal.tool_returned("look_up", "nobody asked")
+
+    first, second = (kept.messages[n].content for n in (1, 2))
+    assert (first["arguments"], first["result"], first["failed"]) == (
+        {"order": 7}, {"state": "sent"}, False,
+    )  # fmt: skip
+    assert (second["arguments"], second["failed"]) == ({"order": 8}, True)
+    assert list(kept.messages) == [1, 2]
+
+
+async def test_a_result_as_long_as_a_book_is_cut(journal: CallJournal, kept: Kept) -> None:
+    journal.tool_called("http", {})
+    journal.tool_returned("http", ["x" * 100_000])
+
+    assert len(kept.messages[1].content["result"]) < 10_000
