@@ -55,23 +55,28 @@ class Channel:
         self._socket = sock
         self._on_message = on_message
         self._on_end = on_end
-        self._backlog: deque[bytes] = deque()
+        self._backlog: deque[tuple[bytes, list[int]]] = deque()  # with descriptors of our own
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._read)
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send now, or when there is room; in order, and never blocking."""
+        """Send now, or when there is room; in order, and never blocking.
+
+        Args:
+            message: What to say.
+            descriptors: To go with it; they stay the caller's, and may be closed at once.
+        """
         if self._closed:
             return
         data = json.dumps(message, separators=(",", ":")).encode()
         if self._backlog:
-            self._wait(data)
+            self._wait(data, descriptors)
             return
         try:
             socket.send_fds(self._socket, [data], descriptors)
         except BlockingIOError:
-            self._wait(data)
+            self._wait(data, descriptors)
         except OSError:
             self._end()
 
@@ -83,20 +88,25 @@ class Channel:
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
+        for _, descriptors in self._backlog:
+            close_all(descriptors)
+        self._backlog.clear()
 
-    def _wait(self, data: bytes) -> None:
+    def _wait(self, data: bytes, descriptors: Sequence[int]) -> None:
         if len(self._backlog) >= BACKLOG:
             self._end()
             return
         if not self._backlog:
             self._loop.add_writer(self._socket.fileno(), self._write)
-        self._backlog.append(data)
+        self._backlog.append((data, [os.dup(descriptor) for descriptor in descriptors]))
 
     def _write(self) -> None:
         try:
             while self._backlog:
-                self._socket.send(self._backlog[0])
+                data, descriptors = self._backlog[0]
+                socket.send_fds(self._socket, [data], descriptors)
                 self._backlog.popleft()
+                close_all(descriptors)
         except BlockingIOError:
             return
         except OSError:

@@ -7,11 +7,11 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.processes import copies
 from transports.params import RtpParams
 from transports.process import host
 from transports.process.channel import socket_pair
@@ -167,12 +167,6 @@ async def test_an_orphan_that_cannot_be_adopted_is_still_there(supervisor: User)
     supervisor.say({"do": "adopt", "orphan": port, "stream": 2, "slot": 0, "key": 9})
 
     assert (await supervisor.hears("opened"))["port"] == port
-
-
-def copies(name: str) -> int:
-    """Return how many of our descriptors are of the memory of that name."""
-    descriptors = Path("/proc/self/fd")
-    return sum(name in str(each.readlink()) for each in descriptors.iterdir() if each.is_symlink())
 
 
 async def until(condition: Callable[[], bool]) -> None:
