@@ -45,7 +45,8 @@ class BargeIn:
     """Lowers and holds the assistant's voice by what is heard, once it is allowed to.
 
     Implements ``VerdictListener``: it acts in the tick that heard, so that the packet that leaves
-    next is changed already. It knows the echo of what was written, and takes it for no speech.
+    next is changed already. It knows the echo of what was written, allowed or not: an assistant
+    who may not be interrupted would else answer its own last words.
 
     Args:
         stream: What is sent, and what is heard.
@@ -66,11 +67,17 @@ class BargeIn:
         self._echo = EchoJudge()
         self._written = bytearray()  # and not yet played
         self._played_samples = 0
-        self._silent_ticks = 0
+        self._silent_ticks = PAUSE_TICKS
         self._ducked = False
         self._gain = 1.0  # of what left last
         self._expected_ticks = 0  # for so long an answer may still be on its way
         self._cut_off = False  # by a flush, while the assistant was heard
+
+    def listen(self) -> None:
+        """Follow what the stream hears and plays."""
+        self._played_samples = self._stream.played_samples
+        self._stream.listen(self._hear)
+        self._stream.subscribe(self._tick)
 
     @property
     def is_held(self) -> bool:
@@ -81,9 +88,8 @@ class BargeIn:
         """Take note of what is being written to the stream."""
         if self._filters is not None:
             self._filters.write(pcm)
-        if self._policy is not None:
-            self._written += pcm
-            del self._written[:-WRITTEN_LIMIT]
+        self._written += pcm
+        del self._written[:-WRITTEN_LIMIT]
 
     def flush(self) -> None:
         """Drop what the stream still holds."""
@@ -95,8 +101,6 @@ class BargeIn:
 
     def is_echo(self) -> bool:
         """Whether what was just heard is the assistant's own voice."""
-        if self._policy is None:
-            return False
         echoed = self._echo.is_echo()
         self._tally.echoes += echoed
         return echoed
@@ -107,11 +111,6 @@ class BargeIn:
         Args:
             hold: Whether speech silences the assistant, or lowers it only.
         """
-        if self._policy is None:
-            self._played_samples = self._stream.played_samples
-            self._silent_ticks = PAUSE_TICKS
-            self._stream.listen(self._hear)
-            self._stream.subscribe(self._tick)
         self._policy = BargeInPolicy(HOLDING if hold else DUCKING)
 
     def expect(self, *, expected: bool) -> None:

@@ -303,6 +303,7 @@ class RtpOutput(BaseOutputTransport):
         """Open the default media sender."""
         await super().start(frame)
         await self.set_transport_ready(frame)
+        self._barge_in.listen()
 
     async def stop(self, frame: EndFrame) -> None:
         """Let what was said be heard to its end, even if the assistant is held."""

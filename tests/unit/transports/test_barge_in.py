@@ -97,6 +97,7 @@ def tally() -> BargeInTally:
 @pytest.fixture
 def barge_in(line: Line, tally: BargeInTally) -> BargeIn:
     barge_in = BargeIn(cast("MediaStream", line), tally=tally)
+    barge_in.listen()
     barge_in.allow(hold=True)
     return barge_in
 
@@ -135,6 +136,7 @@ def test_an_interruption_lets_what_is_written_next_be_heard(line: Line, barge_in
 
 def test_nothing_is_done_to_an_assistant_who_is_silent_or_not_to_be_interrupted(line: Line) -> None:
     barge_in = BargeIn(cast("MediaStream", line))
+    barge_in.listen()
     say(line, barge_in, speech(1))
     barge_in.on_verdict(heard(Verdict.STARTED))
     line.flush()
@@ -211,6 +213,16 @@ def test_our_own_voice_is_known_when_it_comes_back(
     settled = judged[(delay + 1200) // 320 :]
     assert sum(settled) >= len(settled) - 1
     assert tally.echoes == sum(judged)
+
+
+def test_our_own_voice_is_known_where_nobody_may_interrupt_it(line: Line) -> None:
+    barge_in = BargeIn(cast("MediaStream", line))
+    barge_in.listen()
+    say(line, barge_in, speech(1))
+
+    judged = windows(line, barge_in, bytes(32_000), 0.2, 900)
+
+    assert judged[10:].count(False) <= 1
 
 
 @pytest.mark.parametrize("delay", [2 * FRAME, 900, 2400])
