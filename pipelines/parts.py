@@ -45,6 +45,9 @@ def tool_of(document: Document, name: str) -> dict[str, Any]:
     Raises:
         SpecError: It is not one tool.
     """
+    if name in KINDS_OF_TOOL:
+        finding = Finding(f"'{name}' is a tool that is there without a file", fix="rename the file")
+        raise SpecError(place(finding, document.locate(())))
     if len(document.data) != 1 or next(iter(document.data)) not in KINDS_OF_TOOL:
         message = "must be one tool: " + ", ".join(KINDS_OF_TOOL)
         raise SpecError(place(Finding(message), document.locate(())))

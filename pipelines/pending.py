@@ -3,20 +3,36 @@
 Whoever makes one work takes its line out of :data:`PENDING`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
+
+from pydantic import ValidationError
 
 from pipelines.document import KeyPath
 from pipelines.spec import PipelineSpec
-from pipelines.tool_specs import ToolSpec
+from pipelines.tool_specs import ToolSpec, one_tool
 
 Uses = Iterator[KeyPath]
 
 
+def _every_tool(spec: PipelineSpec) -> Iterator[tuple[KeyPath, ToolSpec]]:
+    """The tools of a language model, and those of rules."""
+    for index, tool in enumerate(spec.tools):
+        yield ("tools", index), tool
+    for index, service in enumerate(spec.llm.chain):
+        path: KeyPath = ("llm", "fallback", index - 1) if index else ("llm",)
+        rules = service.params.get("rules")
+        for number, rule in enumerate(rules if isinstance(rules, list) else []):
+            written = one_tool(rule.get("tool")) if isinstance(rule, dict) else None
+            with contextlib.suppress(ValidationError):  # told where rules are checked
+                yield (*path, "rules", number, "tool"), ToolSpec.model_validate(written)
+
+
 def _of_tools(path: KeyPath, asked: Callable[[ToolSpec], object]) -> Callable[[PipelineSpec], Uses]:
     def uses(spec: PipelineSpec) -> Uses:
-        for index, tool in enumerate(spec.tools):
+        for place, tool in _every_tool(spec):
             if asked(tool):
-                yield ("tools", index, *path)
+                yield (*place, *path)
 
     return uses
 

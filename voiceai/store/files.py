@@ -10,6 +10,9 @@ from pipelines.document import Document
 from pipelines.errors import SpecError
 from pipelines.loader import load_folder, load_shipped, load_tools
 
+WATCHED = ("*.yaml", "*.yml", "*/*.yaml", "*/*.yml")
+"""Pipelines, and what is in folders beside them: tools, flows."""
+
 
 class PipelineFiles:
     """Every pipeline that a row may name, and every tool, as ``tools/NAME``.
@@ -76,7 +79,7 @@ def _load(folder: Path) -> dict[str, Document]:
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     """Path and modification time of each file, tools and flows too, but for removed ones."""
     found = []
-    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+    for path in sorted(path for glob in WATCHED for path in folder.glob(glob)):
         try:
             found.append((str(path), path.stat().st_mtime_ns))
         except FileNotFoundError:

@@ -180,3 +180,11 @@ def test_a_spec_knows_whether_its_dump_could_be_loaded_again(line: str, closed: 
     spec = resolve(parse_document(f"name: a\n{line}\n", file="t.yaml")).spec
 
     assert holds_closed(spec) is closed
+
+
+def test_a_file_of_a_tool_does_not_hide_behind_one_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "hangup.yaml").write_text("transfer: {to: a}\n")
+
+    with pytest.raises(SpecError, match="is a tool that is there without a file; rename the file"):
+        load_tools(tmp_path)
