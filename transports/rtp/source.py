@@ -24,6 +24,9 @@ PACKETS_PER_SECOND = 250.0
 PACKET_BURST = 500.0
 """What a peer may send at once after a stall, ours or its own."""
 
+MOST_CANDIDATES = 16
+"""Sources on probation at once; the oldest gives way, so that a flood of others keeps none out."""
+
 SOURCE_SILENT = 0.06
 """Seconds without a packet of the accepted SSRC until another one may take its place. A source
 that ends and another that begins are 20 ms apart; a forged one has to talk against the first."""
@@ -116,7 +119,7 @@ class SourceLock:
         self._ssrc_bytes: bytes | None = None
         self._heard_at = 0.0
         self._highest = 0
-        self._candidate: tuple[Address, int, int] | None = None  # address, SSRC, next number
+        self._candidates: dict[tuple[Address, int], int] = {}  # address, SSRC: next number
         self._of_source = _Allowance()
         self._of_others = _Allowance()
 
@@ -130,7 +133,8 @@ class SourceLock:
         self._expected = address
         if self._latched != address:
             self._latched = address
-            self._ssrc = self._ssrc_bytes = self._candidate = None
+            self._ssrc = self._ssrc_bytes = None
+            self._candidates.clear()
 
     def screen(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Say whether to look at a datagram at all; cheap, since a flood comes here."""
@@ -148,16 +152,18 @@ class SourceLock:
             if ahead < MAX_DROPOUT or ahead > 0x10000 - MAX_MISORDER:
                 if ahead < MAX_DROPOUT:
                     self._highest = number
-                self._candidate = None
+                self._candidates.clear()
                 self._heard_at = now
                 return ACCEPTED
         elif self._ssrc is not None and now - self._heard_at < SOURCE_SILENT:
             return Verdict.PROBATION
         trusted = self._ssrc is None and self._expected is not None
-        if not trusted and self._candidate != (address, packet.ssrc, number):
-            self._candidate = (address, packet.ssrc, (number + 1) & 0xFFFF)
+        if not trusted and self._candidates.pop((address, packet.ssrc), None) != number:
+            self._candidates[address, packet.ssrc] = (number + 1) & 0xFFFF
+            if len(self._candidates) > MOST_CANDIDATES:
+                del self._candidates[next(iter(self._candidates))]
             return Verdict.PROBATION
-        self._candidate = None
+        self._candidates.clear()
         self._latched = address
         self._ssrc = packet.ssrc
         self._ssrc_bytes = packet.ssrc.to_bytes(4)

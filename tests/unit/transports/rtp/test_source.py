@@ -1,5 +1,7 @@
 """Whose packets are accepted."""
 
+import itertools
+
 import pytest
 
 from transports.rtp.packet import RtpPacket
@@ -107,6 +109,21 @@ def test_a_source_that_goes_on_is_not_taken_over(forged_per_packet: int) -> None
             forged += 1
             assert verdicts(lock, packet(forged, ssrc=2), now=0.02 * step) == [PROBATION]
         assert verdicts(lock, packet(step), now=0.02 * step) == [ACCEPTED]
+
+
+@pytest.mark.parametrize("forged_per_packet", [1, 5, 15])
+def test_a_flood_of_other_sources_does_not_keep_the_peer_out(forged_per_packet: int) -> None:
+    lock = connected()
+    forged = iter(range(1000, 2000))
+    verdicts(lock, packet(0, ssrc=999))  # came before the peer's first
+    said = []
+    for number in range(6):
+        now = 0.02 * (number + 1)
+        for ssrc in itertools.islice(forged, forged_per_packet):
+            assert verdicts(lock, packet(7, ssrc=ssrc), now=now) == [PROBATION]
+        said += verdicts(lock, packet(number), now=now)
+
+    assert said == [PROBATION] * 3 + [NEW_SOURCE, ACCEPTED, ACCEPTED]
 
 
 def test_after_a_short_hole_of_the_source_a_forger_must_begin_anew() -> None:
