@@ -70,6 +70,11 @@ class EdgeFake:
         await self.server.stop()
 
     @property
+    def url(self) -> str:
+        """Its address without a path, as the setting ``edge_tts_endpoint`` takes it."""
+        return self.server.websocket_url
+
+    @property
     def websocket_url(self) -> str:
         """What goes into ``edge_tts.communicate.WSS_URL``."""
         return f"{self.server.websocket_url}{ROOT}/edge/v1?TrustedClientToken={TOKEN}"

@@ -74,6 +74,14 @@ async def test_the_voice_is_called_by_its_short_name() -> None:
     assert called == [VOICE]
 
 
+async def test_the_address_alone_takes_the_place_of_the_services_own(fake: EdgeFake) -> None:
+    import edge_tts.constants
+
+    own = edge_tts.constants.WSS_URL
+
+    assert own.replace("wss://speech.platform.bing.com", fake.url) == fake.websocket_url
+
+
 async def test_the_voices_are_listed(fake: EdgeFake) -> None:
     assert VOICE in {voice["ShortName"] for voice in await edge_tts.list_voices()}
 
