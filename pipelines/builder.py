@@ -8,13 +8,13 @@ The telephone pushes the VAD's verdicts before the recogniser, which lets no aud
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
 from pipecat.audio.dtmf.types import KeypadEntry
-from pipecat.frames.frames import EndWorkerFrame, InputDTMFFrame, TTSSpeakFrame
+from pipecat.frames.frames import EndWorkerFrame, Frame, InputDTMFFrame, TTSSpeakFrame
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
@@ -91,10 +91,24 @@ def build(
     control: CallControl,
     listener: ConversationListener,
     call_id: str,
+    observe: Callable[[Frame], None] | None = None,
     observers: Sequence[BaseObserver] = (),
     registry: Registry = REGISTRY,
 ) -> Conversation:
     """Build a conversation. Takes milliseconds once ``resources`` are warm.
+
+    Args:
+        spec: Of the conversation.
+        transport: Its telephone.
+        resources: What all conversations share.
+        control: Does what the model wants done in the call.
+        listener: Told of turns and tools.
+        call_id: In the names of its parts.
+        observe: Called with each frame when input, stt, the caller's turns, llm or tts push it,
+            before the next one has it; again when another of these passes it on.
+        observers: Pipecat's own, told of every hop by a queue and a task: one takes a tenth of
+            the loop's time.
+        registry: Of services.
 
     Raises:
         SpecError: A service or a parameter is wrong.
@@ -121,6 +135,8 @@ def build(
         ),
     )
     turn.follow(strategies, pair.assistant())
+    if observe is not None:
+        _observe((transport.input(), stt, pair.user(), llm, tts), observe)
     processors: dict[str, FrameProcessor] = {
         "input": transport.input(),
         "stt": stt,
@@ -155,6 +171,14 @@ def build(
     conversation = Conversation(worker, context, spec)
     _tell(pair, listener, conversation)
     return conversation
+
+
+def _observe(stages: tuple[FrameProcessor, ...], observe: Callable[[Frame], None]) -> None:
+    async def pushed(_stage: FrameProcessor, frame: Frame) -> None:
+        observe(frame)
+
+    for stage in stages:
+        stage.add_event_handler("on_before_push_frame", pushed)
 
 
 def _tell(

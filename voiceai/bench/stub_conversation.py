@@ -179,7 +179,7 @@ async def open_conversation(
         control=services,
         listener=services,
         call_id=str(number),
-        observers=[TurnObserver(TurnClock(), transport.marks)],
+        observe=TurnObserver(TurnClock(), transport.marks).observe,
         registry=services.registry,
     )
     runner = WorkerRunner(handle_sigint=False)

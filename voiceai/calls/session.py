@@ -265,7 +265,7 @@ class CallSession:
                 control=self._control,
                 listener=self._journal,
                 call_id=self._leg.call_id,
-                observers=[TurnObserver(self._journal.clock, transport.marks)],
+                observe=TurnObserver(self._journal.clock, transport.marks).observe,
             )
         except SpecError as error:
             raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, str(error)) from error

@@ -11,7 +11,6 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
-from pipecat.observers.base_observer import BaseObserver, FramePushed
 
 from transports.pipecat_transport import SpeechMarks
 from voiceai.telemetry.latency import Mark, TurnClock
@@ -22,25 +21,32 @@ MARKS: dict[type[Frame], Mark] = {
     LLMTextFrame: Mark.FIRST_TEXT,
     TTSAudioRawFrame: Mark.FIRST_AUDIO,
 }
+SPEECH = frozenset({VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame})
 
 
-class TurnObserver(BaseObserver):
+class TurnObserver:
     """Note each frame that marks a moment of a turn, once, when it is first pushed."""
 
     def __init__(self, clock: TurnClock, marks: SpeechMarks) -> None:
-        super().__init__(observe_every_push=False)
         self._clock = clock
         self._speech = marks
+        self._latest: dict[type[Frame], int] = {}
 
-    async def on_push_frame(self, data: FramePushed) -> None:
-        """Look at one frame's first push."""
+    def observe(self, frame: Frame) -> None:
+        """Look at a frame that is pushed; of a kind, a later one has a higher id."""
+        kind = type(frame)
+        mark = MARKS.get(kind)
+        if mark is None and kind not in SPEECH:
+            return
+        if frame.id <= self._latest.get(kind, -1):
+            return
+        self._latest[kind] = frame.id
         now = asyncio.get_running_loop().time()
-        frame = data.frame
-        if isinstance(frame, VADUserStoppedSpeakingFrame):
+        if mark is not None:
+            self._clock.mark(mark, now)
+        elif isinstance(frame, VADUserStoppedSpeakingFrame):
             self._clock.speech_ended(
                 self._speech.last_voice_at or now, self._speech.stopped_at or now
             )
-        elif isinstance(frame, VADUserStartedSpeakingFrame):
+        else:
             self._clock.interrupted()
-        elif mark := MARKS.get(type(frame)):
-            self._clock.mark(mark, now)
