@@ -18,6 +18,8 @@ from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
     Frame,
+    FunctionCallResultFrame,
+    FunctionCallsStartedFrame,
     InterimTranscriptionFrame,
     InterruptionFrame,
     TranscriptionFrame,
@@ -35,6 +37,8 @@ __all__ = ["PROOF_SECONDS", "ProvenTurnStart", "WordsTurnStart"]
 
 PROOF_SECONDS = 0.3
 """Of speech after its start was certain: no cough is that long, few a "hm"."""
+ANNOUNCEMENTS = (TTSSpeakFrame, FunctionCallsStartedFrame, FunctionCallResultFrame)
+"""Something will be said after these: now, or when a tool has been asked."""
 INTERRUPTION_SECONDS = 0.25
 """How long an interruption may take through the pipeline; milliseconds are usual."""
 
@@ -150,7 +154,7 @@ class ProvenTurnStart(BaseUserTurnStartStrategy):  # type: ignore[no-untyped-cal
                 await self._start_timer(self._patience_seconds, self._dismiss)
         elif isinstance(frame, TranscriptionFrame | InterimTranscriptionFrame):
             return await self._understand(frame)
-        elif isinstance(frame, TTSSpeakFrame):
+        elif isinstance(frame, ANNOUNCEMENTS):
             self._expect(expected=True)
         elif isinstance(frame, BotStartedSpeakingFrame):
             self._answering = True

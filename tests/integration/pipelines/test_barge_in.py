@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from pipecat.frames.frames import (
     Frame,
+    FunctionCallsStartedFrame,
     InputAudioRawFrame,
     InterruptionFrame,
     LLMContextFrame,
@@ -393,15 +394,15 @@ async def test_words_while_the_answer_is_being_made_belong_to_the_question(
     assert telephone.dismissed == 0
 
 
-async def test_an_answer_is_expected_until_it_has_ended(resources: Resources) -> None:
+async def test_an_answer_is_expected_until_it_has_ended_and_while_a_tool_is_asked(
+    resources: Resources,
+) -> None:
     async def caller(conversation: Conversation, telephone: HoldingTelephone) -> None:
         assert telephone.expected, "the greeting"
         await telephone.until(lambda: telephone.assistant)
-        await telephone.until(lambda: not telephone.expected, 4)
-        telephone.ears.texts = ["hello"]
-        await telephone.hear(conversation, 0.1, hold=False)
-        await telephone.until(lambda: telephone.caller)
-        assert telephone.expected
+        await telephone.until(lambda: not telephone.expected)
+        await conversation.worker.queue_frame(FunctionCallsStartedFrame([]))
+        await telephone.until(lambda: telephone.expected)
 
     await talk(resources, caller)
 
