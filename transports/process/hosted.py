@@ -12,7 +12,6 @@ from transports.process.layout import (
     PROGRESS,
     WRITTEN,
     HeardKind,
-    Progress,
     Slot,
     WrittenKind,
 )
@@ -112,6 +111,13 @@ class HostedStream:
         """Obey what was decided, and take what the next packet lacks."""
         self._try_to_take(FRAME_SAMPLES)
 
+    def after_sending(self) -> None:
+        """Publish what has left, and from time to time the counters."""
+        try:
+            self._publish()
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self.stream.fail(error)
+
     def _try_to_take(self, enough: int) -> None:
         if self.stream.failed:
             return
@@ -142,25 +148,24 @@ class HostedStream:
                 stream.put(record[WRITTEN.size :])
                 self._accepted += (len(record) - WRITTEN.size) // 2
 
-    def after_sending(self) -> None:
-        """Publish what has left, and from time to time the counters."""
+    def _publish(self) -> None:
         slot, stream = self._slot, self.stream
         if slot is None:
             return
-        played = stream.played_samples
+        queued, played, sent = stream.progress
         speaking = played > self._played and not self._flushed
         self._played, self._flushed = played, False
-        progress = Progress(
-            epoch=self._epoch,
-            done=self._accepted - stream.queued_samples,
-            played=played,
-            taken=self._written.taken,
-            sent=stream.sent_packets,
-            speeches=self._speeches,
-            speech_at=self._speech_at,
-            speaking=speaking,
+        progress = PROGRESS.pack(
+            self._epoch,
+            self._accepted - queued,
+            played,
+            self._written.taken,
+            sent,
+            self._speeches,
+            self._speech_at,
+            speaking,
         )
-        slot.progress.set(PROGRESS.pack(*progress))
+        slot.progress.set(progress)
         self._ticks += 1
         if self._ticks % STATS_TICKS == 0:
             slot.stats.set(packed(stream.stats))

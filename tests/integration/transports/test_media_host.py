@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.processes import copies
+from transports.inline.stream import InlineStream
 from transports.params import RtpParams
 from transports.process import host
 from transports.process.channel import socket_pair
@@ -115,6 +116,28 @@ async def test_nonsense_costs_no_call_and_no_descriptor(supervisor: User, messag
     assert closed["stream"] == 1
     assert copies("not-asked-for") == 1
     os.close(memory)
+
+
+async def test_a_call_whose_counters_cannot_be_told_breaks_alone(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = [await supervisor.open(number, number) for number in (0, 1)]
+    counted = InlineStream.stats.fget
+    assert counted is not None
+
+    def broken(stream: InlineStream) -> object:
+        if stream.port == first["port"]:
+            raise OverflowError
+        return counted(stream)
+
+    monkeypatch.setattr(InlineStream, "stats", property(broken))
+    failed = await supervisor.hears("failed")
+    monkeypatch.undo()
+
+    assert failed["stream"] == 0
+    supervisor.say({"do": "close", "stream": 1})
+    assert (await supervisor.hears("closed"))["stream"] == 1
+    assert first["port"] != second["port"]
 
 
 async def test_a_slot_that_there_is_not_takes_no_ports(supervisor: User) -> None:
