@@ -122,13 +122,12 @@ async def test_a_call_whose_counters_cannot_be_told_breaks_alone(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = [await supervisor.open(number, number) for number in (0, 1)]
-    counted = InlineStream.stats.fget
-    assert counted is not None
+    counted: property = vars(InlineStream)["stats"]
 
     def broken(stream: InlineStream) -> object:
         if stream.port == first["port"]:
             raise OverflowError
-        return counted(stream)
+        return counted.__get__(stream)
 
     monkeypatch.setattr(InlineStream, "stats", property(broken))
     failed = await supervisor.hears("failed")
