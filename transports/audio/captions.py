@@ -103,14 +103,17 @@ class Captions(Generic[T]):
     def play(self, samples: int, *, behind: int = 0) -> list[T]:
         """Count audio that was handed over, and return the items that were reached, in order.
 
+        A word whose first sample is still to be heard is not reached; at the end of all audio
+        it is, since there is none to come.
+
         Args:
             samples: How much was handed over now.
             behind: Of all that was handed over, how much has not been heard yet.
         """
         self._played += samples
-        heard = self._played - behind
+        until = self._played - behind - (behind > 0)
         reached = []
-        while self._waiting and self._waiting[0].sample <= heard:
+        while self._waiting and self._waiting[0].sample <= until:
             reached.append(self._waiting.popleft().item)
         return reached
 

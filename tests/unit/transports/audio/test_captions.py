@@ -35,8 +35,9 @@ def test_a_word_whose_audio_waits_to_be_sent_has_not_been_heard() -> None:
     words.add("a", SECOND // 50, "two")
     words.add_audio("a", RATE, now=0)
 
-    assert words.play(PIECE, behind=PIECE) == ["one"]
+    assert words.play(PIECE, behind=PIECE) == []
     assert words.play(PIECE, behind=2 * PIECE) == []
+    assert words.play(PIECE, behind=2 * PIECE) == ["one"]
     assert words.play(PIECE, behind=2 * PIECE) == ["two"]
 
 
@@ -45,10 +46,18 @@ def test_the_end_of_an_answer_brings_the_words_whose_audio_still_waits() -> None
     words.add("a", 0, "one")
     words.add("a", SECOND // 50, "two")
     words.add_audio("a", 2 * PIECE, now=0)
-    words.play(PIECE, behind=PIECE)
-    words.play(PIECE, behind=2 * PIECE)
+    assert words.play(PIECE, behind=PIECE) == []
+    assert words.play(PIECE, behind=PIECE) == ["one"]
 
     assert words.play(0) == ["two"]
+
+
+def test_an_answer_that_is_held_before_its_first_sample_was_not_heard() -> None:
+    words = captions()
+    words.add("a", 0, "one")
+    words.add_audio("a", RATE, now=0)
+
+    assert words.play(2 * PIECE, behind=2 * PIECE) == []
 
 
 def test_a_word_may_come_behind_its_audio() -> None:
