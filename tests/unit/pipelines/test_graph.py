@@ -1,13 +1,17 @@
 """The graph that is drawn is the one that is built."""
 
+import asyncio
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.frames.frames import Frame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.workers.runner import WorkerRunner
 
-from pipelines.builder import build
+from pipelines.builder import Conversation, build
 from pipelines.graph import Service, graph_of
 from pipelines.loader import load_pipeline
 from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
@@ -30,7 +34,18 @@ class Louder(FrameProcessor):
     pass
 
 
-not_a_processor = 5
+class Witness(FrameProcessor):
+    seen = []
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self.label = label
+
+    async def process_frame(self, frame, direction):
+        await super().process_frame(frame, direction)
+        if type(frame).__name__ == "TTSSpeakFrame":
+            self.seen.append((self.label, frame.text))
+        await self.push_frame(frame, direction)
 """
 
 
@@ -38,11 +53,19 @@ class NoParams(Spec):
     """None."""
 
 
-class Stt(FrameProcessor):
+class Passing(FrameProcessor):
+    """Lets everything through."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+
+
+class Stt(Passing):
     """A recogniser that hears nothing."""
 
 
-class Tts(FrameProcessor):
+class Tts(Passing):
     """A voice that says nothing."""
 
 
@@ -60,8 +83,8 @@ class Telephone:
     """A telephone, a call and a listener that do nothing but count taps."""
 
     def __init__(self) -> None:
-        self.first = FrameProcessor(name="in")
-        self.last = FrameProcessor(name="out")
+        self.first = Passing(name="in")
+        self.last = Passing(name="out")
         self.taps: list[str] = []
 
     is_held = False
@@ -97,6 +120,8 @@ class Telephone:
 
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None: ...
 
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None: ...
+
     def service_failed(
         self, kind: str, service: str, *, reason: str, instead: str | None
     ) -> None: ...
@@ -120,10 +145,8 @@ def spec_of(rest: str) -> PipelineSpec:
     return load_pipeline(text, source="t.yaml")
 
 
-async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[str], Telephone]:
-    """Names of the classes of a built pipeline's processors, in the order of the frames."""
-    phone = Telephone()
-    conversation = build(
+def conversation_of(spec: PipelineSpec, phone: Telephone, resources: Resources) -> Conversation:
+    return build(
         spec,
         transport=phone,
         resources=resources,
@@ -132,7 +155,14 @@ async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[str], Te
         call_id="graph",
         registry=SERVICES,
     )
-    names, at = [], phone.first
+
+
+async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[str], Telephone]:
+    """Names of the classes of a built pipeline's processors, in the order of the frames."""
+    phone = Telephone()
+    conversation = conversation_of(spec, phone, resources)
+    names: list[str] = []
+    at: FrameProcessor = phone.first
     while at.next is not None:
         names.append(at.name if at in (phone.first, phone.last) else type(at).__name__)
         at = at.next
@@ -182,6 +212,25 @@ async def test_an_own_processor_stands_behind_its_stage_and_has_its_parameters()
     assert behind["stt"] == ["processors[0]", "processors[3]"]
     assert behind["llm"][0] == "processors[4]"
     assert behind["tts"][0] == "processors[1]"
+
+
+async def test_what_is_said_goes_through_every_own_processor(resources: Resources) -> None:
+    own = "".join(
+        f'  - {{use: "own_for_graph:Witness", after: {stage}, params: {{label: {stage}}}}}\n'
+        for stage in ("tts", "llm", "stt", "input")
+    )
+    spec = spec_of(f"disclosure: I am an AI.\ngreeting: Hi.\nprocessors:\n{own}")
+    conversation = conversation_of(spec, Telephone(), resources)
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(conversation.worker)
+    running = asyncio.create_task(runner.run())
+
+    await conversation.greet()
+    await conversation.end_call("done")
+    await asyncio.wait_for(running, 10)
+
+    seen = importlib.import_module("own_for_graph").Witness.seen
+    assert seen == [(stage, "I am an AI. Hi.") for stage in ("input", "stt", "llm", "tts")]
 
 
 @pytest.mark.parametrize(("stop", "asked"), [("smart-turn", True), ("silence", False)])
