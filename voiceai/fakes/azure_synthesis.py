@@ -2,7 +2,8 @@
 
 The client sends ``synthesis.context`` with the output format and ``ssml``. The server answers
 with ``turn.start``, ``response``, ``audio.metadata`` for each word if asked for, ``audio`` in
-pieces of 0.1 s, an empty one, and ``turn.end``. The connection stays open for the next text.
+pieces of 0.1 s, an empty one, and ``turn.end``. The connection stays open for the next text;
+a client that interrupts one closes it.
 """
 
 import asyncio
@@ -76,7 +77,6 @@ class _Connection:
         self._voices = voices
         self._messages: asyncio.Queue[Message] = asyncio.Queue(QUEUED_MESSAGES)
         self._context: Mapping[str, Any] = {}
-        self._stopped: set[str] = set()
 
     async def run(self) -> None:
         try:
@@ -84,17 +84,12 @@ class _Connection:
                 answering = tasks.create_task(self._answer())
                 async for came in self._socket:
                     if came.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                        self._take(parse(came.data))
+                        self._messages.put_nowait(parse(came.data))
                 answering.cancel()
         except* Cut:
             await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
         except* ConnectionError:
             pass
-
-    def _take(self, message: Message) -> None:
-        if message.path == "synthesis.control":
-            self._stopped.add(message.request_id)
-        self._messages.put_nowait(message)
 
     async def _answer(self) -> None:
         while True:
@@ -160,8 +155,6 @@ class _Connection:
         size = sound.piece_bytes(PIECE_SECONDS)
         for number, start in enumerate(range(0, len(data), size), 1):
             await exchange.before_piece()
-            if request_id in self._stopped:
-                break
             for word in words.until(number * PIECE_SECONDS):
                 await self._send("audio.metadata", request_id, {"Metadata": [word]})
             piece = audio_message(

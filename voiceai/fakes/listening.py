@@ -72,6 +72,7 @@ class Listening:
         for found in self._hearing.hear(pcm):
             async for understood in self._understand(found):
                 yield understood
+            self._begin()
 
     async def finish(self) -> AsyncIterator[Understood]:
         """Tell what the utterance was that somebody is in the middle of."""
@@ -99,7 +100,6 @@ class Listening:
             case Ended(offset, seconds, pcm):
                 self._transcript = None
                 yield Final(await transcript.final(pcm, self._rate), offset, seconds)
-                self._begin()
             case Grew(offset, seconds):
                 if not transcript.due(seconds):
                     return

@@ -273,18 +273,26 @@ async def test_one_phrase_at_a_time_ends_with_it_or_with_nothing(
     sound: bytes, status: str, fake: AzureFake
 ) -> None:
     """As `recognize_once` asks; the SDK waits for a phrase for ever."""
-    header = b"Path:audio\r\nX-RequestId:1\r\n"
     context = {"phraseDetection": {"mode": "INTERACTIVE", "language": "de-DE"}}
+    came = []
     async with (
         aiohttp.ClientSession(headers={"Ocp-Apim-Subscription-Key": KEY}) as session,
         session.ws_connect(f"{fake.server.url}/speech/universal/v2", protocols=["USP"]) as socket,
     ):
-        await socket.send_str(f"Path:speech.context\r\n\r\n{json.dumps(context)}")
-        for audio in (sound + sound, b""):
-            await socket.send_bytes(len(header).to_bytes(2) + header + audio)
-        came = [parse(await socket.receive_str(timeout=1))]
-        while came[-1].path != "turn.end":
-            came.append(parse(await socket.receive_str(timeout=1)))
+        for turn in ("1", "2"):
+            await socket.send_str(f"Path:speech.context\r\n\r\n{json.dumps(context)}")
+            for audio in (sound + sound, b""):
+                await socket.send_bytes(audio_of(turn, audio))
+            came.append([parse(await socket.receive_str(timeout=1))])
+            while came[-1][-1].path != "turn.end":
+                came[-1].append(parse(await socket.receive_str(timeout=1)))
 
-    phrases = [message.json for message in came if message.path == "speech.phrase"]
-    assert [phrase["RecognitionStatus"] for phrase in phrases] == [status]
+    for turn, messages in zip(("1", "2"), came, strict=True):
+        phrases = [message.json for message in messages if message.path == "speech.phrase"]
+        assert [phrase["RecognitionStatus"] for phrase in phrases] == [status]
+        assert {message.request_id for message in messages} == {turn}
+
+
+def audio_of(turn: str, audio: bytes) -> bytes:
+    header = f"Path:audio\r\nX-RequestId:{turn}\r\n".encode()
+    return len(header).to_bytes(2) + header + audio

@@ -130,6 +130,26 @@ async def test_the_websocket_understands_one_utterance_after_the_other(
     assert [kind for kind, _ in asked.messages] == ["session.update", *["input_audio.flush"] * 2]
 
 
+async def test_a_recogniser_gets_each_utterance_by_itself() -> None:
+    heard: list[bytes] = []
+
+    def transcribe(pcm: bytes, rate: int, language: str) -> str:
+        heard.append(pcm)
+        return "Words."
+
+    fake = MistralFake(recogniser=RealRecogniser(transcribe))
+    async with fake, client_module.Mistral(api_key=KEY, server_url=fake.url) as sdk:
+        connection = await connect(sdk)
+        events = connection.events()
+        for sound in (SPEECH, SPEECH[:1600]):
+            await connection.send_audio(sound)
+            await connection.flush_audio()
+            await until_done(events)
+        await connection.close()
+
+    assert heard == [SPEECH, SPEECH[:1600]]
+
+
 async def test_interim_texts_come_while_somebody_speaks(sdk: Any, fake: MistralFake) -> None:
     connection = await connect(sdk)
     events = connection.events()

@@ -50,6 +50,19 @@ async def test_what_a_broken_connection_did_not_finish_is_understood_by_the_next
     assert [each.text for each in found if isinstance(each, Final)] == ["First.", "Second."]
 
 
+async def test_the_end_of_the_audio_takes_nothing_of_what_comes_next() -> None:
+    recogniser = ScriptedRecogniser(["First.", "Second."])
+    first, second = listening(recogniser), listening(recogniser)
+
+    await understood(first, SPEECH)
+    ended = [each async for each in first.finish()]
+    first.abandon()
+
+    assert [each.text for each in ended if isinstance(each, Final)] == ["First."]
+    found = await understood(second, SPEECH, SILENCE)
+    assert [each.text for each in found if isinstance(each, Final)] == ["Second."]
+
+
 async def test_after_the_list_comes_what_comes_otherwise() -> None:
     recogniser = ScriptedRecogniser(["First."], otherwise="Again.")
 
