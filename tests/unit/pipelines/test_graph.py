@@ -8,15 +8,22 @@ from typing import Any
 
 import pytest
 from pipecat.frames.frames import Frame
+from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
+from pipecat.processors.aggregators.llm_response_universal import (
+    LLMAssistantAggregator,
+    LLMUserAggregator,
+)
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
+from pipelines.actions import ActionGate, ActionRunner
 from pipelines.builder import Conversation, build
 from pipelines.graph import Service, graph_of
 from pipelines.loader import load_pipeline
 from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import REGISTRY, Registry
 from pipelines.resources import Resources
+from pipelines.services.echo import EchoService
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.spec import PipelineSpec, Spec
 
@@ -157,30 +164,30 @@ def conversation_of(spec: PipelineSpec, phone: Telephone, resources: Resources) 
     )
 
 
-async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[str], Telephone]:
-    """Names of the classes of a built pipeline's processors, in the order of the frames."""
+async def built(spec: PipelineSpec, resources: Resources) -> tuple[list[FrameProcessor], Telephone]:
+    """The processors of a built pipeline, in the order of the frames."""
     phone = Telephone()
     conversation = conversation_of(spec, phone, resources)
-    names: list[str] = []
+    processors: list[FrameProcessor] = []
     at: FrameProcessor = phone.first
     while at.next is not None:
-        names.append(at.name if at in (phone.first, phone.last) else type(at).__name__)
+        processors.append(at)
         at = at.next
     await conversation.worker.cleanup()
-    return names, phone
+    return processors, phone
 
 
 CLASSES = {
-    "input": "in",
-    "stt": "Stt",
-    "digits": "DTMFAggregator",
-    "caller": "LLMUserAggregator",
-    "llm": "EchoService",
-    "gate": "ActionGate",
-    "tts": "Tts",
-    "output": "out",
-    "runner": "ActionRunner",
-    "context": "LLMAssistantAggregator",
+    "input": Passing,
+    "stt": Stt,
+    "digits": DTMFAggregator,
+    "caller": LLMUserAggregator,
+    "llm": EchoService,
+    "gate": ActionGate,
+    "tts": Tts,
+    "output": Passing,
+    "runner": ActionRunner,
+    "context": LLMAssistantAggregator,
 }
 
 EVERYWHERE = """\
@@ -196,12 +203,18 @@ processors:
 @pytest.mark.parametrize("rest", ["turn: {stop: silence}\n", "", EVERYWHERE])
 async def test_what_is_drawn_is_what_is_built(rest: str, resources: Resources) -> None:
     spec = spec_of(rest)
-    own = {f"processors[{n}]": each.use for n, each in enumerate(spec.processors)}
+    own_classes = vars(importlib.import_module("own_for_graph"))
+    names = [each.use.rpartition(":")[2] for each in spec.processors]
+    own = {f"processors[{n}]": own_classes[name] for n, name in enumerate(names)}
 
-    names, _ = await built(spec, resources)
+    processors, phone = await built(spec, resources)
     drawn = [CLASSES.get(stage.name) or own[stage.name] for stage in graph_of(spec).stages]
 
-    assert names == [name.rpartition(":")[2] for name in drawn]
+    assert [isinstance(*pair) for pair in zip(processors, drawn, strict=True)] == [True] * len(
+        drawn
+    )
+    assert processors[0] is phone.first
+    assert phone.last in processors
 
 
 async def test_an_own_processor_stands_behind_its_stage_and_has_its_parameters() -> None:
