@@ -16,7 +16,7 @@ from pipelines.graph import graph_of
 from pipelines.loader import LIBRARY, dump_pipeline, resolve
 from voiceai.cli.output import Json, fail, warn, write_json, write_table
 from voiceai.cli.pipeline_picture import print_graph, svg_of
-from voiceai.cli.shelf import Shelf
+from voiceai.cli.shelf import Shelf, tool_findings
 from voiceai.settings import Settings, load_settings
 from voiceai.telemetry.logging import configure_logging
 
@@ -159,7 +159,9 @@ def _wanted(names: Sequence[str] | None, shelf: Shelf) -> tuple[list[Document], 
     findings: list[Finding] = []
     for name in names:
         try:
-            if Path(name).is_dir():
+            if Path(name).is_file() and Path(name).parent.name == "tools":
+                findings += tool_findings(Path(name))
+            elif Path(name).is_dir():
                 found, wrong = shelf.add(Path(name))
                 documents += found.values()
                 findings += wrong

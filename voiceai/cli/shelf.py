@@ -5,9 +5,18 @@ from pathlib import Path
 from pipelines.document import Document
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
-from pipelines.loader import load_library, load_shipped, read_folder
+from pipelines.loader import load_library, load_shipped, load_tools, read_folder
 from pipelines.parts import read_document
 from voiceai.store.files import find_modules_in
+
+
+def tool_findings(path: Path) -> list[Finding]:
+    """Return what is wrong with the file of a tool."""
+    try:
+        load_tools(path.parent.parent)
+    except SpecError as error:
+        return [finding for finding in error.findings if Path(finding.file) == path]
+    return []
 
 
 class Shelf:

@@ -115,6 +115,16 @@ def test_a_folder_of_any_place_is_checked_with_its_tools(tmp_path: Path, folder:
     assert run("validate", "mine").exit_code == 1
 
 
+def test_the_file_of_a_tool_is_checked_as_one(folder: Path) -> None:
+    good, wrong = folder / "tools" / "sales.yaml", folder / "tools" / "ask.yaml"
+    wrong.write_text("transfer: {too: '101'}\n")
+
+    [finding] = json.loads(run("validate", str(wrong), "--json").stdout)
+
+    assert run("validate", str(good)).exit_code == 0
+    assert (finding["line"], finding["column"], finding["nearest"]) == (1, 12, "to")
+
+
 @pytest.mark.usefixtures("folder")
 def test_the_graph_is_text_data_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "mine.svg"
