@@ -51,7 +51,7 @@ PRISMA_PARAMETERS = frozenset(
 def connect_arguments(settings: Settings) -> dict[str, Any]:
     """Arguments of ``asyncpg.create_pool`` for the configured database."""
     if settings.database_url is not None:
-        return _url_arguments(settings.database_url.get_secret_value())
+        return url_arguments(settings.database_url.get_secret_value())
     password = settings.db_password.get_secret_value() if settings.db_password else None
     return {
         "host": settings.db_host,
@@ -62,7 +62,7 @@ def connect_arguments(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _url_arguments(url: str) -> dict[str, Any]:
+def url_arguments(url: str) -> dict[str, Any]:
     """A URL of libpq's, SQLAlchemy's or Prisma's kind as ``asyncpg`` takes it."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))

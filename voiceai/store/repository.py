@@ -270,8 +270,7 @@ class Store:
                 await asyncio.sleep(pause)
             else:
                 logger.bind(embedded=self._embedded is not None).info("database.connected")
-                self._connected.set()
-                return
+        self._connected.set()
 
     async def _keep_alive(self) -> None:
         """Give a sign of life, close calls of the dead."""

@@ -372,10 +372,49 @@ async def test_a_lookup_among_ten_thousand_numbers_is_quick(
     )
     await bare.execute('ANALYZE "PhoneNumber"')
 
+    await store.look_once()
+
     numbers = ("4920189098723", "49305009999", "49999999999")
     times = [await fastest(store, number) for number in numbers]
 
     assert max(times) < 0.02
+
+
+async def test_a_number_is_found_where_it_is_now_not_where_it_was_last_seen(
+    bare: asyncpg.Connection, store: Store
+) -> None:
+    await bare.execute("""INSERT INTO "Assistant" VALUES ('a2', 'Winter', 'Praxis Winter!')""")
+    await bare.execute("""UPDATE "PhoneNumber" SET number = '+49 201 890-98723'""")
+    await store.look_once()
+    assert await answering(store) == "Praxis Sommer!"
+
+    await bare.execute("""UPDATE "PhoneNumber" SET "assignedToAssistantId" = 'a2'""")
+    assert await answering(store) == "Praxis Winter!"
+    await bare.execute("""UPDATE "PhoneNumber" SET number = '0049 (0)201 89098723'""")
+    assert await answering(store) == "Praxis Winter!"
+    await bare.execute("""INSERT INTO "PhoneNumber" VALUES ('p0', '4930', 'a1')""")
+    await bare.execute("""DELETE FROM "PhoneNumber" WHERE id = 'p1'""")
+    await bare.execute("""VACUUM FULL "PhoneNumber" """)  # another number is in its place
+    assert await store.assistant_for("4920189098723") is None
+
+
+async def test_numbers_in_a_view_are_found_though_its_rows_have_no_place(
+    bare: asyncpg.Connection, store: Store
+) -> None:
+    await bare.execute('ALTER TABLE "PhoneNumber" RENAME TO numbers')
+    await bare.execute('CREATE VIEW "PhoneNumber" AS SELECT * FROM numbers')
+    await store.look_once()
+    assert await answering(store) == "Praxis Sommer!"
+    await bare.execute("UPDATE numbers SET number = '0049 201 89098723'")
+
+    assert await answering(store) == "Praxis Sommer!"
+
+
+async def answering(store: Store) -> str:
+    """The greeting that a call to the practice hears."""
+    found = await store.assistant_for("4920189098723")
+    assert found is not None
+    return found.spec.greeting
 
 
 async def fastest(store: Store, number: str) -> float:
