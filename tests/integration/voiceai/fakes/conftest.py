@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes import KEY
 from voiceai.fakes.mistral import MistralFake
 
-TIMEOUT_MS = 100
+TIMEOUT_MS = 10_000
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ async def test_a_stall_before_the_first_piece_is_no_error_of_the_sdk_at_all(
 ) -> None:
     """Not within 70 s either, measured once: whoever uses it must watch the time."""
     fake.synthesis.behave(trouble)
-    mouth = Mouth(fake.url, SpeechSynthesis_FrameTimeoutInterval="100")
+    mouth = Mouth(fake.url)
     saying = asyncio.ensure_future(mouth.say("Guten Tag"))
     done, _ = await asyncio.wait([saying], timeout=0.3)
 

@@ -44,10 +44,9 @@ def wave_file(pcm: bytes) -> dict[str, Any]:
     return {"file_name": "call.wav", "content": file.getvalue()}
 
 
-async def connect(sdk: Any) -> Any:
-    return await sdk.audio.realtime.connect(
-        model=MODEL, audio_format={"encoding": "pcm_s16le", "sample_rate": RATE_HZ}
-    )
+async def connect(sdk: Any, **more: Any) -> Any:
+    sound = {"encoding": "pcm_s16le", "sample_rate": RATE_HZ}
+    return await sdk.audio.realtime.connect(model=MODEL, audio_format=sound, **more)
 
 
 async def until_done(events: AsyncIterator[Any]) -> list[Any]:
@@ -60,9 +59,9 @@ async def until_done(events: AsyncIterator[Any]) -> list[Any]:
     return found
 
 
-async def speak(sdk: Any) -> list[Any]:
+async def speak(sdk: Any, **more: Any) -> list[Any]:
     stream = await sdk.audio.speech.complete_async(
-        input="two words", voice_id="en_paul_neutral", response_format="pcm", stream=True
+        input="two words", voice_id="en_paul_neutral", response_format="pcm", stream=True, **more
     )
     async with stream as events:
         return [event.data async for event in events]
@@ -233,7 +232,7 @@ async def test_a_websocket_that_is_never_opened_is_a_timeout(fake: MistralFake, 
     with pytest.raises(
         RealtimeTranscriptionException, match="Failed to connect: timed out during opening"
     ):
-        await connect(sdk)
+        await connect(sdk, timeout_ms=300)
 
 
 async def test_a_websocket_that_never_greets_is_a_timeout(fake: MistralFake, sdk: Any) -> None:
@@ -244,7 +243,7 @@ async def test_a_websocket_that_never_greets_is_a_timeout(fake: MistralFake, sdk
     with pytest.raises(
         RealtimeTranscriptionException, match=r"Timeout waiting for session creation\."
     ):
-        await connect(sdk)
+        await connect(sdk, timeout_ms=300)
 
 
 async def test_a_websocket_that_stalls_after_its_greeting_says_nothing_at_all(
@@ -318,7 +317,7 @@ async def test_speech_is_refused_stalled_and_dropped_as_chats_are(
     with pytest.raises(SDKError, match="Status 429"):
         await speak(sdk)
     with pytest.raises(httpx.ReadTimeout):
-        await speak(sdk)
+        await speak(sdk, timeout_ms=100)
     with pytest.raises(httpx.RemoteProtocolError):
         await speak(sdk)
 

@@ -16,7 +16,8 @@ from voiceai.fakes.mistral import MistralFake
 Chat = Callable[[], Awaitable[list[Any]]]
 
 QUESTION: list[Any] = [{"role": "user", "content": "What time is it?"}]
-TIMEOUT_SECONDS = 0.1
+TIMEOUT_SECONDS = 10.0
+SHORT_SECONDS = 0.1
 
 
 @pytest.fixture
@@ -46,8 +47,8 @@ async def by_openai(client: openai.AsyncOpenAI, **more: Any) -> list[Any]:
     return [chunk async for chunk in stream]
 
 
-async def by_sdk(sdk: Any) -> list[Any]:
-    stream = await sdk.chat.stream_async(model="mistral-small-latest", messages=QUESTION)
+async def by_sdk(sdk: Any, **more: Any) -> list[Any]:
+    stream = await sdk.chat.stream_async(model="mistral-small-latest", messages=QUESTION, **more)
     return [event.data async for event in stream]
 
 
@@ -197,9 +198,9 @@ async def test_a_stall_is_a_timeout_of_the_client(
     fake.chat.stall(after=pieces)
 
     with pytest.raises(openai.APITimeoutError):
-        await by_openai(client)
+        await by_openai(client, timeout=SHORT_SECONDS)
     with pytest.raises(httpx.ReadTimeout):
-        await by_sdk(sdk)
+        await by_sdk(sdk, timeout_ms=round(1000 * SHORT_SECONDS))
 
 
 @pytest.mark.parametrize("pieces", [0, 2])
