@@ -39,6 +39,12 @@ LONG = {
 MISTAKES = {**yaml.safe_load((DATA / "mistakes.yaml").read_text(encoding="utf-8")), **LONG}
 
 
+@pytest.fixture(autouse=True)
+def own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``praxis.tools`` stands beside the pipeline."""
+    monkeypatch.syspath_prepend(DATA)
+
+
 def findings(text: str) -> list[Finding]:
     try:
         found = validate(resolve(parse_document(text, file="t.yaml"), SHIPPED))
