@@ -41,7 +41,7 @@ MISTAKES = {**yaml.safe_load((DATA / "mistakes.yaml").read_text(encoding="utf-8"
 
 @pytest.fixture(autouse=True)
 def own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``praxis.tools`` stands beside the pipeline."""
+    """``praxis_tools`` stands beside the pipeline."""
     monkeypatch.syspath_prepend(DATA)
 
 
