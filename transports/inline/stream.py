@@ -122,9 +122,10 @@ class InlineStream:
         return self._session.sender.played_samples
 
     @property
-    def sent_packets(self) -> int:
-        """Packets made so far."""
-        return self._session.sender.sent
+    def progress(self) -> tuple[int, int, int]:
+        """Samples queued, written samples that were sent, and packets made. For the engine."""
+        sender = self._session.sender
+        return sender.queued_samples, sender.played_samples, sender.sent
 
     @property
     def stats(self) -> StreamStats:
@@ -278,25 +279,27 @@ class InlineStream:
     def _send(self, peer: Address, deadline: float) -> None:
         self._due_at = deadline + FRAME_SECONDS
         built, self._built = self._built, []
-        for ticks_ago, packet in zip(reversed(range(len(built))), built, strict=True):
+        due_at = deadline - (len(built) - 1) * FRAME_SECONDS
+        for packet in built:
             self._endpoint.send(packet.datagram, peer)
             now = time.monotonic()
-            self._deviations.add(now - deadline + ticks_ago * FRAME_SECONDS)
+            self._deviations.add(now - due_at)
+            due_at += FRAME_SECONDS
             if packet.starts_speech and self.on_speech_sent is not None:
                 self.on_speech_sent(now)
         self._backpressure.progressed()
 
     def _hear(self, due: int) -> None:
-        for audio in self._session.arrived(time.monotonic()):
+        now = time.monotonic()
+        for audio in self._session.arrived(now):
             for listener in self._listeners:
                 listener(audio)
         for _ in range(min(due, PLAY_BURST)):
-            frame = self._session.frame(time.monotonic())
+            frame = self._session.frame(now)
             for subscriber in self._subscribers:
                 subscriber(frame)
             if self._closed:  # by a subscriber
                 return
-        now = time.monotonic()
         for digit, duration_ms in self._session.digits(now):
             if self.on_digit is not None:
                 self.on_digit(digit, duration_ms)

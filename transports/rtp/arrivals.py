@@ -200,7 +200,9 @@ class ArrivalLine:
 
     def _spend(self, samples: int, now: float) -> bool:
         """Say whether there has been time for so much audio."""
-        allowance = self._allowance + max(now - self._allowed_at, 0.0) * RATE
+        allowance = self._allowance
+        if now > self._allowed_at:
+            allowance += (now - self._allowed_at) * RATE
         allowance = min(allowance, BURST_SAMPLES)
         self._allowed_at = now
         allowed = allowance >= samples

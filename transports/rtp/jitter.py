@@ -369,7 +369,7 @@ class PlayoutBuffer:
 
 def _frames(excess: float) -> int:
     """Return by how many frames a delay is too long that is so much longer than needed."""
-    if abs(excess) > OTHER_TIMELINE:
+    if -SHORT_BY <= excess < FRAME_SECONDS + RESERVE or abs(excess) > OTHER_TIMELINE:
         return 0
     if excess < -SHORT_BY:
         return math.floor(excess / FRAME_SECONDS)

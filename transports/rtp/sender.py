@@ -6,7 +6,7 @@ from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import ramped
 from transports.rtp.digits import DigitSender, EventPayload
-from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE, Outgoing
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Outgoing
 from transports.rtp.packet import HEADER, VERSION_2
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Sender:
             pcm = self._written(is_new=not was_speaking)
             self._speaking = bool(pcm)
         marker = self._speaking and not was_speaking
-        pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
+        if len(pcm) < FRAME_BYTES:
+            pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
         packet = self._packet(self._encoder.encode(pcm), marker=marker)
         return Outgoing(packet, starts_speech=marker and not was_held)
 

@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["OnArrival", "Reading", "Receive", "Sweep", "best_reading"]
 
@@ -38,6 +38,8 @@ OFFSET_SECONDS = 50e-6
 """Two clocks that were read within it were read at once."""
 
 Receive = Callable[[bytes, tuple[str, int], float], object]
+
+_Read = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, tuple[Any, ...]]]
 
 
 class Reading(Protocol):
@@ -123,7 +125,7 @@ class Sweep:
     """
 
     def __init__(self) -> None:
-        self._receivers: dict[int, tuple[socket.socket, Receive]] = {}
+        self._receivers: dict[int, tuple[_Read, Receive]] = {}  # by descriptor
         self._emptied_at = time.monotonic()
         # Stamping begins a moment after the first socket asks for it: this one has asked by then.
         self._stamped = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -138,7 +140,7 @@ class Sweep:
         """Read a socket from now on."""
         _stamp(sock)
         self._poll.register(sock.fileno(), select.EPOLLIN)
-        self._receivers[sock.fileno()] = sock, receive
+        self._receivers[sock.fileno()] = sock.recvmsg, receive
 
     def remove(self, sock: socket.socket) -> None:
         """Stop reading a socket, which is still open; also from within a sweep."""
@@ -170,17 +172,19 @@ class Sweep:
         found = self._receivers.get(descriptor)
         if found is None:
             return
-        sock, receive = found
+        read, receive = found
         try:
-            data, ancillary, _, address = sock.recvmsg(DATAGRAM_BYTES, ANCILLARY_BYTES)
+            data, ancillary, _, address = read(DATAGRAM_BYTES, ANCILLARY_BYTES)
         except OSError:
             return  # its checksum was wrong, or an ICMP error of an earlier datagram
         now = time.monotonic()
         if ancillary:
             seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
-            # Nobody sets a clock so that a packet comes before the sockets were last empty.
             arrived_at = seconds + nanoseconds * 1e-9 + offset
-            now = min(max(arrived_at, self._emptied_at), now)
+            if arrived_at < self._emptied_at:  # the time of day was set meanwhile
+                now = self._emptied_at
+            elif arrived_at < now:
+                now = arrived_at
         receive(data, address[:2], now)
 
 
