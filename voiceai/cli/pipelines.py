@@ -90,7 +90,7 @@ def validate_pipelines(
         for finding in findings:
             sys.stdout.write(f"{finding.severity}: {finding}\n")
         hints = len(findings) - wrong
-        sys.stdout.write(f"{len(documents)} pipelines: {wrong} errors, {hints} hints\n")
+        sys.stdout.write(f"pipelines: {len(documents)}, errors: {wrong}, hints: {hints}\n")
     if wrong:
         raise typer.Exit(1)
 

@@ -71,6 +71,13 @@ def test_what_is_shipped_loads_and_is_the_same_after_a_dump(name: str) -> None:
     assert again == spec
 
 
+def test_a_pipeline_that_says_everything_is_the_same_after_a_dump() -> None:
+    text = (Path(__file__).parent / "data" / "complete.yaml").read_text(encoding="utf-8")
+    spec = load_pipeline(text, source="complete.yaml")
+
+    assert load_pipeline(dump_pipeline(spec), source="dump") == spec
+
+
 def test_an_extension_merges_maps_and_replaces_lists() -> None:
     spec = load_pipeline(
         "name: b\nextends: local-en\nllm: {otherwise: [Pardon?]}\ntools: []\n"
