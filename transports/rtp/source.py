@@ -21,6 +21,10 @@ MAX_MISORDER = 100
 PACKETS_PER_SECOND = 250.0
 """Precedent: 10 ms packets are 100 per second."""
 
+BYTES_PER_PACKET = 400
+"""A larger packet counts as so many as it has of these: what it holds has to be decoded, which for
+200 ms of G.722 takes as long as for ten packets of the usual size."""
+
 PACKET_BURST = 500.0
 """What a peer may send at once after a stall, ours or its own."""
 
@@ -92,14 +96,14 @@ class _Allowance:
         self._tokens = PACKET_BURST
         self._refilled_at = 0.0
 
-    def take(self, now: float) -> bool:
-        """Say whether one more may pass."""
+    def take(self, now: float, length: int) -> bool:
+        """Say whether one more packet of so many bytes may pass."""
         tokens = self._tokens + (now - self._refilled_at) * PACKETS_PER_SECOND
         self._refilled_at = now
         if tokens < 1:
             self._tokens = tokens
             return False
-        self._tokens = min(tokens, PACKET_BURST) - 1
+        self._tokens = min(tokens, PACKET_BURST) - 1 - length // BYTES_PER_PACKET
         return True
 
 
@@ -142,7 +146,7 @@ class SourceLock:
             return Rejection.ADDRESS
         is_source = self._ssrc_bytes is not None and data[8:12] == self._ssrc_bytes
         allowance = self._of_source if is_source else self._of_others
-        return None if allowance.take(now) else Rejection.RATE
+        return None if allowance.take(now, len(data)) else Rejection.RATE
 
     def judge(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
         """Decide about a packet that passed :meth:`screen` at ``now`` (monotonic seconds)."""

@@ -224,3 +224,28 @@ def test_a_datagram_too_short_for_a_source_is_not_taken_for_the_peers(length: in
     assert lock.screen(bytes(length), PEER, 0.0) is Rejection.RATE
     verdicts(lock, packet(0))
     assert screened(lock, PEER, 0.0) is None
+
+
+def test_large_packets_use_the_allowance_up_sooner() -> None:
+    lock = connected()
+
+    passed = sum(
+        lock.screen(bytes(12 + 1600), PEER, 100 + step * 0.004) is None for step in range(2500)
+    )
+
+    assert passed <= (500 + 250 * 10) / 5
+
+
+@pytest.mark.parametrize(
+    ("ptime", "length"),
+    [(0.005, 40), (0.01, 80), (0.02, 160), (0.02, 640), (0.03, 960), (0.06, 480), (0.2, 1600)],
+)
+def test_what_codecs_send_by_right_is_never_too_much(ptime: float, length: int) -> None:
+    lock = connected()
+
+    refused = [
+        lock.screen(bytes(12 + length), PEER, 100 + step * ptime)
+        for step in range(round(30 / ptime))
+    ]
+
+    assert set(refused) == {None}
