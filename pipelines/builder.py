@@ -18,7 +18,6 @@ from pipecat.frames.frames import EndWorkerFrame, Frame, InputDTMFFrame, TTSSpea
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
@@ -36,7 +35,8 @@ from pipelines.registry import KINDS, REGISTRY, Registry
 from pipelines.resources import Resources
 from pipelines.spec import IdleSpec, PipelineSpec
 from pipelines.speech import TELEPHONE_RATE
-from pipelines.tools import tools_schema
+from pipelines.tools.digits import DigitCollector
+from pipelines.tools.schema import Toolbox, tools_schema
 from pipelines.validate import candidates_of
 
 
@@ -120,8 +120,9 @@ def build(
     )
     if isinstance(stt, Anticipating):
         transport.add_pause_tap(stt.caller_paused)
+    toolbox = Toolbox(resources, listener, DigitCollector(DIGITS_SECONDS))
     if spec.tools and any(candidate.entry.calls_tools for candidate in candidates["llm"]):
-        context = LLMContext(tools=tools_schema(spec.tools))
+        context = LLMContext(tools=tools_schema(spec.tools, toolbox))
     else:
         context = LLMContext()
     strategies = turn.strategies(spec.turn, resources, transport)
@@ -140,7 +141,7 @@ def build(
     processors: dict[str, FrameProcessor] = {
         "input": transport.input(),
         "stt": stt,
-        "digits": DTMFAggregator(timeout=DIGITS_SECONDS),
+        "digits": toolbox.digits,
         "caller": pair.user(),
         "llm": llm,
         "gate": ActionGate(listener),

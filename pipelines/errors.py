@@ -5,7 +5,8 @@
     PipelineError
     ├── SpecError            operator: the text of a pipeline is wrong
     ├── ServiceUnavailable   environment: a model, program or key is missing
-    └── RecognitionFailed    environment: a recogniser's model broke on a piece of speech
+    ├── RecognitionFailed    environment: a recogniser's model broke on a piece of speech
+    └── LookUpFailed         environment: a tool's query was refused, or took too long
 """
 
 from pipelines.findings import Finding
@@ -67,3 +68,7 @@ class ServiceUnavailable(PipelineError):
 
 class RecognitionFailed(PipelineError):
     """A recogniser's model raised something; the cause is what it raised."""
+
+
+class LookUpFailed(PipelineError):
+    """A query of the tool ``look_up`` cannot be done; the text is for a language model."""

@@ -1,17 +1,16 @@
 """Frame processors of the operator's own: found, checked and made."""
 
-import importlib
 import inspect
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
 
-from pipelines.document import Document, KeyPath, show_path
+from pipelines.document import Document
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.mistakes import place
+from pipelines.own_code import import_own, wrong_use
 from pipelines.spec import PipelineSpec
 
 
@@ -41,31 +40,18 @@ def check_processors(spec: PipelineSpec, document: Document) -> list[Finding]:
 def _class(spec: PipelineSpec, index: int) -> type[FrameProcessor]:
     processor, path = spec.processors[index], ("processors", index)
     module_name, _, name = processor.use.partition(":")
-    module = _module(module_name, (*path, "use"))
+    module = import_own(module_name, (*path, "use"))
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, FrameProcessor)):
         if found is not None:
-            raise _wrong(f"'{name}' is no FrameProcessor of Pipecat", (*path, "use"))
+            raise wrong_use(f"'{name}' is no FrameProcessor of Pipecat", (*path, "use"))
         nearest = nearest_name(name, _names(module))
-        raise _wrong(f"{module_name} has no '{name}'", (*path, "use"), nearest=nearest)
+        raise wrong_use(f"{module_name} has no '{name}'", (*path, "use"), nearest=nearest)
     try:
         inspect.signature(found).bind(**processor.params)
     except TypeError as error:
-        raise _wrong(f"{name}: {error}", (*path, "params")) from error
+        raise wrong_use(f"{name}: {error}", (*path, "params")) from error
     return found
-
-
-def _module(name: str, path: KeyPath) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            fix = "put it beside the pipelines, in VOICEAI_PIPELINES, or install it"
-            raise _wrong(f"there is no module '{error.name}'", path, fix=fix) from error
-        raise _wrong(f"{name} cannot be imported: {error}", path) from error
-    except (Exception, SystemExit) as error:  # whatever the operator's own module does
-        what = f"{type(error).__name__}: {error}"
-        raise _wrong(f"{name} cannot be imported: {what}", path) from error
 
 
 def _names(module: ModuleType) -> list[str]:
@@ -75,7 +61,3 @@ def _names(module: ModuleType) -> list[str]:
         for name, entry in vars(module).items()
         if isinstance(entry, type) and issubclass(entry, FrameProcessor)
     ]
-
-
-def _wrong(message: str, path: KeyPath, **more: Any) -> SpecError:
-    return SpecError(Finding(message, path=show_path(path), **more))

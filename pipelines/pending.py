@@ -44,9 +44,6 @@ def _where(path: KeyPath, asked: Callable[[PipelineSpec], bool]) -> Callable[[Pi
 PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
     "stop: stt": _where(("turn", "stop"), lambda spec: spec.turn.stop == "stt"),
     "stop: eager": _where(("turn", "stop"), lambda spec: spec.turn.stop == "eager"),
-    "transfer.targets": _of_tools(
-        ("transfer", "targets"), lambda tool: tool.transfer and tool.transfer.targets
-    ),
     "transfer.mode": _of_tools(
         ("transfer", "mode"), lambda tool: tool.transfer and tool.transfer.mode == "attended"
     ),
@@ -54,13 +51,8 @@ PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
         ("transfer", "when_unanswered"),
         lambda tool: tool.transfer and tool.transfer.when_unanswered,
     ),
-    "collect_digits": _of_tools(("collect_digits",), lambda tool: tool.collect_digits),
-    "http": _of_tools(("http",), lambda tool: tool.http),
-    "look_up": _of_tools(("look_up",), lambda tool: tool.look_up),
-    "python": _of_tools(("python",), lambda tool: tool.python),
     "flow": _where(("flow",), lambda spec: spec.flow is not None),
     "recording": _where(("recording", "enabled"), lambda spec: spec.recording.enabled),
-    "history": _where(("history", "calls"), lambda spec: spec.history.calls > 0),
 }
 """What is refused, and where a pipeline uses it."""
 

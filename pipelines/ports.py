@@ -1,6 +1,6 @@
 """What a conversation needs from outside; ``voiceai`` plugs it in."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from pipecat.processors.frame_processor import FrameProcessor
@@ -114,6 +114,20 @@ class FailureListener(Protocol):
         ...
 
 
+class LookUp(Protocol):
+    """A database of the operator's, to be read by a role that may do nothing else."""
+
+    async def __call__(
+        self, query: str, values: Sequence[object], *, timeout_seconds: float, max_rows: int
+    ) -> list[dict[str, Any]]:
+        """Run a query with ``$1``, ``$2``... and return its rows as plain data.
+
+        Raises:
+            LookUpFailed: It cannot be done; the text says why in one sentence.
+        """
+        ...
+
+
 class ConversationListener(FailureListener, Protocol):
     """Is told what was said. Called on the event loop; must not block."""
 
@@ -132,4 +146,8 @@ class ConversationListener(FailureListener, Protocol):
 
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Tell which tool was called."""
+        ...
+
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None:
+        """Tell what came of it: plain data, or why it failed."""
         ...

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines import speech
 from pipelines.fallback.health import ServiceHealth
 from pipelines.params import ModelParams, Secrets
+from pipelines.ports import LookUp
 from pipelines.rules import sentences
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Resources:
         secrets: Keys of cloud services.
         params: Where models are.
         health: Which services are worth asking.
+        tool_secrets: Environment variables that the tool ``http`` may put into requests.
+        look_up: The database of the tool ``look_up``; None without one.
 
     Args:
         enter_thread: Is called first in each of the threads, such as to set its priority.
@@ -60,6 +63,8 @@ class Resources:
         self.secrets = secrets or Secrets()
         self.params = params or ModelParams()
         self.health = ServiceHealth()
+        self.tool_secrets: Mapping[str, str] = {}
+        self.look_up: LookUp | None = None
         self.threads: dict[Stage, ThreadPoolExecutor] = {
             stage: ThreadPoolExecutor(
                 max_workers=1, thread_name_prefix=stage, initializer=enter_thread

@@ -17,6 +17,7 @@ from pipelines.registry import KINDS, REGISTRY, Kind, Registry
 from pipelines.resources import Resources
 from pipelines.services.entry import ServiceEntry
 from pipelines.spec import PipelineSpec, ServiceSpec, Spec
+from pipelines.tools.check import check_tools
 
 
 def validate(
@@ -40,6 +41,7 @@ def validate(
     for kind in KINDS:
         findings.extend(_Stage(kind, spec, document, registry).findings(resources))
     findings.extend(check_processors(spec, document))
+    findings.extend(check_tools(spec, document, resources))
     if resources and spec.turn.vad.model == "silero-torch":
         findings.extend(_torch(document))
     if resources:

@@ -123,5 +123,8 @@ class _Nobody:
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         del name, arguments
 
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None:
+        del name, result, failed
+
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
         del kind, service, reason, instead

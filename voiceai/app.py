@@ -26,6 +26,7 @@ from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
 from voiceai.priority import yield_this_thread
 from voiceai.settings import Settings
+from voiceai.store.look_up import LookUpDatabase
 from voiceai.store.repository import Store
 from voiceai.telemetry.media_metrics import MediaMetrics
 from voiceai.telemetry.metrics import CallMetrics
@@ -100,7 +101,14 @@ def make_resources(settings: Settings) -> Resources:
         mistral_base_url=settings.mistral_base_url,
         edge_tts_endpoint=settings.edge_tts_endpoint,
     )
-    return Resources(secrets, model_params(settings), enter_thread=yield_this_thread)
+    resources = Resources(secrets, model_params(settings), enter_thread=yield_this_thread)
+    secrets_of_tools = settings.tool_secrets.items()
+    resources.tool_secrets = {name: value.get_secret_value() for name, value in secrets_of_tools}
+    if settings.voiceai_look_up_url:
+        database = LookUpDatabase(settings.voiceai_look_up_url.get_secret_value())
+        resources.look_up = database
+        resources.on_aclose(database.close)
+    return resources
 
 
 class App:

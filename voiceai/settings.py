@@ -15,7 +15,14 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voiceai.errors import SettingsError
@@ -102,6 +109,9 @@ class Settings(BaseSettings):
     azure_speech_endpoint: str | None = Field(None, description="Azure endpoint instead of region")
     mistral_api_key: SecretStr | None = Field(None, description="Mistral key")
     mistral_base_url: str | None = Field(None, description="Mistral endpoint")
+    voiceai_look_up_url: SecretStr | None = Field(
+        None, description="database of the tool look_up, as a role that may only read"
+    )
     edge_tts_endpoint: str | None = Field(None, description="Edge-TTS endpoint, such as a fake")
 
     voiceai_default_pipeline: str | None = Field(
@@ -128,6 +138,13 @@ class Settings(BaseSettings):
         None, ge=1, description="calls at once; unset: as many as the machine carries"
     )
 
+    _tool_secrets: Mapping[str, SecretStr] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tool_secrets(self) -> Mapping[str, SecretStr]:
+        """Variables ``VOICEAI_SECRET_*``, which requests of tools may hold."""
+        return self._tool_secrets
+
     @field_validator("rtp_host", "rtp_bind")
     @classmethod
     def _numeric(cls, value: str | None) -> str | None:
@@ -143,7 +160,7 @@ class Settings(BaseSettings):
             raise ValueError("is not an http:// or https:// address")
         return value.rstrip("/")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "voiceai_look_up_url")
     @classmethod
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
@@ -236,6 +253,7 @@ class Settings(BaseSettings):
     def secret_values(self) -> list[str]:
         """Every secret in clear, for the log to leave out."""
         values = [getattr(self, name) for name in type(self).model_fields]
+        values += self._tool_secrets.values()
         return [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
 
 
@@ -256,7 +274,6 @@ class LoadedSettings:
 
     settings: Settings
     sources: Mapping[str, Literal["environment", ".env", "default"]]
-    tool_secrets: Mapping[str, SecretStr]
     warnings: tuple[str, ...]
 
     def describe(self) -> list[SettingRow]:
@@ -294,10 +311,12 @@ def load_settings(env_file: Path | None = Path(".env")) -> LoadedSettings:
         inside = ".env" if name in dotenv else "default"
         sources[name] = "environment" if name in environment else inside  # type: ignore[assignment]
     merged = {**dotenv, **environment}
+    settings._tool_secrets = {  # noqa: SLF001 - of this module
+        name: SecretStr(value) for name, value in merged.items() if name.startswith(SECRET_PREFIX)
+    }
     return LoadedSettings(
         settings=settings,
         sources=sources,
-        tool_secrets={k: SecretStr(v) for k, v in merged.items() if k.startswith(SECRET_PREFIX)},
         warnings=tuple(_misspelt(merged) + _contradictions(settings)),
     )
 

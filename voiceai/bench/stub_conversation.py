@@ -132,6 +132,9 @@ class StubServices:
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Do nothing."""
 
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None:
+        """Do nothing."""
+
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
         """Do nothing."""
 

@@ -83,6 +83,7 @@ class Telephone:
         self._pause_taps: list[PauseTap] = []
         self.caller: list[str] = []
         self.assistant: list[tuple[str, bool]] = []
+        self.results: list[tuple[str, object, bool]] = []
         self.failures: list[tuple[str, str, str, str | None]] = []
         self.tools: list[tuple[str, dict[str, Any]]] = []
         self.control: list[tuple[Any, ...]] = []
@@ -140,6 +141,10 @@ class Telephone:
 
     def tool_called(self, name: str, arguments: Mapping[str, Any]) -> None:
         self.tools.append((name, dict(arguments)))
+        self.changed.set()
+
+    def tool_returned(self, name: str, result: object, *, failed: bool = False) -> None:
+        self.results.append((name, result, failed))
         self.changed.set()
 
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:

@@ -49,12 +49,10 @@ def test_english_recognition_of_german_is_an_error() -> None:
 LATER = {
     "turn: {stop: eager}": "t.yaml:2:14: turn.stop",
     "tools: [{transfer: {to: a, mode: attended}}]": "t.yaml:2:34: tools[0].transfer.mode",
-    "tools: [hangup, {collect_digits: {max: 4}}]": "t.yaml:2:34: tools[1].collect_digits",
     "llm: {service: scripted, rules: [{when: a, tool: {transfer: {to: a, mode: attended}}}]}": (
         "t.yaml:2:75: llm.rules[0].tool.transfer.mode"
     ),
     "recording: {enabled: true}": "t.yaml:2:22: recording.enabled",
-    "history: {calls: 2}": "t.yaml:2:18: history.calls",
 }
 
 

@@ -101,7 +101,7 @@ def test_a_misspelt_variable_is_reported_with_the_nearest(monkeypatch: pytest.Mo
         "ARI_PASWORD is not a setting; did you mean ARI_PASSWORD?",
         "VOICEAI_DATADIR is not a setting; did you mean VOICEAI_DATA_DIR?",
     )
-    assert loaded.tool_secrets["VOICEAI_SECRET_CRM"].get_secret_value() == "z"
+    assert loaded.settings.tool_secrets["VOICEAI_SECRET_CRM"].get_secret_value() == "z"
 
 
 @pytest.mark.parametrize(

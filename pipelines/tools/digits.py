@@ -1,0 +1,120 @@
+"""The tool ``collect_digits``: what the caller types, until it is whole."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    Frame,
+    InputDTMFFrame,
+)
+from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
+from pipecat.processors.frame_processor import FrameDirection
+
+from pipelines.tool_specs import CollectDigitsTool
+from pipelines.tools.answer import ToolFailed
+
+Ending = Literal["complete", "too_few", "nothing"]
+
+
+@dataclass(slots=True)
+class DigitEntry:
+    """One entry on the keypad, without a clock of its own.
+
+    Attributes:
+        tool: How long it may be, and may take.
+        began_at: When the caller could begin: seconds, monotonic.
+        digits: So far, without the terminator.
+    """
+
+    tool: CollectDigitsTool
+    began_at: float
+    digits: str = ""
+    ended: bool = False
+    _pressed_at: float | None = field(default=None)
+
+    def press(self, digit: str, now: float) -> None:
+        """Take a digit; whatever comes after the end is ignored."""
+        if self.ended:
+            return
+        if digit == self.tool.terminator:
+            self.ended = True
+            return
+        self.digits += digit
+        self._pressed_at = now
+        self.ended = len(self.digits) >= self.tool.max
+
+    def spoken(self, now: float) -> None:
+        """Let the time run from here: the caller was being spoken to."""
+        if self._pressed_at is None:
+            self.began_at = now
+
+    def deadline(self) -> float:
+        """Return when the entry is over, unless a digit comes."""
+        whole = self.began_at + self.tool.within_ms / 1000
+        if self._pressed_at is None:
+            return whole
+        return min(whole, self._pressed_at + self.tool.between_ms / 1000)
+
+    def ending(self) -> Ending:
+        """Say what became of it."""
+        if not self.digits:
+            return "nothing"
+        return "complete" if len(self.digits) >= self.tool.min else "too_few"
+
+
+class DigitCollector(DTMFAggregator):
+    """Puts what the caller types into the conversation, but for what a tool asked for.
+
+    Args:
+        timeout: Seconds after the last digit at which they are one entry, without a tool.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self._entry: DigitEntry | None = None
+        self._changed = asyncio.Event()
+        self._bot_speaks = False
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Take digits while an entry is open; pass on everything else."""
+        if isinstance(frame, BotStartedSpeakingFrame | BotStoppedSpeakingFrame):
+            self._bot_speaks = isinstance(frame, BotStartedSpeakingFrame)
+            if self._entry:
+                self._entry.spoken(self._now())
+            self._changed.set()
+        elif isinstance(frame, InputDTMFFrame) and self._entry:
+            self._entry.press(frame.button.value, self._now())
+            self._changed.set()
+            return
+        await super().process_frame(frame, direction)
+
+    async def collect(self, tool: CollectDigitsTool) -> dict[str, Any]:
+        """Wait for an entry.
+
+        Returns:
+            ``digits``, and how it ended.
+
+        Raises:
+            ToolFailed: Another entry is open.
+        """
+        if self._entry is not None:
+            raise ToolFailed("the caller is already asked for digits")
+        entry = self._entry = DigitEntry(tool, self._now())
+        try:
+            while not entry.ended and (self._bot_speaks or entry.deadline() > self._now()):
+                self._changed.clear()
+                wait = None if self._bot_speaks else entry.deadline() - self._now()
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
+                except TimeoutError:
+                    break
+        finally:
+            self._entry = None
+        return {"digits": entry.digits, "entry": entry.ending()}
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
