@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.document import Document, parse_document
+from pipelines.document import Document, Mark, parse_document
 from pipelines.errors import SpecError
 from pipelines.loader import load_folder, load_mapping, load_pipeline, load_tools, resolve
 from pipelines.trust import holds_closed
@@ -188,3 +188,18 @@ def test_a_file_of_a_tool_does_not_hide_behind_one_of_ours(tmp_path: Path) -> No
 
     with pytest.raises(SpecError, match="is a tool that is there without a file; rename the file"):
         load_tools(tmp_path)
+
+
+def test_what_stands_in_a_flow_or_a_tool_has_its_place_in_that_file(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "flows").mkdir()
+    tool, flow = tmp_path / "tools" / "sales.yaml", tmp_path / "flows" / "steps.yaml"
+    tool.write_text('transfer:\n  to: "101"\n')
+    flow.write_text("# steps\nstart:\n  say: Hello.\n")
+    (tmp_path / "a.yaml").write_text("name: a\ntools: [hangup, sales]\nflow: flows/steps.yaml\n")
+
+    document = load_folder(tmp_path)["a"].document
+
+    assert document.locate(("tools", 1, "transfer", "to")) == Mark(str(tool), 2, 7)
+    assert document.locate(("tools", 1)) == Mark(str(tmp_path / "a.yaml"), 2, 17)
+    assert document.locate(("flow", "start", "say")) == Mark(str(flow), 3, 8)
