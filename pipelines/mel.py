@@ -25,12 +25,14 @@ LOG_STEP = np.log(6.4) / 27.0
 """Above the linear part, 27 mels are a factor of 6.4 in frequency."""
 
 
-def log_mel(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+def log_mel(samples: NDArray[np.float32], frames: int, *, still: int = 0) -> NDArray[np.float32]:
     """Return the features of speech with silence after it.
 
     Args:
         samples: Mono of -1..1 at 16 kHz; what lies beyond ``frames`` is left out.
         frames: Of 10 ms each, to fill with silence where the speech ends.
+        still: How many of the samples at the beginning are all the same; they are taken for
+            granted.
 
     Returns:
         Shape (80, ``frames``), C-contiguous; all within 2, which is 80 dB, of the largest.
@@ -42,11 +44,13 @@ def log_mel(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     padded[: min(len(samples), length)] = samples[:length]
     padded = np.pad(padded, (half, 0), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::HOP_SAMPLES][:heard]
-    power = np.abs(np.fft.rfft(windows * _window())) ** 2
+    alike = max(0, min(heard, (still - half) // HOP_SAMPLES + 1) - 1)  # frames as the next one
+    power = np.abs(np.fft.rfft(windows[alike:] * _window())) ** 2
     logarithms = np.full((BANDS, frames), FLOOR, np.float32)
     # not `@`: BLAS takes a second thread for it, which then spins for 100 ms
     bands = np.einsum("bf,tf->bt", _filters(), power)
-    logarithms[:, :heard] = np.log10(np.maximum(bands, 10.0**FLOOR))
+    logarithms[:, alike:heard] = np.log10(np.maximum(bands, 10.0**FLOOR))
+    logarithms[:, :alike] = logarithms[:, alike : alike + 1]
     features: NDArray[np.float32] = np.maximum(logarithms, logarithms.max() - RANGE)
     features += 4.0
     features /= 4.0

@@ -133,10 +133,11 @@ def features(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         Shape (80, 800).
     """
     heard = soxr.resample(samples, rate, SAMPLE_RATE_HZ, quality="HQ")[-MODEL_SAMPLES:]
-    heard = np.pad(heard, (MODEL_SAMPLES - len(heard), 0))
+    before = MODEL_SAMPLES - len(heard)
+    heard = np.pad(heard, (before, 0))
     heard = (heard - heard.mean()) / np.sqrt(heard.var() + VARIANCE_FLOOR)
     mirrored = np.pad(heard, (0, FRAME_SAMPLES // 2), mode="reflect")
-    return log_mel(mirrored, MODEL_SECONDS * FRAMES_PER_SECOND)
+    return log_mel(mirrored, MODEL_SECONDS * FRAMES_PER_SECOND, still=before)
 
 
 class SmartTurn(BaseTurnAnalyzer):

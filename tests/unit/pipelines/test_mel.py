@@ -77,3 +77,21 @@ def test_the_loudest_of_a_sound_that_is_cut_off_does_not_count() -> None:
 
 def test_silence_is_the_floor() -> None:
     np.testing.assert_allclose(log_mel(np.zeros(RATE, np.float32), 100), -1.5, atol=1e-6)
+
+
+@given(still=st.integers(0, 3000), count=st.integers(1, 2000), level=st.floats(-0.1, 0.1))
+def test_what_is_still_at_the_beginning_need_not_be_heard(
+    still: int, count: int, level: float
+) -> None:
+    sound = np.concatenate([np.full(still, level, np.float32), noise(count)])
+
+    np.testing.assert_array_equal(log_mel(sound, 40, still=still), log_mel(sound, 40))
+
+
+def test_what_is_said_to_be_still_is_not_heard() -> None:
+    sound = noise(2 * RATE)
+
+    frame = log_mel(sound, 200, still=RATE)
+
+    assert (frame[:, :98] == frame[:, 98:99]).all()
+    assert (frame[:, 98] != frame[:, 99]).any()
