@@ -18,7 +18,7 @@ async def test_a_few_calls_leave_nothing_behind(tmp_path_factory: pytest.TempPat
     settings = Settings(_env_file=None, voiceai_data_dir=folder)
     told: list[str] = []
 
-    report = await run_real_soak(settings, minutes=0.3, calls=2, progress=told.append)
+    report = await run_real_soak(settings, minutes=0.15, calls=2, progress=told.append)
 
     found = {measure.name: measure for measure in report.measures}
     assert found["calls that failed"].samples == (0,)

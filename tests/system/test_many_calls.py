@@ -27,6 +27,10 @@ def words() -> Prompt:
     return have_or_skip(lambda: prompt("en", PROMPT))
 
 
+LINES: Final = 5
+"""So many people call at a time where they call one after the other."""
+
+
 class Callers:
     """People who call, one after the other or together.
 
@@ -54,9 +58,14 @@ class Callers:
         await call.hang_up()
 
     async def one_after_the_other(self, count: int) -> None:
-        """Every tenth says something."""
-        for number in range(count):
-            await self.call(speaks=number % 10 == 9)
+        """Call on a few lines, on each again as soon as it is free; every tenth says something."""
+        numbers = iter(range(count))
+
+        async def line() -> None:
+            for number in numbers:
+                await self.call(speaks=number % 10 == 9)
+
+        await asyncio.gather(*(line() for _ in range(LINES)))
 
     async def at_once(self, count: int) -> None:
         """Two of them say something."""
@@ -71,18 +80,23 @@ async def test_a_hundred_calls_leave_nothing_behind_and_cost_no_memory(
         callers = Callers(caller, provider, words)
         await callers.one_after_the_other(50)
         await callers.at_once(10)
-        before = memory_bytes(serving.process)
+        before = await memory_without_calls(pbx, serving)
 
         await callers.one_after_the_other(50)
 
-        grown = memory_bytes(serving.process) - before
-        await eventually_nothing_left(pbx.params.ari)
-        await eventually_no_ports(serving.process)
+        grown = await memory_without_calls(pbx, serving) - before
         records = await all_records(serving, len(callers.expected))
         assert {record["caller"]: said(record) for record in records} == callers.expected
         assert {record["end_reason"] for record in records} == {"caller_hung_up"}
         assert len(records) == 110
         assert grown < MEMORY_BYTES
+
+
+async def memory_without_calls(pbx: Pbx, serving: Serving) -> int:
+    """Return the memory of the process once no call is left, in bytes."""
+    await eventually_nothing_left(pbx.params.ari)
+    await eventually_no_ports(serving.process)
+    return memory_bytes(serving.process)
 
 
 async def all_records(serving: Serving, count: int) -> list[dict[str, Any]]:

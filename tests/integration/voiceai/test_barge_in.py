@@ -217,7 +217,7 @@ async def test_its_own_voice_on_a_hybrid_line_does_not_disturb_the_assistant(
     line = await Hybrid.open("127.0.0.1")
     line.loss_db = loss_db
     async with call(voice, "I would like", placement, line) as talk:
-        await line.wait_for_silence(1.5, 15)
+        await line.wait_for_silence(0.6, 15)
 
         heard = talk.heard()
 
