@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -173,24 +174,28 @@ async def test_a_killed_processs_calls_are_closed_at_the_next_start(
 async def test_the_open_calls_of_the_living_stay_open(
     database: asyncpg.Connection, running: Store, shared_dir: Path
 ) -> None:
-    await database.execute(
-        "INSERT INTO voiceai.processes (id, seen_at) VALUES ('elsewhere_7_1', now())"
-    )
-    await database.execute(
-        "INSERT INTO voiceai.calls (id, process_id, number, started_at) "
-        "VALUES ('theirs', 'elsewhere_7_1', '49', now())"
-    )
+    container = f"{socket.gethostname()}-1_999999_1"  # of this host, with process ids of its own
+    dead = process_id().rsplit("_", 2)[0] + "_999999_1"
+    for process in ("elsewhere_7_1", container, dead):
+        await database.execute("INSERT INTO voiceai.processes (id) VALUES ($1)", process)
+        await database.execute(
+            "INSERT INTO voiceai.calls (id, process_id, number, started_at) "
+            "VALUES ($1, $1, '49', now())",
+            process,
+        )
     running.begin_call(CallRecord("ours", "49", START))
     await written(running)
     second = Store(settings_for(shared_dir), owner=True)
     task = asyncio.ensure_future(second.run())
-    await until_ready(second)
-    await asyncio.sleep(0.3)
+    ended = "SELECT ended_at IS NOT NULL FROM voiceai.calls WHERE id = $1"
+    async with asyncio.timeout(10):
+        while not await database.fetchval(ended, dead):  # noqa: ASYNC110 - the store's own task
+            await asyncio.sleep(0.01)
 
-    calls = {call.id: call.ended_at for call in await running.calls()}
+    still_open = {call.id for call in await running.calls() if call.ended_at is None}
     await end(task, second)
 
-    assert calls == {"ours": None, "theirs": None}
+    assert still_open == {"ours", "elsewhere_7_1", container}
 
 
 async def test_without_the_right_to_make_a_schema_history_stays_on_disk(
