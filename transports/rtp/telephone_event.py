@@ -140,7 +140,13 @@ class EventReceiver:
         self._waiting: list[Digit] = []
 
     def receive(
-        self, payload: bytes, timestamp: int, now: float, *, clock_rate: int = SAMPLE_RATE
+        self,
+        payload: bytes,
+        timestamp: int,
+        now: float,
+        *,
+        clock_rate: int = SAMPLE_RATE,
+        is_straggler: bool = False,
     ) -> Span | None:
         """Take the payload of one packet; return the time that it newly fills.
 
@@ -150,12 +156,16 @@ class EventReceiver:
             now: When it came, in monotonic seconds.
             clock_rate: Of timestamps and durations, the same as of the audio around it
                 (section 2.1), in Hz.
+            is_straggler: The packet came after one with a higher number.
 
         Raises:
             PacketError: The payload holds no events.
         """
         span = None
         events = TelephoneEvent.parse(payload)
+        last = self._last
+        if is_straggler and last and timestamp_difference(timestamp, last.timestamp) < 0:
+            return None  # of an event that is over, however long ago
         for place, event in enumerate(events):
             is_end = event.is_end or place < len(events) - 1
             filled = self._note(event, timestamp, now, clock_rate, is_end=is_end)

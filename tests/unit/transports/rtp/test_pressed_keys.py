@@ -135,6 +135,24 @@ def test_a_key_of_a_wideband_clock_that_is_held_for_long_is_one_digit() -> None:
     assert set(caller.kinds[5:]) == {"audio"}
 
 
+@pytest.mark.parametrize("came_before", [True, False])
+def test_an_old_packet_of_a_key_that_comes_after_the_next_key_is_none(came_before: bool) -> None:
+    caller = Caller()
+    caller.talk(5)
+    old = RtpPacket(
+        EVENT, caller.number % 0x10000, caller.timestamp, 7, TelephoneEvent(5, 160).serialize()
+    ).serialize()
+    caller.press("5", 10, lost=frozenset() if came_before else frozenset({1}))
+    for _ in range(150):
+        caller.tick()  # nothing comes, and numbers do not go on
+    caller.press("6", 10)
+    caller.session.receive(old, CALLER, caller.now)
+    for _ in range(15):
+        caller.tick()
+
+    assert [digit for digit, _ in caller.digits] == ["5", "6"]
+
+
 def test_lost_packets_of_a_key_leave_no_hole_in_playout_after_it() -> None:
     caller = Caller()
     caller.talk(25)
