@@ -15,7 +15,9 @@ class Finding:
         path: Key path, such as ``llm.rules[0].when``; empty for the whole text.
         fix: What to do about it: a command, a value; empty if the message says it all.
         nearest: The valid name nearest to the one that was written.
-        severity: ``error`` stops the pipeline; ``hint`` says what would make it better.
+        severity: ``error`` stops the pipeline; with a ``warning`` it works, but not as it is
+            written, as when only the last of its services is ready; ``hint`` says what would
+            make it better.
         file: Where the text came from.
         line: From 1; 0 if unknown.
         column: From 1; 0 if unknown.
@@ -25,7 +27,7 @@ class Finding:
     path: str = ""
     fix: str = ""
     nearest: str | None = None
-    severity: Literal["error", "hint"] = "error"
+    severity: Literal["error", "warning", "hint"] = "error"
     file: str = ""
     line: int = 0
     column: int = 0

@@ -118,14 +118,14 @@ class _Stage:
         self._chain = service.chain
 
     def findings(self, resources: Resources | None) -> list[Finding]:
-        """All of it; what one service lacks on this machine is a hint if another is ready."""
+        """All of it; what one service lacks on this machine is a warning if another is ready."""
         wrong = [found for index in range(len(self._chain)) for found in self._written(index)]
         if resources is None:
             return wrong
         every = (self._missing(index, resources) for index in range(len(self._chain)))
         missing = [found for found in every if found]
         if sum(found.severity == "error" for found in missing) < len(self._chain):
-            missing = [replace(found, severity="hint") for found in missing]
+            missing = [_softened(found) for found in missing]
         return [*wrong, *missing]
 
     def _written(self, index: int) -> list[Finding]:
@@ -166,8 +166,13 @@ class _Stage:
         return place(replace(finding, path=show_path(path)), self._document.locate(path))
 
 
+def _softened(finding: Finding) -> Finding:
+    return replace(finding, severity="warning") if finding.severity == "error" else finding
+
+
 def _not_yet(path: KeyPath, document: Document) -> Finding:
-    finding = Finding("is not supported yet", path=show_path(path))
+    fix = "use smart-turn or silence" if path == ("turn", "stop") else ""
+    finding = Finding("is not supported yet", path=show_path(path), fix=fix)
     return place(finding, document.locate(path))
 
 

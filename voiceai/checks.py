@@ -210,7 +210,10 @@ def _assistant_findings(entry: AssistantEntry, resources: Resources) -> list[Fin
     if errors:
         return [Finding(name, "fail", one.message, one.fix) for one in errors]
     numbers = ", ".join(entry.numbers) or "no number"
-    hints = [Finding(name, "ok", one.message, one.fix) for one in found]
+    hints = [
+        Finding(name, "warn" if one.severity == "warning" else "ok", one.message, one.fix)
+        for one in found
+    ]
     return [Finding(name, "ok", f"ready, answers {numbers}"), *hints]
 
 
