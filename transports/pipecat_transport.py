@@ -8,7 +8,7 @@ the recogniser would then never hear anything and no turn would ever start.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipecat.frames.frames import (
     BotSpeakingFrame,
@@ -53,10 +53,6 @@ QUIET_FRAMES = 10
 """Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""
 QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
-LONGEST_WRITE = 3600.0
-"""Seconds, as good as without a limit. Pipecat takes a write that lasts longer for a peer that is
-gone, and is mute for the rest of the call. But our clock paces writes, not the peer: a long one
-waits for digits of ours, or for a hold to end."""
 
 AudioTap = Callable[[bytes, bool], None]
 """Told of the caller's audio (16-bit mono at 8 kHz) and whether the caller was speaking before."""
@@ -118,8 +114,8 @@ class RtpTransport(BaseTransport):
             audio_out_sample_rate=SAMPLE_RATE,
             audio_out_10ms_chunks=4,
             audio_out_end_silence_secs=0,
-            audio_out_write_timeout_secs=LONGEST_WRITE,
         )
+        _wait_for_writes(params)
         self.marks = SpeechMarks()
         self._input = RtpInput(params, stream, detector, self.marks, filters)
         self._barge_in = BargeIn(stream, filters, tally)
@@ -172,6 +168,17 @@ class RtpTransport(BaseTransport):
     def add_verdict_listener(self, listener: VerdictListener) -> None:
         """Tell ``listener`` of every verdict, 5 ms before the next packet leaves."""
         self._input.listeners.append(listener)
+
+
+def _wait_for_writes(params: TransportParams) -> None:
+    """Take the limit from a write, and with it the task and the timer that each would cost.
+
+    Pipecat takes a write that lasts longer for a peer that is gone, and is mute for the rest of
+    the call. But our clock paces writes, not the peer: a long one waits for digits of ours, or for
+    a hold to end.
+    """
+    unlimited: Any = None  # the field is a number, but is only passed to `wait_for`
+    params.audio_out_write_timeout_secs = unlimited
 
 
 class RtpInput(BaseInputTransport):
