@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -125,20 +125,13 @@ class CallSupervisor:
             raise Refusal(EndReason.UNKNOWN_NUMBER, HangupCause.NOT_FOUND, why)
         return assistant
 
-    async def prepare(self, specs: Mapping[str, PipelineSpec]) -> None:
-        """Load what pipelines need before calls come; one that cannot work is logged.
-
-        Args:
-            specs: By the id of the assistant.
-        """
-        for assistant_id, spec in specs.items():
-            await self._prepare(assistant_id, spec)
-
     async def warm(self, assistant: Assistant) -> str:
-        """Load what an assistant needs, for the store; returns why it cannot work, or nothing."""
-        return await self._prepare(assistant.id, assistant.spec)
+        """Load what an assistant needs before calls come.
 
-    async def _prepare(self, assistant_id: str, spec: PipelineSpec) -> str:
+        Returns:
+            Why it cannot work, as is logged too; empty when it can.
+        """
+        spec = assistant.spec
         try:
             wrong = await warm(self._services.resources, [spec])
             if not wrong:
@@ -150,7 +143,7 @@ class CallSupervisor:
         for finding in findings:
             logger.bind(pipeline=spec.name).warning("pipeline.disabled: {}", finding)
         if not findings:
-            self._note_ready(assistant_id, spec)
+            self._note_ready(assistant.id, spec)
         return _listed(findings)
 
     def _note_ready(self, assistant_id: str, spec: PipelineSpec) -> None:

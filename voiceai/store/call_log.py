@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from loguru import logger
 
 from voiceai.errors import StoreUnavailable
@@ -148,7 +149,7 @@ class CallLog:
             try:
                 await self._remove_old(disk=rounds % DISK_EVERY == 0)
                 rounds += 1
-            except (StoreUnavailable, OSError) as exc:
+            except (StoreUnavailable, asyncpg.PostgresError, OSError) as exc:
                 logger.warning("history.retention: {}", exc)
             await asyncio.sleep(RETENTION_SECONDS)
 

@@ -5,10 +5,10 @@ good row answers at once.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+import asyncpg
 from loguru import logger
 
 from pipelines.errors import SpecError
@@ -22,8 +22,8 @@ from voiceai.store.lineup import Lineup
 Warm = Callable[[Assistant], Awaitable[str]]
 """Loads what an assistant needs; returns why it cannot work, or nothing."""
 
-AT_ONCE = 4
-"""Assistants that are loaded beside each other."""
+AT_ONCE = 2
+"""Assistants that are loaded beside each other; calls share the voices' threads with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,11 @@ class Warming:
                     continue  # it changed meanwhile
                 del self._wanted[assistant_id]
                 self._judge(wanted, problem)
-                with contextlib.suppress(StoreUnavailable):
+                try:
                     async with self._database.connection() as connection:
                         await self._note(connection, wanted, problem)
+                except (StoreUnavailable, asyncpg.PostgresError) as exc:
+                    logger.bind(assistant=wanted.row.name).warning("assistant.not_kept: {}", exc)
         finally:
             self._busy.discard(assistant_id)
             self._tell()

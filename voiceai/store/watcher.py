@@ -105,6 +105,7 @@ class Watcher:
             async with self._database.connection() as connection:
                 with self._access.reading():
                     asked = await self._look(connection)
+                    await self._listener.prove(connection)
         except (StoreUnavailable, SchemaMismatch) as exc:
             self._changes = None
             if isinstance(exc, SchemaMismatch) and str(exc) != self._complained:

@@ -288,7 +288,8 @@ async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message} {extra}", level="INFO", backtrace=False)
     try:
-        await supervisor.prepare({"1": IMPATIENT, "2": other})
+        broken = await supervisor.warm(Assistant("1", "impatient", (), IMPATIENT))
+        works = await supervisor.warm(Assistant("2", "other", (), other))
     finally:
         logger.remove(sink)
         await resources.aclose()
@@ -299,6 +300,7 @@ async def test_a_model_that_breaks_while_it_is_loaded_takes_no_other_along(
         "pipeline.ready {'pipeline': 'other'}",
     ]
     assert "unsupported version" in lines[0]
+    assert (broken, works) == ("RuntimeError: unsupported version", "")
 
 
 async def test_a_call_that_is_cut_short_at_the_end_of_the_process_has_its_record(
