@@ -86,6 +86,7 @@ def _inherited(kind: Kind) -> dict[str, Any]:
 def _open_short_forms(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
     """Allow what the loader puts something else in the place of: names of tools, a flow's file."""
     definitions["ToolSpec"] |= {"minProperties": 1, "maxProperties": 1}
+    definitions["ToolFile"] = _tool_file(definitions)
     names = {"type": "string", "pattern": SNAKE, "examples": list(KINDS_OF_TOOL)}
     properties["tools"]["items"] = {"anyOf": [_reference("ToolSpec"), names]}
     path = {"type": "string", "description": "Path of a file below the pipeline's folder."}
@@ -93,6 +94,17 @@ def _open_short_forms(properties: dict[str, Any], definitions: dict[str, Any]) -
         "description": properties["flow"]["description"],
         "anyOf": [path, _reference("FlowSpec")],
     }
+
+
+def _tool_file(definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of ``tools/``: one tool, whose name is the file's."""
+    properties = {}
+    for kind, about in definitions["ToolSpec"]["properties"].items():
+        model = definitions[about["anyOf"][0]["$ref"].rpartition("/")[2]]
+        required = [key for key in model.get("required", []) if key != "name"]
+        properties[kind] = {**model, "required": required}
+    description = "A tool that pipelines name; its file's name is its own."
+    return {**definitions["ToolSpec"], "description": description, "properties": properties}
 
 
 def _reference(definition: str) -> dict[str, str]:

@@ -44,6 +44,15 @@ def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     assert references <= set(schema["$defs"])
 
 
+def test_the_file_of_a_tool_needs_no_name(schema: dict[str, Any]) -> None:
+    ask = schema["$defs"]["ToolFile"]["properties"]["http"]
+
+    assert (ask["required"], schema["$defs"]["HttpTool"]["required"]) == (
+        ["description", "url"],
+        ["name", "description", "url"],
+    )
+
+
 def test_every_key_of_a_pipeline_is_described(schema: dict[str, Any]) -> None:
     silent = [name for name, about in schema["properties"].items() if not about.get("description")]
 
