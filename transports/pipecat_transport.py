@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pipecat.frames.frames import (
     BotSpeakingFrame,
+    BotStoppedSpeakingFrame,
     EndFrame,
     Frame,
     InputAudioRawFrame,
@@ -22,6 +23,7 @@ from pipecat.frames.frames import (
     OutputDTMFFrame,
     OutputDTMFUrgentFrame,
     StartFrame,
+    SystemFrame,
     TTSAudioRawFrame,
     TTSStoppedFrame,
     TTSTextFrame,
@@ -340,11 +342,15 @@ class RtpOutput(BaseOutputTransport):
 
         Audio has left and "still speaking" tells nothing new, but both would take 250 hops a
         second through the rest of the pipeline: a third of what a speaking call costs. What comes
-        behind an answer brings its last words along, of which 100 ms may be still to be heard.
+        behind an answer brings its last words along, of which 100 ms may be still to be heard;
+        what overtakes it does not.
         """
         if isinstance(frame, OutputAudioRawFrame | BotSpeakingFrame):
             return
-        if direction is FrameDirection.DOWNSTREAM:
+        overtakes = isinstance(frame, SystemFrame) and not isinstance(
+            frame, BotStoppedSpeakingFrame
+        )
+        if direction is FrameDirection.DOWNSTREAM and not overtakes:
             for word in self._captions.play(0):
                 await super().push_frame(word)
         await super().push_frame(frame, direction)

@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
     TTSAudioRawFrame,
     TTSStoppedFrame,
     TTSTextFrame,
+    VADUserStartedSpeakingFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
@@ -46,6 +47,7 @@ class Context(FrameProcessor):
         super().__init__()
         self.came: list[tuple[str, float]] = []
         self.begun = asyncio.Event()
+        self.overtaken = asyncio.Event()
         self._stream = stream
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -56,6 +58,8 @@ class Context(FrameProcessor):
             self.begun.set()
         elif isinstance(frame, LLMFullResponseEndFrame):
             self.came.append(("end", seconds))
+        elif isinstance(frame, VADUserStartedSpeakingFrame):
+            self.overtaken.set()
         await self.push_frame(frame, direction)
 
 
@@ -139,3 +143,26 @@ async def test_an_answer_that_waits_for_digits_for_long_is_said_nevertheless(
 
     assert [text for text, _ in context.came] == ["one", "two", "end"]
     assert stream.played_samples == round(0.32 * RATE)
+
+
+async def test_a_held_answer_has_no_words_whatever_overtakes_it(stream: MediaStream) -> None:
+    context = Context(stream)
+    worker, runner = speaking(stream, context)
+    await runner.add_workers(worker)
+    running = asyncio.create_task(runner.run())
+
+    stream.hold()
+    await worker.queue_frames([word("one", 0.0), audio(0.3)])
+    async with asyncio.timeout(5):
+        while stream.queued_samples < 640:  # noqa: ASYNC110 - what waits tells nobody
+            await asyncio.sleep(0.01)
+    await worker.queue_frame(VADUserStartedSpeakingFrame())
+    await asyncio.wait_for(context.overtaken.wait(), 5)
+    while_held = list(context.came)
+    stream.release()
+    await asyncio.wait_for(context.begun.wait(), 5)
+    await worker.cancel()
+    await asyncio.wait_for(running, 10)
+
+    assert while_held == []
+    assert [text for text, _ in context.came] == ["one"]
