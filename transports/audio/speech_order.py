@@ -48,6 +48,7 @@ class SpeechOrder:
         self.dropped_frames = 0
         self._limit = limit
         self._due: deque[bytes | Verdict] = deque()
+        self._due_verdicts = 0
         self._held: deque[_Held] = deque()
         self._played_until = float("-inf")
         self._paused_at: float | None = None
@@ -91,11 +92,11 @@ class SpeechOrder:
 
     def is_due(self, frames: int) -> bool:
         """Whether a verdict waits to be taken, or so many frames do."""
-        return len(self._due) >= frames or any(isinstance(item, Verdict) for item in self._due)
+        return self._due_verdicts > 0 or len(self._due) >= frames
 
     def take(self) -> bytes | Verdict | None:
         """Return the next frame or verdict, None when nothing is due."""
-        return self._due.popleft() if self._due else None
+        return self._remove(0) if self._due else None
 
     def _release(self) -> None:
         while self._held:
@@ -108,10 +109,19 @@ class SpeechOrder:
     def _append(self, item: bytes | Verdict) -> None:
         if len(self._due) >= self._limit:
             self._drop_one()
+        if isinstance(item, Verdict):
+            self._due_verdicts += 1
         self._due.append(item)
 
     def _drop_one(self) -> None:
         """Drop the oldest audio, but no verdict: a turn must not lose its begin or end."""
         audio = (place for place, item in enumerate(self._due) if isinstance(item, bytes))
-        del self._due[next(audio, 0)]
+        self._remove(next(audio, 0))
         self.dropped_frames += 1
+
+    def _remove(self, place: int) -> bytes | Verdict:
+        item = self._due[place]
+        del self._due[place]
+        if isinstance(item, Verdict):
+            self._due_verdicts -= 1
+        return item

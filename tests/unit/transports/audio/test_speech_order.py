@@ -133,3 +133,15 @@ def test_audio_that_nobody_takes_is_dropped_but_no_verdict() -> None:
 
     assert taken(order) == ["STARTED", "PAUSED", "STOPPED", *["."] * (LIMIT - 3)]
     assert order.dropped_frames == 14
+
+
+def test_nothing_is_due_any_more_once_a_verdict_was_taken_or_dropped() -> None:
+    order = SpeechOrder(2)
+    for _ in range(3):
+        order.decide(Verdict.STARTED, None)
+    assert order.is_due(10)
+
+    taken = [order.take(), order.take()]
+
+    assert taken == [Verdict.STARTED, Verdict.STARTED]
+    assert not order.is_due(10)
