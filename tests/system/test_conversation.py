@@ -80,6 +80,23 @@ def assert_even(
     assert counted <= LONGEST_GAP_SECONDS, gaps
 
 
+async def test_the_greeting_is_heard_within_a_second_of_the_answer(
+    provider: Provider, serving: Serving, caller: SipCaller
+) -> None:
+    call = await caller.dial(NUMBERS[0], via=provider.address)
+
+    assert call.answered_at is not None
+    greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+    await call.wait_for_silence(0.7, 10)
+    await call.hang_up()
+
+    record = await serving.last_call()
+    assert greeted_at - call.answered_at < GREETING_SECONDS
+    assert (record["number"], record["assistant"]) == (NUMBERS[0], "reception-en")
+    assert record["end_reason"] == "caller_hung_up"
+    assert [turn["role"] for turn in record["turns"]] == ["assistant"]
+
+
 @pytest.mark.timeout(120)
 async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its_rule(
     *,

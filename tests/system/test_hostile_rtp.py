@@ -1,15 +1,21 @@
-"""Strangers send datagrams to the audio port of a call, and the call does not mind."""
+"""Strangers send datagrams to the audio port of a call, and the call does not mind.
+
+One `voiceai serve` for all calls.
+"""
 
 import asyncio
 import contextlib
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pytest
+import pytest_asyncio
 
 from asterisk.ari import requests
 from asterisk.ari.client import AriClient
@@ -24,8 +30,9 @@ from tests.support.brief import (
     greeted,
     newest_record,
     said,
+    serving_briefly,
 )
-from tests.support.leftovers import ours_in, udp_ports
+from tests.support.leftovers import eventually_no_ports, ours_in, udp_ports
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
 from tests.support.serving import Serving
@@ -33,6 +40,8 @@ from tests.support.speech import Prompt, prompt
 from tests.support.standstill import Sleepers, longest_wait
 from voiceai.bench.sip_call import Call
 from voiceai.bench.sip_caller import SipCaller
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENGINE: Final = "127.0.0.1"
 STRANGER: Final = "127.0.0.66"
@@ -43,8 +52,6 @@ LONGEST_GAP_SECONDS: Final = 0.04
 FLOOD_PER_SECOND: Final = 10_000
 FLOOD_SECONDS: Final = 3.0
 
-MakeServing = Callable[..., Serving]
-
 
 @pytest.fixture(scope="module")
 def words() -> Prompt:
@@ -52,46 +59,81 @@ def words() -> Prompt:
     return have_or_skip(lambda: prompt("en", PROMPT))
 
 
-async def rejected(serving: Serving, reason: str) -> int:
-    """Return how many datagrams were dropped for a reason so far."""
-    name = f'voiceai_rtp_rejected_total{{reason="{reason}"}}'
-    found = re.search(rf"^{re.escape(name)} (\S+)$", await serving.get("/metrics"), re.MULTILINE)
-    return int(float(found[1])) if found else 0
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def serving(
+    pbx: Pbx, brief_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Serving]:
+    folder = tmp_path_factory.mktemp("hostile") / "serving"
+    async with serving_briefly(pbx.params.ari, folder, brief_data) as serving:
+        yield serving
 
 
-async def eventually_rejected(
-    serving: Serving, reason: str, enough: Callable[[int], bool], within: float = 5.0
-) -> None:
-    """Return when enough datagrams were dropped for a reason.
+@pytest_asyncio.fixture(loop_scope="module")
+async def caller() -> AsyncIterator[SipCaller]:
+    async with SipCaller("127.0.0.4") as caller:
+        yield caller
 
-    The counters of the media process are published some time after they have counted.
 
-    Raises:
-        TimeoutError: They were not; the message has the last count.
+async def all_rejected(serving: Serving) -> dict[str, int]:
+    """Return how many datagrams were dropped so far, by reason."""
+    pattern = r'^voiceai_rtp_rejected_total\{reason="(\w+)"\} (\S+)$'
+    found = re.findall(pattern, await serving.get("/metrics"), re.MULTILINE)
+    return {reason: int(float(count)) for reason, count in found}
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A call that was greeted.
+
+    Attributes:
+        serving: Who serves it.
+        port: Its audio port there.
+        before: Datagrams that were dropped before it, by reason.
     """
-    limit = asyncio.get_running_loop().time() + within
-    while not enough(count := await rejected(serving, reason)):
-        if asyncio.get_running_loop().time() > limit:
-            raise TimeoutError(f"{count} were dropped for their {reason} after {within} s")
-        await asyncio.sleep(0.02)
+
+    call: Call
+    serving: Serving
+    port: int
+    before: Mapping[str, int]
+
+    async def rejected(self, reason: str) -> int:
+        """Return how many datagrams were dropped for a reason in this call so far."""
+        return (await all_rejected(self.serving))[reason] - self.before[reason]
+
+    async def eventually_rejected(
+        self, reason: str, enough: Callable[[int], bool], within: float = 5.0
+    ) -> None:
+        """Return when enough datagrams were dropped for a reason.
+
+        The counters of the media process are published some time after they have counted.
+
+        Raises:
+            TimeoutError: They were not; the message has the last count.
+        """
+        limit = asyncio.get_running_loop().time() + within
+        while not enough(count := await self.rejected(reason)):
+            if asyncio.get_running_loop().time() > limit:
+                raise TimeoutError(f"{count} were dropped for their {reason} after {within} s")
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
 async def call_under(
-    pbx: Pbx, provider: Provider, caller: SipCaller, serve_briefly: MakeServing
-) -> AsyncIterator[tuple[Call, Serving, int]]:
-    """A call that was greeted, who serves it, and its audio port there; hung up afterwards."""
-    async with serve_briefly(pbx.params.ari) as serving:
-        call = await caller.dial(NUMBER, via=provider.address)
-        await greeted(call)
-        port, _ = udp_ports(serving.process)
-        yield call, serving, port
-        await call.hang_up()
-        record = await newest_record(serving)
-        assert (said(record), record["end_reason"]) == ([GREETING, "?", ANSWER], "caller_hung_up")
+    provider: Provider, caller: SipCaller, serving: Serving
+) -> AsyncIterator[Attacked]:
+    """Call, and hang up afterwards."""
+    before = await all_rejected(serving)
+    call = await caller.dial(NUMBER, via=provider.address)
+    await greeted(call)
+    port, _ = udp_ports(serving.process)
+    yield Attacked(call, serving, port, before)
+    await call.hang_up()
+    record = await newest_record(serving)
+    assert (said(record), record["end_reason"]) == ([GREETING, "?", ANSWER], "caller_hung_up")
+    await eventually_no_ports(serving.process)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def sleepers() -> AsyncIterator[Sleepers]:
     """They notice when the machine itself stands still."""
     async with Sleepers() as sleepers:
@@ -135,9 +177,10 @@ async def test_strangers_change_nothing_for_a_call(
     provider: Provider,
     caller: SipCaller,
     words: Prompt,
-    serve_briefly: MakeServing,
+    serving: Serving,
 ) -> None:
-    async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+    async with call_under(provider, caller, serving) as attacked:
+        call, port = attacked.call, attacked.port
         began = asyncio.get_running_loop().time()
         strangers = Strangers(port)
         sending = [
@@ -151,8 +194,8 @@ async def test_strangers_change_nothing_for_a_call(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         assert strangers.sent > 500
-        await eventually_rejected(serving, "address", lambda count: count >= strangers.sent)
-        assert await rejected(serving, "address") == strangers.sent
+        await attacked.eventually_rejected("address", lambda count: count >= strangers.sent)
+        assert await attacked.rejected("address") == strangers.sent
         assert call.heard.gaps(since=began).lost == 0
         assert await longest_gap(call, began, sleepers) <= LONGEST_GAP_SECONDS
 
@@ -164,7 +207,7 @@ async def test_a_forger_of_asterisks_address_changes_nothing_for_a_call(
     provider: Provider,
     caller: SipCaller,
     words: Prompt,
-    serve_briefly: MakeServing,
+    serving: Serving,
 ) -> None:
     """He knows both ports, not the SSRC: 1000 loud packets a second, in sequence."""
     try:
@@ -172,7 +215,8 @@ async def test_a_forger_of_asterisks_address_changes_nothing_for_a_call(
     except PermissionError:
         pytest.skip("forging an address needs the capability CAP_NET_RAW")
     with raw:
-        async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+        async with call_under(provider, caller, serving) as attacked:
+            call, port = attacked.call, attacked.port
             far_end = await asterisk_end(pbx)
 
             async def forge_for_ever() -> None:
@@ -186,9 +230,9 @@ async def test_a_forger_of_asterisks_address_changes_nothing_for_a_call(
             began = asyncio.get_running_loop().time()
             await answer_to(call, words)
             forging.cancel()
-            await eventually_rejected(serving, "probation", lambda count: count > 250)
-            await eventually_rejected(serving, "rate", lambda count: count > 500)
-            assert await rejected(serving, "address") == 0
+            await attacked.eventually_rejected("probation", lambda count: count > 250)
+            await attacked.eventually_rejected("rate", lambda count: count > 500)
+            assert await attacked.rejected("address") == 0
             assert call.heard.gaps(since=began).lost == 0
             assert await longest_gap(call, began, sleepers) <= LONGEST_GAP_SECONDS
 
@@ -212,9 +256,10 @@ async def test_a_flood_changes_nothing_for_a_call(
     provider: Provider,
     caller: SipCaller,
     words: Prompt,
-    serve_briefly: MakeServing,
+    serving: Serving,
 ) -> None:
-    async with call_under(pbx, provider, caller, serve_briefly) as (call, serving, port):
+    async with call_under(provider, caller, serving) as attacked:
+        call, port = attacked.call, attacked.port
         began = asyncio.get_running_loop().time()
         flood = await asyncio.create_subprocess_exec(
             *(sys.executable, hostile.__file__, STRANGER, ENGINE, str(port)),
@@ -227,6 +272,6 @@ async def test_a_flood_changes_nothing_for_a_call(
 
         output, _ = await flood.communicate()
         assert int(output) > 0.9 * FLOOD_PER_SECOND * FLOOD_SECONDS
-        await eventually_rejected(serving, "address", lambda count: count > 0.9 * int(output))
+        await attacked.eventually_rejected("address", lambda count: count > 0.9 * int(output))
         assert call.heard.gaps(since=began).lost == 0
         assert await longest_gap(call, began, sleepers) <= 2 * LONGEST_GAP_SECONDS
