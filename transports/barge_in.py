@@ -93,7 +93,7 @@ class BargeIn:
 
     def flush(self) -> None:
         """Drop what the stream still holds."""
-        self._cut_off = self._cut_off or self._is_audible()
+        self._cut_off = self._cut_off or self._stream.queued_samples > 0
         dropped = self._stream.flush()
         if self._filters is not None:
             self._filters.drop(dropped)
