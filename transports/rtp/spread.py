@@ -32,6 +32,9 @@ WARM_UP = 16
 REVIEW_EVERY = 16
 """Packets between two looks at the memory; one that comes too late is a reason for one at once."""
 
+REVIEW_SELDOM = 64
+"""Likewise, while less is needed than playout keeps anyway: nothing depends on how much less."""
+
 IN_TIME = 0.99
 """The share of packets that the delay is to cover."""
 
@@ -78,6 +81,7 @@ class ArrivalSpread:
         self._transits: deque[float] = deque(maxlen=MEMORY_PACKETS)
         self._ready: deque[float] = deque(maxlen=MEMORY_PACKETS)  # transit and early
         self._unreviewed = 0
+        self._review_every = REVIEW_EVERY
         self._strays = 0
         self._reviewed_at: float | None = None
 
@@ -121,7 +125,7 @@ class ArrivalSpread:
         self._ready.append(transit + early)
         self.fastest = min(fastest, transit)
         self._unreviewed += 1
-        if self._unreviewed >= REVIEW_EVERY or spread + early > self.needed + MARGIN:
+        if self._unreviewed >= self._review_every or spread + early > self.needed + MARGIN:
             self._review(now)
 
     def restart(self) -> None:
@@ -132,6 +136,7 @@ class ArrivalSpread:
         self.fastest = None
         self._strays = 0
         self._unreviewed = 0
+        self._review_every = REVIEW_EVERY
 
     def _review(self, now: float) -> None:
         """Look at the whole memory: find the fastest anew and what is needed."""
@@ -145,3 +150,5 @@ class ArrivalSpread:
         needed = ready[int(len(ready) * IN_TIME)] - self.fastest + MARGIN
         needed = max(needed, self.needed - SHRINK_PER_SECOND * elapsed)
         self.needed = min(needed, self._playout.longest)
+        kept_anyway = self._playout.shortest - TOLERANCE
+        self._review_every = REVIEW_EVERY if self.needed > kept_anyway else REVIEW_SELDOM
