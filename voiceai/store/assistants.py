@@ -21,8 +21,8 @@ COLUMNS = """
     WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped"""
 
 VERSIONS = """
-    LEFT JOIN LATERAL (SELECT version, coalesce(base, CASE WHEN origin = 'import' THEN version END)
-                              AS base
+    LEFT JOIN LATERAL (SELECT version, row_columns,
+                              coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base
                        FROM voiceai.assistant_versions
                        WHERE assistant_id = {id}::text AND live
                        ORDER BY version DESC LIMIT 1) n ON true
@@ -31,7 +31,7 @@ VERSIONS = """
 """The newest live version of a row, and what was imported that it builds upon."""
 
 NO_VERSIONS = """
-    CROSS JOIN (SELECT NULL::integer AS version) n
+    CROSS JOIN (SELECT NULL::integer AS version, NULL::jsonb AS row_columns) n
     CROSS JOIN (SELECT NULL::text AS name, NULL::integer AS version, NULL::text AS yaml) v"""
 
 MAX_ROW_CHARACTERS = 524_288
@@ -42,7 +42,7 @@ CONTENT = """
     (SELECT CASE WHEN length(t.content) <= {limit} THEN t.content END
      FROM (SELECT jsonb_object_agg(key, value)::text AS content FROM jsonb_each(to_jsonb(a))
            WHERE key IN ({wanted})) t) AS columns,
-    n.version AS newest, v.name, v.version, v.yaml"""
+    n.version AS newest, n.row_columns::text AS kept, v.name, v.version, v.yaml"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class AssistantRow:
         numbers: As they are stored; of a call only the one that was dialled.
         imported: What was imported for the row and is in force.
         version: The newest of its versions.
+        kept: The columns of that version, where they are known.
     """
 
     id: str
@@ -78,7 +79,8 @@ class AssistantRow:
     columns: Mapping[str, Any] | None
     numbers: tuple[str, ...]
     imported: Imported | None
-    version: int | None
+    version: int | None = None
+    kept: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,8 @@ class UserTables:
         if row["yaml"] is not None:
             imported = Imported(row["name"], row["version"], row["yaml"])
         name = str(row["row_name"] or "")
-        return AssistantRow(str(row["id"]), name, columns, numbers, imported, row["newest"])
+        kept = None if row["kept"] is None else json.loads(row["kept"])
+        return AssistantRow(str(row["id"]), name, columns, numbers, imported, row["newest"], kept)
 
     def _answering(self, hit: str) -> str:
         """The query for the row that a number's row points to."""

@@ -39,6 +39,9 @@ UNAVAILABLE = (
 
 NOT_CONNECTED = "the database is not connected yet"
 
+MIGRATION_TIMEOUT = 600.0
+"""Seconds for a migration, such as an index of many calls, or for another process's."""
+
 MIGRATION_LOCK = 0x766F6963
 """Key of the advisory lock under which the schema is changed."""
 
@@ -166,7 +169,11 @@ class Database:
         try:
             if await _version(connection) != max(scripts):
                 async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+                    await connection.execute(
+                        "SELECT pg_advisory_xact_lock($1)",
+                        MIGRATION_LOCK,
+                        timeout=MIGRATION_TIMEOUT,
+                    )
                     await self._apply(connection, scripts)
         except asyncpg.InsufficientPrivilegeError as exc:
             user = await connection.fetchval("SELECT quote_ident(current_user)")
@@ -192,7 +199,7 @@ class Database:
         applied = {row["version"] for row in rows}
         for version, script in scripts.items():
             if version not in applied:
-                await connection.execute(script)
+                await connection.execute(script, timeout=MIGRATION_TIMEOUT)
                 statement = "INSERT INTO voiceai.schema_migrations (version) VALUES ($1)"
                 await connection.execute(statement, version)
                 logger.bind(version=version).info("database.migrated")

@@ -52,18 +52,13 @@ class Lineup:
         self._remembered: dict[str, Assistant] = {}
         self._phones: Mapping[str, PhoneHint] = {}
 
-    def candidate(self, row: AssistantRow, before: Mapping[str, Any] | None = None) -> Assistant:
+    def candidate(self, row: AssistantRow) -> Assistant:
         """Make the assistant of a row, to be warmed and seated.
-
-        Args:
-            row: As it is now.
-            before: Its columns as its newest version has them; those that were last good here
-                unless given.
 
         Raises:
             SpecError: It cannot answer.
         """
-        before = self.columns(row.id) if before is None else before
+        before = row.kept if row.kept is not None else self._columns(row.id)
         if before is not None and row.columns is not None:
             refuse_lost_greeting(before, row.columns)
         return self._answering.make(row)
@@ -77,11 +72,6 @@ class Lineup:
         """Who answers now, but for canaries."""
         seat = self._seats.get(assistant_id)
         return seat.good if seat else None
-
-    def columns(self, assistant_id: str) -> Mapping[str, Any] | None:
-        """The row's columns when it was last good."""
-        seat = self._seats.get(assistant_id)
-        return seat.columns if seat else None
 
     def seat(self, row: AssistantRow, assistant: Assistant) -> None:
         """Let the row as it is now answer."""
@@ -160,6 +150,11 @@ class Lineup:
         hint = self._phones.get(number)
         good = self.good(hint.assistant_id) if hint else None
         return good or self._remembered.get(number)
+
+    def _columns(self, assistant_id: str) -> Mapping[str, Any] | None:
+        """The row's columns when it was last good."""
+        seat = self._seats.get(assistant_id)
+        return seat.columns if seat else None
 
     def _content(self, row: AssistantRow) -> object:
         return (row.columns, row.imported, self._answering.revision())

@@ -54,7 +54,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A version before it has a number; ``base`` is None for none, 0 for itself."""
+    """A version before it has a number.
+
+    Attributes:
+        base: None for none, 0 for itself.
+    """
 
     assistant_id: str
     name: str
@@ -65,15 +69,6 @@ class Draft:
     columns: Mapping[str, Any] | None
     resolved: str
     live: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The newest live version of an assistant, as far as it is compared with the row."""
-
-    number: int
-    base: int | None
-    columns: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,8 @@ def importer() -> str:
 
 KEEP = """
     WITH newest AS (
-        SELECT row_columns, coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base
+        SELECT version, row_columns,
+               coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base
         FROM voiceai.assistant_versions
         WHERE assistant_id = $1 AND live ORDER BY version DESC LIMIT 1),
     next AS (
@@ -107,13 +103,14 @@ KEEP = """
     SELECT $1, next.version, $2, $3, $4, $5, $6,
            CASE WHEN $7::integer = 0 THEN next.version ELSE $7 END, $8::text::jsonb, $9
     FROM next
-    WHERE NOT $6 OR NOT EXISTS (
+    WHERE ($10::integer IS NULL OR $10 = coalesce((SELECT version FROM newest), 0))
+      AND (NOT $6 OR NOT EXISTS (
         SELECT 1 FROM newest
         WHERE newest.row_columns IS NOT DISTINCT FROM $8::text::jsonb
           AND CASE WHEN $7 = 0 THEN EXISTS (
                         SELECT 1 FROM voiceai.assistant_versions b
                         WHERE b.assistant_id = $1 AND b.version = newest.base AND b.yaml = $3)
-                   ELSE newest.base IS NOT DISTINCT FROM $7 END)
+                   ELSE newest.base IS NOT DISTINCT FROM $7 END))
     ON CONFLICT DO NOTHING
     RETURNING version"""
 """Nothing is returned where the newest says the same, or another process took the number."""
@@ -122,18 +119,33 @@ KEEP = """
 async def keep(connection: Connection, draft: Draft) -> int:
     """Store a draft unless the newest live version says the same; returns the number."""
     while True:
-        number = await connection.fetchval(
-            KEEP, draft.assistant_id, draft.name, draft.text, draft.origin, draft.author,
-            draft.live, draft.base, _dumped(draft.columns), draft.resolved,
-        )  # fmt: skip
+        number = await keep_after(connection, draft, None)
         if number is not None:
-            break
-        newest = await newest_live(connection, draft.assistant_id)
-        if newest and draft.live and newest.columns == draft.columns:
-            return newest.number
+            return number
+
+
+async def keep_after(connection: Connection, draft: Draft, newest: int | None) -> int | None:
+    """Store a draft, likewise, if it follows the newest live version.
+
+    Args:
+        connection: To the database.
+        draft: What to store.
+        newest: The version that it follows, 0 for none; None: whichever it is.
+
+    Returns:
+        The number, or None where another process was quicker.
+    """
+    number: int | None = await connection.fetchval(
+        KEEP, draft.assistant_id, draft.name, draft.text, draft.origin, draft.author,
+        draft.live, draft.base, _dumped(draft.columns), draft.resolved, newest,
+    )  # fmt: skip
+    if number is None:
+        found = await newest_live(connection, draft.assistant_id)
+        same = found is not None and draft.live and found.columns == draft.columns
+        return found.number if found and same else None
     if number > MAX_VERSIONS:
         await _forget_oldest(connection, draft.assistant_id, number - MAX_VERSIONS)
-    return int(number)
+    return number
 
 
 async def _forget_oldest(connection: Connection, assistant_id: str, last: int) -> None:
@@ -186,19 +198,6 @@ async def of_assistant(connection: Connection, assistant_id: str) -> list[Versio
         "WHERE assistant_id = $1 ORDER BY version DESC"
     )
     return [_version(row) for row in await connection.fetch(query, assistant_id)]
-
-
-async def all_kept(connection: Connection) -> dict[str, Kept]:
-    """The newest live version of every assistant."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT ON (assistant_id) assistant_id, version, row_columns::text AS columns, "
-        "coalesce(base, CASE WHEN origin = 'import' THEN version END) AS base "
-        "FROM voiceai.assistant_versions WHERE live ORDER BY assistant_id, version DESC"
-    )
-    return {
-        row["assistant_id"]: Kept(row["version"], row["base"], _loaded(row["columns"]))
-        for row in rows
-    }
 
 
 async def mark_ready(connection: Connection, assistant_id: str, number: int) -> None:

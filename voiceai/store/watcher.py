@@ -24,7 +24,7 @@ from voiceai.store.database import Connection, Database
 from voiceai.store.layers import resolved_text
 from voiceai.store.lineup import Lineup, reason
 from voiceai.store.listening import Listener
-from voiceai.store.versions import Draft, Kept
+from voiceai.store.versions import Draft
 from voiceai.store.warming import Warming
 
 POLL_SECONDS = 0.5
@@ -40,6 +40,10 @@ BATCH = 200
 """Rows that are read at once."""
 
 UNKNOWN_AUTHOR = "watch"
+
+
+class _Overtaken(Exception):  # a turn of events, not an error
+    """A row is not as it was read."""
 
 
 class Watcher:
@@ -69,13 +73,13 @@ class Watcher:
         self._listener = Listener(database, self._wake)
         self._woken = asyncio.Event()
         self._suspects: set[str] = set()
+        self._overtaken: set[str] = set()
         self._changes: Changes | None = None
         self._tables: UserTables | None = None
         self._seen: Fingerprint | None = None
         self._revision = 0
         self._files_changed = False
         self._stamps: dict[str, str] = {}
-        self._kept: dict[str, Kept] = {}
         self._complained = ""
         self.looked = asyncio.Event()
 
@@ -133,7 +137,8 @@ class Watcher:
             return await self._look(connection)
         if before is None or before.phones != found.phones:
             self._lineup.learn(await changes.phones(connection))
-        suspects, self._suspects = self._suspects, set()
+        suspects, self._suspects = self._suspects | self._overtaken, set()
+        self._overtaken = set()
         self._files_changed = before is not None and revision != self._revision
         everything = before is None or self._files_changed
         if everything or suspects or before is None or before.assistants != found.assistants:
@@ -158,8 +163,6 @@ class Watcher:
     ) -> None:
         author = self._listener.authors() or UNKNOWN_AUTHOR
         stamps = await changes.stamps(connection)
-        if everything and self._database.has_schema:
-            self._kept = await versions.all_kept(connection)
         gone = self._lineup.forget(stamps)
         if gone and self._database.has_schema:
             await versions.forget(connection, gone)
@@ -184,41 +187,38 @@ class Watcher:
 
     async def _take(self, connection: Connection, row: AssistantRow, author: str) -> None:
         """Let one row answer, if it can, once what it needs is loaded."""
-        kept = await self._newest(connection, row)
         try:
-            candidate = self._lineup.candidate(row, kept.columns if kept else None)
-            number = await self._number(connection, row, candidate, kept, author)
+            candidate = self._lineup.candidate(row)
+            number = await self._number(connection, row, candidate, author)
         except SpecError as exc:
             await self._warming.reject(connection, row, reason(exc))
             return
+        except _Overtaken:
+            self._overtaken.add(row.id)
+            self._wake()
+            return
         await self._warming.admit(connection, row, replace(candidate, version=number))
-
-    async def _newest(self, connection: Connection, row: AssistantRow) -> Kept | None:
-        """The newest version of a row, from memory where that is the one."""
-        kept = self._kept.get(row.id)
-        if row.version is not None and (kept is None or kept.number != row.version):
-            newest = await versions.newest_live(connection, row.id)
-            kept = Kept(newest.number, newest.base, newest.columns) if newest else None
-            if kept:
-                self._kept[row.id] = kept
-        return kept
 
     async def _number(
         self,
         connection: Connection,
         row: AssistantRow,
         candidate: Assistant,
-        kept: Kept | None,
         author: str,
     ) -> int | None:
-        """Keep what a good row says as a version, unless the newest says the same."""
+        """Keep what a good row says as a version, unless the newest says the same.
+
+        Raises:
+            SpecError: The row makes no pipeline.
+            _Overtaken: Since the row was read, it was imported, or another process kept it.
+        """
         if not self._database.has_schema:
             return None
-        if kept and kept.columns == row.columns:
+        if row.version is not None and row.kept == row.columns:
             if self._files_changed and not holds_closed(candidate.spec):
                 resolved = dump_pipeline(candidate.spec)
-                await versions.note_resolved(connection, row.id, kept.number, resolved)
-            return kept.number
+                await versions.note_resolved(connection, row.id, row.version, resolved)
+            return row.version
         base = row.imported.version if row.imported else None
         text = self._answering.text(row)
         draft = Draft(
@@ -231,8 +231,9 @@ class Watcher:
             row.columns,
             resolved_text(candidate.spec, text),
         )
-        number = await versions.keep(connection, draft)
-        self._kept[row.id] = Kept(number, base, row.columns)
+        number = await versions.keep_after(connection, draft, row.version or 0)
+        if number is None:
+            raise _Overtaken
         logger.bind(assistant=row.name, version=number, author=author).info("assistant.changed")
         return number
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from pipelines.errors import SpecError
 from tests.support.database import BARE, settings_for, users_settings
 from voiceai.errors import ImportRefused, UnknownAssistant
+from voiceai.store.database import Connection
 from voiceai.store.embedded import Address
 from voiceai.store.layers import difference
 from voiceai.store.lineup import share_of
 from voiceai.store.repository import Store
+from voiceai.store.versions import Draft, keep_after
 
 NUMBER = "4940123"
 SOMMER = """\
@@ -234,6 +237,23 @@ async def test_a_canary_ends_when_it_is_called_off_or_becomes_the_row(sommer: St
     assert found is not None
     assert (found.spec.greeting, found.canary) == ("Probe", False)
     assert not await sommer.editor.end_canary("sommer")
+
+
+async def test_a_row_that_was_read_before_an_import_does_not_push_it_aside(
+    sommer: Store, database: asyncpg.Connection
+) -> None:
+    """The older text would be what the row builds upon from then on."""
+    found = (await sommer.editor.versions("sommer"))[0]
+    stale = Draft(
+        found.assistant_id, "sommer", "name: sommer\n", "row", "watch", found.base,
+        {"name": "sommer", "greeting": "read before"}, "name: sommer\n",
+    )  # fmt: skip
+    await sommer.import_assistant(SOMMER.replace("Guten Tag", "Servus"), source="x")
+
+    connection = cast("Connection", database)
+    assert await keep_after(connection, stale, found.number) is None
+    assert (await sommer.editor.versions("sommer"))[0].number == found.number + 1
+    assert await keep_after(connection, stale, found.number + 1) == found.number + 2
 
 
 async def test_nothing_is_staged_for_an_assistant_that_is_not_there(store: Store) -> None:
