@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import web
@@ -20,6 +21,7 @@ from pipelines.resources import Resources
 from pipelines.warm import warm
 from tests.support.availability import have_or_skip
 from transports.engine import make_engine
+from transports.errors import AddressUnavailable
 from transports.hearing import make_voice_activity
 from transports.params import RtpParams
 from transports.pipecat_transport import SpeechMarks
@@ -126,16 +128,23 @@ async def switchboard(number: str, _call_id: str) -> Assistant | None:
 
 
 @pytest.fixture
-def serve(asterisk: AsteriskSimulator, records: Records, resources: Resources) -> Serve:
+def serve(
+    asterisk: AsteriskSimulator,
+    records: Records,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Serve:
     @asynccontextmanager
     async def serving(
         find_assistant: Callable[[str, str], Any] = impatient,
         address_lost: str = "",
         **patience: float,
     ) -> AsyncIterator[Gateway]:
-        engine = make_engine(RtpParams(host=address_lost or "127.0.0.1"))
-        if not address_lost:
-            await engine.start()
+        engine = make_engine(RtpParams())
+        await engine.start()
+        if address_lost:  # after the start, which tries it
+            lost = AddressUnavailable(f"{address_lost} is not an address of this machine")
+            monkeypatch.setattr(engine, "open_stream", AsyncMock(side_effect=lost))
         services = CallServices(engine, resources, make_voice_activity(engine))
         supervisor = CallSupervisor(services, find_assistant, records, limit=5)
         gateway = Gateway(asterisk.params(**patience), on_call=supervisor.take)
@@ -337,6 +346,7 @@ async def test_a_turn_began_with_its_first_words_though_there_was_a_pause_in_it(
 ) -> None:
     """It was said to have begun with what was said after the pause."""
     engine = make_engine(RtpParams())
+    await engine.start()
     record = CallRecord("c", NUMBER, datetime.now(UTC))
     journal = CallJournal(record, records, lambda _event: None)
     answered_at = asyncio.get_running_loop().time()
