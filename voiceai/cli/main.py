@@ -15,6 +15,7 @@ from voiceai.errors import VoiceaiError
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("voiceai.cli.serve", "Take calls."),
     "demo": ("voiceai.cli.demo", "One call on the embedded default, shown as it happens."),
+    "chat": ("voiceai.cli.chat", "Talk to an assistant in text."),
     "doctor": ("voiceai.cli.doctor", "What is wrong, and the fix."),
     "asterisk": ("voiceai.cli.asterisk", "Configuration files for Asterisk."),
     "pipelines": ("voiceai.cli.pipelines", "What can be said: list, show, check and draw it."),

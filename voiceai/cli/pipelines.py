@@ -16,8 +16,8 @@ from pipelines.graph import graph_of
 from pipelines.loader import LIBRARY, dump_pipeline, resolve
 from voiceai.cli.output import Json, fail, warn, write_json, write_table
 from voiceai.cli.pipeline_picture import print_graph, svg_of
-from voiceai.cli.shelf import Shelf, tool_findings
 from voiceai.settings import Settings, load_settings
+from voiceai.store.shelf import Shelf, tool_findings
 from voiceai.telemetry.logging import configure_logging
 
 app = typer.Typer(
