@@ -66,7 +66,7 @@ class ProcessEngine:
 
     Attributes:
         on_orphaned: Told the ports of the calls of a user that has ended. They go on with noise
-            until :meth:`close_orphan` or :meth:`adopt`; supervisor only.
+            until :meth:`close_orphan` or :meth:`adopt`, for half a minute; supervisor only.
 
     Args:
         way_in: How to reach the media process, at the start and after each end.
