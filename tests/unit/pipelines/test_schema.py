@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from pipelines.document import parse_document
 from pipelines.loader import LIBRARY
 from pipelines.registry import KINDS, REGISTRY
 from pipelines.schema import pipeline_schema
@@ -65,3 +67,23 @@ def test_what_is_shipped_names_the_schema_for_editors(path: Path) -> None:
 
     assert first == "# yaml-language-server: $schema=../pipeline.schema.json"
     assert (path.parent / first.partition("=")[2]).resolve() == COMMITTED.resolve()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(LIBRARY.glob("*.yaml")), *sorted(LIBRARY.parents[1].glob("examples/*/*.yaml"))],
+    ids=lambda path: path.name,
+)
+def test_a_validator_of_schemas_accepts_what_we_ship(schema: dict[str, Any], path: Path) -> None:
+    document = parse_document(path.read_text(encoding="utf-8"), file=path.name)
+
+    found = list(jsonschema.Draft202012Validator(schema).iter_errors(dict(document.data)))
+
+    assert found == []
+
+
+def test_a_validator_of_schemas_refuses_a_misspelt_key(schema: dict[str, Any]) -> None:
+    validator = jsonschema.Draft202012Validator(schema)
+
+    assert not validator.is_valid({"name": "a", "greting": "Hello."})
+    assert not validator.is_valid({"name": "a", "tts": {"service": "azure", "voise": "x"}})
