@@ -89,6 +89,7 @@ class EchoJudge:
         self._place: int | None = None  # of what was explained last
         self._known_place: int | None = None  # of what was explained well
         self._left: deque[float] = deque(maxlen=REMEMBERED)  # of echoes, unexplained
+        self._stood_out = False
         self._floor = _NoiseFloor()
 
     def sent(self, pcm: bytes) -> None:
@@ -117,8 +118,9 @@ class EchoJudge:
         same_place = before is not None and abs(place - before) <= SAME_PLACE
         if share < UNMISTAKABLE and not same_place:
             return False
-        if self._stands_out(left, power):
-            return False
+        stood_out, self._stood_out = self._stood_out, self._stands_out(found, left)
+        if self._stood_out:
+            return not stood_out
         self._remember(found)
         return True
 
@@ -140,9 +142,14 @@ class EchoJudge:
                 best, share = place, found
         return Explanation(share, best, power / HEARD_SAMPLES)
 
-    def _stands_out(self, left: float, power: float) -> bool:
-        """Whether more is left unexplained than this line's echo usually leaves."""
-        if len(self._left) < ENOUGH or left * power < FAINTEST_POWER:
+    def _stands_out(self, found: Explanation, left: float) -> bool:
+        """Whether more is left unexplained than this line's echo usually leaves.
+
+        Once is not enough: a window has two delays in it where the far end's buffer adapts.
+        """
+        if len(self._left) < ENOUGH or left * found.power < FAINTEST_POWER:
+            return False
+        if self._known_place is None or abs(found.place - self._known_place) > TAPS:
             return False
         usual = sorted(self._left)[len(self._left) // 2]
         return left > max(STANDS_OUT * usual, LEAST_LEFT)

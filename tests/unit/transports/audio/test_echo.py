@@ -90,6 +90,7 @@ def call(
     delay_ms: float = 60,
     caller_dbfs: float | None = None,
     noise_dbfs: float = -64,
+    slip: int = 0,
 ) -> Call:
     """Return a call in which the assistant speaks, and from `ONSET` on the caller, too."""
     random = np.random.default_rng(seed)
@@ -100,6 +101,9 @@ def call(
     if loss_db is not None:
         back = np.convolve(said, hybrid(kind, random))[:LENGTH]
         back *= active_level(said) / active_level(back) * 10 ** (-loss_db / 20)
+        if slip:
+            back = np.delete(back, np.arange(ONSET, LENGTH, slip))
+            back = np.pad(back, (0, LENGTH - len(back)))
         late = round(8 * delay_ms)
         line[late:] += back[: LENGTH - late]
     onset = LENGTH
@@ -138,6 +142,14 @@ def test_an_echo_in_a_noisy_room_interrupts_nobody(kind: str, loss_db: float) ->
         talk = call(seed, loss_db=loss_db, kind=kind, delay_ms=delay_ms, noise_dbfs=-50)
 
         assert first_start(list(talk.judged(speech_dbfs=-46))[3:]) is None, (seed, delay_ms)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_echo_whose_clock_runs_away_interrupts_nobody(kind: str) -> None:
+    for seed in range(12):
+        talk = call(seed, loss_db=8, kind=kind, delay_ms=140, slip=4000)
+
+        assert first_start(list(talk.judged())[3:]) is None, seed
 
 
 def test_an_echo_is_not_lost_where_its_pitch_points_elsewhere() -> None:
