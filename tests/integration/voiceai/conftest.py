@@ -20,11 +20,16 @@ EMPTY = """
 """
 
 
+def forget_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the environment name no database."""
+    for name in ("DATABASE_URL", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the environment's database nor a ``.env`` of the folder counts."""
-    for name in ("DATABASE_URL", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME"):
-        monkeypatch.delenv(name, raising=False)
+    forget_database(monkeypatch)
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """One tiny run of each bench: that it measures, stops by itself and says what it did."""
 
+import asyncio
 import contextlib
 import json
 import subprocess
@@ -11,10 +12,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import pytest_asyncio
 
 from pipelines.registry import REGISTRY
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
+from tests.integration.voiceai.conftest import forget_database
 from tests.support.availability import have_or_skip
 from tests.support.speech import english_prompts
 from voiceai.bench import capacity, place
@@ -98,9 +101,21 @@ async def test_capacity_has_turns_answered_by_both_systems_in_one_run(
     assert len(report.charts) == 4
 
 
-@pytest.mark.usefixtures("_voice")
-async def test_setup_lists_the_first_call_apart(settings: Settings) -> None:
-    report = await run_setup(settings, calls=2)
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def rung(_voice: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
+    """What `setup` and `turns` found; both only wait for telephones, so they run at once."""
+    folder = tmp_path_factory.mktemp("rung")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        forget_database(monkeypatch)
+        monkeypatch.setattr(place, "best_stage", simulated)
+        setup, turns = (
+            Settings(_env_file=None, voiceai_data_dir=folder / name) for name in ("setup", "turns")
+        )
+        return await asyncio.gather(run_setup(setup, calls=2), run_turns(turns, turns=1))
+
+
+def test_setup_lists_the_first_call_apart(rung: tuple[Report, Report]) -> None:
+    report, _ = rung
 
     found = named(report)
     assert len(found["entry -> first packet of greeting"].samples) == 2
@@ -110,9 +125,8 @@ async def test_setup_lists_the_first_call_apart(settings: Settings) -> None:
     assert report.notes[0].startswith("through the simulator")
 
 
-@pytest.mark.usefixtures("_voice")
-async def test_turns_measures_both_ends_of_the_wire(settings: Settings) -> None:
-    report = await run_turns(settings, turns=1)
+def test_turns_measures_both_ends_of_the_wire(rung: tuple[Report, Report]) -> None:
+    _, report = rung
 
     found = named(report)
     assert "1 of 1 sentences were answered, 0 of them taken for two" in report.notes
