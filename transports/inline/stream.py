@@ -40,6 +40,9 @@ PLAY_BURST = 25
 REMEMBERED_SENDS = 512
 """Send deviations of ten seconds."""
 
+RANKED_SENDS = 50
+"""After a further second their percentiles are taken anew: counters are asked for more often."""
+
 
 class InlineStream:
     """A port pair, its RTP session, and the audio in both directions.
@@ -110,6 +113,8 @@ class InlineStream:
         self._closed = False
         self._built: list[Outgoing] = []
         self._deviations = Deviations(REMEMBERED_SENDS)
+        self._ranked = [0.0, 0.0]
+        self._rank_again_at = 0
 
     @property
     def queued_samples(self) -> int:
@@ -131,7 +136,11 @@ class InlineStream:
     def stats(self) -> StreamStats:
         """What happened so far; valid after :meth:`close` too."""
         reports = self._report_line.reports
-        p50, p99 = self._deviations.percentiles(50, 99)
+        sends = self._deviations.count
+        if sends >= self._rank_again_at:
+            self._ranked = self._deviations.percentiles(50, 99)
+            self._rank_again_at = sends + min(sends, RANKED_SENDS)
+        p50, p99 = self._ranked
         return self._session.stats()._replace(
             send_deviation_p50_s=p50,
             send_deviation_p99_s=p99,

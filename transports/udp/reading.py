@@ -149,8 +149,8 @@ class Sweep:
 
     def sweep(self, due: int) -> None:
         """Hand on what has come, each with the time at which the kernel got it."""
-        offset = _monotonic_offset()
-        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(self._receivers))
+        receivers, offset = self._receivers, _monotonic_offset()
+        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(receivers))
         while left > 0:
             looked_at = time.monotonic()
             ready = self._poll.poll(0)
@@ -158,7 +158,8 @@ class Sweep:
                 self._emptied_at = looked_at
                 return
             for descriptor, _ in ready:
-                self._read_one(descriptor, offset)
+                if descriptor in receivers:  # else another's receiver closed it
+                    self._read_one(*receivers[descriptor], offset)
             left -= len(ready)
 
     def close(self) -> None:
@@ -167,12 +168,8 @@ class Sweep:
         self._poll.close()
         self._stamped.close()
 
-    def _read_one(self, descriptor: int, offset: float) -> None:
-        """Hand on one datagram; a socket that is closed by another's receiver has none."""
-        found = self._receivers.get(descriptor)
-        if found is None:
-            return
-        read, receive = found
+    def _read_one(self, read: _Read, receive: Receive, offset: float) -> None:
+        """Hand on one datagram."""
         try:
             data, ancillary, _, address = read(DATAGRAM_BYTES, ANCILLARY_BYTES)
         except OSError:
