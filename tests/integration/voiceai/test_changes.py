@@ -38,8 +38,14 @@ Serve = Callable[..., contextlib.AbstractAsyncContextManager[Store]]
 
 
 @pytest.fixture
-def serve(tables: asyncpg.Connection, shared_dir: Path, address: Address) -> Serve:
-    """Runs a store on the user's tables, as ``serve`` does."""
+def serve(
+    tables: asyncpg.Connection,
+    shared_dir: Path,
+    address: Address,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Serve:
+    """Runs a store on the user's tables, as ``serve`` does; its calls are patient."""
+    monkeypatch.setattr("voiceai.store.roster.CHANGE_SECONDS", 10.0)
 
     @contextlib.asynccontextmanager
     async def serving(warm: Warm | None = None) -> AsyncIterator[Store]:
