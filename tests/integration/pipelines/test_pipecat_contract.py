@@ -9,14 +9,19 @@ from pipecat.audio.turn.base_turn_analyzer import EndOfTurnState
 from pipecat.frames.frames import (
     ControlFrame,
     EndWorkerFrame,
+    Frame,
     InputAudioRawFrame,
     InputDTMFFrame,
     InterruptionFrame,
     LLMContextFrame,
+    LLMTextFrame,
     SystemFrame,
     TranscriptionFrame,
+    TTSAudioRawFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
 )
 from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.processors.aggregators.llm_context import LLMContext
@@ -35,6 +40,17 @@ from tests.integration.pipelines.conftest import Say, Warm
 from tests.integration.pipelines.telephone import Telephone
 
 SPEC = load_pipeline("name: contract\nextends: echo-en\ngreeting: ''\n", source="test")
+
+
+MARKS: list[type[Frame]] = [
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+    TranscriptionFrame,
+    LLMContextFrame,
+    LLMTextFrame,
+    TTSAudioRawFrame,
+]
+"""What a turn's clock waits for, in this order."""
 
 
 class Frames(BaseObserver):
@@ -60,6 +76,7 @@ async def test_a_turn_starts_and_ends_when_no_audio_gets_past_the_recogniser(
 ) -> None:
     await warm(SPEC)
     telephone, frames = Telephone(), Frames()
+    observed: list[Frame] = []
     conversation = build(
         SPEC,
         transport=telephone,
@@ -67,6 +84,7 @@ async def test_a_turn_starts_and_ends_when_no_audio_gets_past_the_recogniser(
         control=telephone,
         listener=telephone,
         call_id="contract",
+        observe=observed.append,
         observers=[frames],
     )
     runner = WorkerRunner(handle_sigint=False)
@@ -89,6 +107,8 @@ async def test_a_turn_starts_and_ends_when_no_audio_gets_past_the_recogniser(
     assert places == sorted(places)
     assert UserStoppedSpeakingFrame in frames.kinds
     assert "LLMUserAggregator" not in frames.audio_reached
+    kinds = list(dict.fromkeys(map(type, observed)))
+    assert [kind for kind in kinds if kind in MARKS] == MARKS
 
 
 async def test_the_greeting_waits_until_the_pipeline_has_started(
