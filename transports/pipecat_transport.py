@@ -34,6 +34,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
+from pipecat.utils.utils import obj_id
 
 from transports.audio.barge_in import BargeInTally
 from transports.audio.captions import Captions
@@ -305,6 +306,7 @@ class RtpOutput(BaseOutputTransport):
         self._stream = stream
         self._digits = digits
         self._barge_in = barge_in
+        self._interrupted_at = 0  # number of a frame; those before it are an old answer's
         self._captions: Captions[Frame] = Captions(rate=SAMPLE_RATE, piece=WRITE_SAMPLES)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
 
@@ -322,16 +324,17 @@ class RtpOutput(BaseOutputTransport):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Silence the line at once when the caller interrupts, then let Pipecat clean up.
 
-        The base neither cancels the write in progress nor reaches what the stream holds.
+        The base neither cancels the write in progress nor reaches what the stream holds, and its
+        task may have taken another piece already: pieces are numbered, and older ones are dropped.
         """
         if isinstance(frame, InterruptionFrame):
+            self._interrupted_at = obj_id()
             self._barge_in.flush()
             self._captions.flush()
             self._resampler.reset()
         await super().process_frame(frame, direction)
         if isinstance(frame, InterruptionFrame):
-            if self._barge_in.is_held:
-                self._barge_in.flush()  # what the base wrote meanwhile
+            self._interrupted_at = obj_id()
             self._barge_in.interrupted()
             self._captions.flush()  # audio that the base had not dropped yet was counted
 
@@ -387,6 +390,8 @@ class RtpOutput(BaseOutputTransport):
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Queue audio; returns when fewer than three packets wait, so at most 100 ms do."""
+        if frame.id < self._interrupted_at and frame.interruptible:
+            return True
         self._barge_in.write(frame.audio)
         if await self._stream.write(frame.audio):
             waiting = self._stream.queued_samples
