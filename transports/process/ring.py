@@ -52,11 +52,11 @@ class Ring:
         length = len(payload)
         if length > self._payload_limit:
             raise ValueError(f"{length} bytes do not fit into {self._payload_limit}")
-        numbered = NUMBERED.pack(number, length)
-        checksum = crc32(payload, crc32(numbered, self.key))
-        at = number % self.cells * self._cell_bytes
-        record = HEADER.pack(number, length, checksum) + payload
-        self._memory[at : at + len(record)] = record
+        checksum = crc32(payload, crc32(NUMBERED.pack(number, length), self.key))
+        memory, at = self._memory, number % self.cells * self._cell_bytes
+        HEADER.pack_into(memory, at, number, length, checksum)
+        at += HEADER.size
+        memory[at : at + length] = payload
 
     def load(self, number: int) -> tuple[int, bytes] | None:
         """Return what is whole in the cell of record ``number``: its own number, and payload."""
