@@ -70,7 +70,7 @@ DUCKING: Final[Table] = {
 """Only words interrupt, so the assistant speaks on beneath the caller."""
 
 HELD_LIMIT: Final = 400
-"""Ticks, 8 s. Proof takes a second or two; from 10 s on Pipecat would give the stream up."""
+"""Ticks, 8 s. Proof takes a second or two; nobody waits in silence for longer."""
 
 
 @dataclass(slots=True)
