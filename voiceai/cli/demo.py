@@ -26,6 +26,10 @@ def demo(
     stay: Annotated[
         bool, typer.Option("--stay", help="Stay up afterwards, to be rung with a softphone.")
     ] = False,
+    fakes: Annotated[
+        bool,
+        typer.Option("--fakes", help="Use Azure and Mistral as servers here pretend to be."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Place a call through a private Asterisk to the embedded default, and show it."""
@@ -34,7 +38,9 @@ def demo(
     configure_logging("text", "WARNING", secrets=loaded.settings.secret_values())
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
     try:
-        figures = asyncio.run(_until_stopped(run_demo(loaded.settings, console, stay=stay)))
+        figures = asyncio.run(
+            _until_stopped(run_demo(loaded.settings, console, stay=stay, fakes=fakes))
+        )
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(STOPPED) from None
     if as_json:

@@ -12,6 +12,7 @@ from pipelines.registry import REGISTRY
 from pipelines.resources import Voice
 from voiceai.app import App
 from voiceai.bench.recording import save_stereo
+from voiceai.demo.clouds import assign_clouds, fake_clouds
 from voiceai.demo.script import NUMBER, Heard, converse
 from voiceai.demo.show import Show
 from voiceai.demo.stage import Stage, best_stage, private_settings
@@ -24,13 +25,14 @@ GERMAN_NUMBER = "4920189098723"
 
 
 async def run_demo(
-    settings: Settings, console: Console, *, stay: bool = False
+    settings: Settings, console: Console, *, stay: bool = False, fakes: bool = False
 ) -> dict[str, object]:
     """Place one call and show it.
 
     Args:
         settings: Their data folder is used; the demonstration keeps its own below it.
         console: Where to print.
+        fakes: Use Azure and Mistral as servers on this machine pretend to be.
         stay: Keep everything up afterwards, for a softphone, until cancelled.
 
     Returns:
@@ -40,13 +42,16 @@ async def run_demo(
         VoiceaiError: voiceai did not get ready.
     """
     started = time.monotonic()
-    folder = settings.voiceai_data_dir / "demo"
+    folder = settings.voiceai_data_dir / ("demo-fakes" if fakes else "demo")
     folder.mkdir(parents=True, exist_ok=True)
     show = Show(console)
-    async with _stage(settings, console) as stage:
+    async with (
+        _stage(settings, console) as stage,
+        fake_clouds(settings) if fakes else contextlib.nullcontext(settings) as chosen,
+    ):
         app = App(
             private_settings(
-                settings,
+                chosen,
                 ari_url=stage.ari_url,
                 username=stage.username,
                 password=stage.password,
@@ -55,6 +60,8 @@ async def run_demo(
         )
         app.supervisor.watch(show)
         async with _serving(app, console):
+            if fakes:
+                await assign_clouds(app.store)
             console.print(f"[dim]   ready after {time.monotonic() - started:.1f} s[/]\n")
             heard, recording = await _call(app, stage, folder)
             turns = await _recorded_turns(app, show.call_id)
