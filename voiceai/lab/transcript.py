@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-__all__ = ["Ending", "Failure", "Notes", "Tokens", "ToolUse", "Transcript", "Turn"]
+__all__ = ["LEAVING", "Ending", "Failure", "Notes", "Tokens", "ToolUse", "Transcript", "Turn"]
 
 Role = Literal["caller", "assistant"]
 Ending = Literal["hangup", "transfer", "caller", "idle"]
@@ -29,6 +29,8 @@ class Turn:
         interrupted: Whether it was cut short.
         digits: Whether the caller typed them.
         said: What a caller who speaks really said, when that is known.
+        parts: Of the latency, in milliseconds: ``endpointing``, ``stt``, ``turn``, ``llm``,
+            ``tts`` and ``queue``; of calls only.
     """
 
     role: Role
@@ -39,6 +41,7 @@ class Turn:
     interrupted: bool = False
     digits: bool = False
     said: str | None = None
+    parts: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,187 @@
+"""The laboratory: hold conversations with pipelines, in text and by voice, and look at them."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.loader import load_pipeline, resolve
+from pipelines.resources import Resources
+from pipelines.spec import PipelineSpec
+from transports.audio.codec import Codec
+from transports.netem import Impairments
+from voiceai.app import make_resources
+from voiceai.lab.caller import follow
+from voiceai.lab.comparison import Comparison, Customer, compare
+from voiceai.lab.exchange import Exchange
+from voiceai.lab.recording import Recording, record
+from voiceai.lab.spoken import DIGITS, Say, caller_voice, say_of, to_pcm, to_samples, with_noise
+from voiceai.lab.text_call import open_text_call
+from voiceai.lab.transcript import Transcript
+from voiceai.settings import Settings
+from voiceai.store.shelf import Shelf
+
+__all__ = ["Lab"]
+
+PORTS = (30_100, 30_198)
+"""Beyond those of calls and of Asterisk, so that a laboratory runs beside ``serve``."""
+PATIENCE_SECONDS = 8.0
+QUIET_ROOM_DBFS = -65.0
+GOOD_NETWORK = Impairments()
+
+Pipeline = PipelineSpec | str | Path
+Spoken = Say | str | bytes | NDArray[Any]
+
+
+class Lab:
+    """A place to try pipelines out; an async context manager.
+
+    Args:
+        ports: The first and the last UDP port for calls.
+        settings: Fields of :class:`voiceai.settings.Settings` that win over the environment,
+            such as ``mistral_base_url=fake.url``.
+    """
+
+    def __init__(self, *, ports: tuple[int, int] = PORTS, **settings: Any) -> None:
+        self._settings = Settings(**settings)
+        self._ports = ports
+        self._shelf = Shelf(self._settings.voiceai_pipelines)
+        self._stack = contextlib.AsyncExitStack()
+        self._exchanges: dict[Codec, Exchange] = {}
+        self._resources: Resources | None = None
+
+    async def __aenter__(self) -> Self:
+        resources = self._resources = make_resources(self._settings)
+        self._stack.push_async_callback(resources.aclose)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+        self._resources = None
+
+    def pipeline(self, pipeline: Pipeline) -> PipelineSpec:
+        """Return a pipeline, checked.
+
+        Args:
+            pipeline: Itself, its YAML text, its file, or its name.
+
+        Raises:
+            SpecError: There is none, or something in it is wrong.
+        """
+        if isinstance(pipeline, PipelineSpec):
+            return pipeline
+        if isinstance(pipeline, str) and "\n" in pipeline:
+            return load_pipeline(pipeline, source="text", known=self._shelf.known)
+        return resolve(self._shelf.find(str(pipeline)), self._shelf.known).spec
+
+    async def chat(self, pipeline: Pipeline, lines: Sequence[str]) -> Transcript:
+        """Hold a conversation in text.
+
+        Args:
+            pipeline: Who answers.
+            lines: What the caller says, a turn a line; ``/digits 123#`` types.
+
+        Raises:
+            SpecError: The pipeline cannot be built.
+            ServiceUnavailable: A model or a key is missing.
+            TimeoutError: No answer comes.
+        """
+        async with open_text_call(self.pipeline(pipeline), self._ready()) as call:
+            await call.until_ready()
+            for line in lines:
+                if line.startswith(DIGITS):
+                    await call.press(line.removeprefix(DIGITS).strip())
+                else:
+                    await call.say(line)
+                await call.until_ready()
+            return call.transcript
+
+    async def call(
+        self,
+        pipeline: Pipeline,
+        turns: Sequence[Spoken],
+        *,
+        impairments: Impairments = GOOD_NETWORK,
+        seed: int = 1,
+        noise_dbfs: float = QUIET_ROOM_DBFS,
+        codec: str = "alaw",
+        patience: float = PATIENCE_SECONDS,
+    ) -> Recording:
+        """Hold a conversation by voice, in real time, over the media engine.
+
+        Args:
+            pipeline: Who answers.
+            turns: What the caller says: text, audio, ``/digits 123#`` or a :class:`Say`.
+            impairments: Of the network from the caller to the assistant.
+            seed: Of its chance.
+            noise_dbfs: White noise in the caller's room.
+            codec: ``alaw`` or ``ulaw``.
+            patience: Seconds that the caller waits for the beginning of an answer.
+
+        Raises:
+            SpecError: The pipeline cannot be built.
+            ServiceUnavailable: A model, a key or a voice is missing.
+        """
+        spec = self.pipeline(pipeline)
+        exchange = await self._exchange(Codec(codec))
+        async with exchange.dial(spec, impairments, seed=seed, noise_dbfs=noise_dbfs) as call:
+
+            async def speech(say: Say) -> bytes:
+                return with_noise(await self._sound(say, spec), noise_dbfs, seed)
+
+            said = await follow(
+                call,
+                [say_of(turn) for turn in turns],
+                speech,
+                greeted=bool(spec.opening),
+                patience=patience,
+            )
+        return record(spec.name, call, said)
+
+    async def speech(self, pipeline: Pipeline, text: str) -> NDArray[np.float32]:
+        """Return a text in the local voice of a pipeline's language: -1..1 at 8 kHz."""
+        pcm = await self._sound(Say(text), self.pipeline(pipeline))
+        return to_samples(pcm)
+
+    async def compare(
+        self,
+        pipelines: Mapping[str, Pipeline],
+        customers: Sequence[Customer],
+        *,
+        prices: tuple[float, float] = (0.0, 0.0),
+    ) -> Comparison:
+        """Let the same callers talk to several pipelines, in text, and score what comes of it.
+
+        Args:
+            pipelines: By the name that the comparison shows.
+            customers: Who calls, what they say, and what is expected.
+            prices: Of a million tokens read and written.
+        """
+        specs = {name: self.pipeline(each) for name, each in pipelines.items()}
+        return await compare(self.chat, specs, customers, prices)
+
+    def _ready(self) -> Resources:
+        if self._resources is None:
+            raise RuntimeError("use `async with Lab() as lab`")
+        return self._resources
+
+    async def _exchange(self, codec: Codec) -> Exchange:
+        if codec not in {Codec.ALAW, Codec.ULAW}:
+            raise ValueError(f"the caller's telephone speaks alaw and ulaw, not {codec.value}")
+        if codec not in self._exchanges:
+            exchange = Exchange(self._ready(), codec, self._ports)
+            self._exchanges[codec] = await self._stack.enter_async_context(exchange)
+        return self._exchanges[codec]
+
+    async def _sound(self, say: Say, spec: PipelineSpec) -> bytes:
+        """Return a turn as 16-bit mono at 8 kHz; digits have no sound."""
+        if say.audio is not None:
+            return to_pcm(say.audio)
+        if not say.text:
+            return b""
+        resources = self._ready()
+        voice = await resources.run("tts", caller_voice, resources, spec)
+        return await resources.speech(voice, say.text)
