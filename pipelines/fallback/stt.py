@@ -77,7 +77,7 @@ class _Utterance:
     """What the caller says, for whoever has to hear it again.
 
     Attributes:
-        frames: Audio and what is known about speech, in order.
+        frames: Audio and what is known about speech, in order, since the last transcript.
         tried: Who failed at it, or understood nothing.
         is_over: Whether the caller stopped.
         is_settled: Whether somebody understood it, or nobody ever will.
@@ -89,10 +89,22 @@ class _Utterance:
     is_over: bool = False
     is_settled: bool = False
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether somebody may have to hear more of it again."""
+        return not (self.is_over and self.is_settled)
+
     def add(self, frame: Frame) -> None:
-        if self.seconds < LONGEST_SECONDS:
+        if self.seconds < LONGEST_SECONDS or not isinstance(frame, InputAudioRawFrame):
             self.frames.append(frame)
             self.seconds += _seconds(frame)
+
+    def settle(self) -> None:
+        """Keep nothing of what was heard: whoever comes next would understand it again."""
+        self.is_settled = True
+        heard, self.frames, self.seconds = self.frames, [], 0.0
+        if not self.is_over:
+            self.frames += (frame for frame in heard if isinstance(frame, ABOUT_SPEECH))
 
 
 class RecognitionChain(FrameProcessor):
@@ -176,7 +188,7 @@ class RecognitionChain(FrameProcessor):
     async def _hear(self, frame: Frame) -> None:
         if isinstance(frame, InputAudioRawFrame):
             self._recent.add(frame)
-        if not self._utterance.is_settled:
+        if self._utterance.is_kept:
             self._utterance.add(frame)
             if self._repeating:  # it comes to this frame by itself
                 return
@@ -194,7 +206,7 @@ class RecognitionChain(FrameProcessor):
         self._utterance.tried.append(rung)
         following = self._following()
         if following is None:
-            self._utterance.is_settled = True
+            self._utterance.settle()
             return
         if self._doubted is None:
             self._doubted = rung
@@ -238,7 +250,7 @@ class RecognitionChain(FrameProcessor):
         if following:
             self._switch(following)
         else:
-            self._utterance.is_settled = True
+            self._utterance.settle()
             await self.push_error(f"no recogniser works: {rung.name}: {reason}")
 
     async def _came_out(self, rung: Rung, frame: Frame, direction: FrameDirection) -> None:
@@ -256,7 +268,7 @@ class RecognitionChain(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _answered(self, rung: Rung) -> None:
-        self._utterance.is_settled = True
+        self._utterance.settle()
         await self._stop_watching()
         self._ladder.worked(rung)
         doubted, self._doubted = self._doubted, None

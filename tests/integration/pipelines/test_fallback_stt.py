@@ -2,10 +2,13 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
+import pytest
 from pipecat.frames.frames import (
     InputAudioRawFrame,
     TranscriptionFrame,
+    UserStartedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -23,15 +26,17 @@ class Recognisers:
     def __init__(self, **does: list[str]) -> None:
         self.line = Line()
         self.heard: list[tuple[str, float]] = []
+        self.made: list[Ears] = []
         self.health = ServiceHealth()
         self._does = does
 
+    def _make(self, name: str, does: list[str]) -> Ears:
+        self.made.append(Ears(does, self.heard, name))
+        return self.made[-1]
+
     def running(self) -> AbstractAsyncContextManager[None]:
         chain = RecognitionChain(
-            [
-                rung(name, lambda name=name, does=does: Ears(does, self.heard, name))  # type: ignore[misc]
-                for name, does in self._does.items()
-            ],
+            [rung(name, partial(self._make, name, does)) for name, does in self._does.items()],
             health=self.health,
             listener=self.line,
         )
@@ -147,3 +152,42 @@ async def test_when_nobody_can_it_is_told_and_the_next_utterance_is_tried_again(
         await ears.say()
         await ears.line.until(lambda: len(ears.heard) > before)
     assert [instead for _, _, instead in ears.line.failures[:2]] == ["second", None]
+
+
+async def test_what_was_understood_is_not_understood_again_after_an_error() -> None:
+    ears = Recognisers(first=["good morning"], second=["how are you"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
+        await ears.made[0].push_error("closed between two utterances")
+        await ears.line.until(lambda: len(ears.made) == 2)
+        await ears.say()
+        await ears.understood("good morning", "how are you")
+    assert [name for name, _ in ears.heard] == ["first", "second"]
+
+
+async def test_only_what_followed_the_last_transcript_is_heard_again() -> None:
+    ears = Recognisers(first=["never"], second=["second part"])
+    async with ears.running():
+        await ears.quiet(0.1)
+        await ears.line.put(VADUserStartedSpeakingFrame())
+        await ears.quiet(1.0)
+        await ears.line.put(UserStartedSpeakingFrame())  # which overtakes nothing
+        await ears.line.until(lambda: ears.line.of(UserStartedSpeakingFrame))
+        await ears.made[0].push_frame(TranscriptionFrame("first part", "", ""))
+        await ears.understood("first part")
+        await ears.quiet(0.2)
+        await ears.made[0].push_error("closed within an utterance")
+        await ears.line.put(VADUserStoppedSpeakingFrame(stop_secs=0.0))
+        await ears.understood("first part", "second part")
+    assert ears.heard == [("second", 0.2)]
+
+
+async def test_the_end_of_a_very_long_utterance_is_told_to_whom_it_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.fallback.stt.LONGEST_SECONDS", 0.3)
+    ears = Recognisers(first=["nothing"], second=["good morning"])
+    async with ears.running():
+        await ears.say()
+        await ears.understood("good morning")
