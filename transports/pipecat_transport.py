@@ -1,8 +1,7 @@
 """The adapter between Pipecat and a call's media stream.
 
-Voice activity is detected *before* the speech recogniser and enters the pipeline as
-frames, so that audio can stop there (``audio_passthrough=False``): an analyser behind
-the recogniser would then never hear anything and no turn would ever start.
+Voice activity is detected *before* the speech recogniser and enters the pipeline as frames, so that
+audio can stop there (``audio_passthrough=False``): an analyser behind it would hear nothing.
 """
 
 import asyncio
@@ -176,9 +175,8 @@ class RtpTransport(BaseTransport):
 def _wait_for_writes(params: TransportParams) -> None:
     """Take the limit from a write, and with it the task and the timer that each would cost.
 
-    Pipecat takes a write that lasts longer for a peer that is gone, and is mute for the rest of
-    the call. But our clock paces writes, not the peer: a long one waits for digits of ours, or for
-    a hold to end.
+    Pipecat takes a longer write for a peer that is gone, and is mute for the rest of the call. But
+    our clock paces writes: a long one waits for digits of ours, or for a hold to end.
     """
     unlimited: Any = None  # the field is a number, but is only passed to `wait_for`
     params.audio_out_write_timeout_secs = unlimited
@@ -295,8 +293,7 @@ class RtpInput(BaseInputTransport):
 class RtpOutput(BaseOutputTransport):
     """Write the assistant's audio to the media stream, which paces it by its ring.
 
-    Words go on to the context when they are played. The base lets them go by the clock instead,
-    which runs ahead of the audio where an answer pauses for its language model.
+    Words go on to the context when they are played; the base's clock runs ahead of the audio.
     """
 
     def __init__(
@@ -324,8 +321,8 @@ class RtpOutput(BaseOutputTransport):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Silence the line at once when the caller interrupts, then let Pipecat clean up.
 
-        The base neither cancels the write in progress nor reaches what the stream holds, and its
-        task may have taken another piece already: pieces are numbered, and older ones are dropped.
+        The base reaches neither what the stream holds nor the piece that its task has taken
+        already: pieces are numbered, and older ones are dropped.
         """
         if isinstance(frame, InterruptionFrame):
             self._interrupted_at = obj_id()
@@ -343,17 +340,14 @@ class RtpOutput(BaseOutputTransport):
     ) -> None:
         """Push what somebody behind the output needs.
 
-        Audio has left and "still speaking" tells nothing new, but both would take 250 hops a
-        second through the rest of the pipeline: a third of what a speaking call costs. What comes
-        behind an answer brings its last words along, of which 100 ms may be still to be heard;
-        what overtakes it does not.
+        Audio has left and "still speaking" tells nothing new: 250 hops a second for nothing. What
+        comes behind an answer, but not what overtakes it, brings its last words along, of which
+        100 ms may be still to be heard.
         """
         if isinstance(frame, OutputAudioRawFrame | BotSpeakingFrame):
             return
-        overtakes = isinstance(frame, SystemFrame) and not isinstance(
-            frame, BotStoppedSpeakingFrame
-        )
-        if direction is FrameDirection.DOWNSTREAM and not overtakes:
+        behind = isinstance(frame, BotStoppedSpeakingFrame) or not isinstance(frame, SystemFrame)
+        if direction is FrameDirection.DOWNSTREAM and behind:
             for word in self._captions.play(0):
                 await super().push_frame(word)
         await super().push_frame(frame, direction)
