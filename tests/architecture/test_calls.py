@@ -13,6 +13,8 @@ ENVIRONMENT = frozenset({"os.environ", "os.environb", "os.getenv", "os.putenv", 
 
 TASKS_ALLOWED: Mapping[str, str] = {
     "transports/process/engine.py": "starts a media process again that ended; close() ends that",
+    "voiceai/lab/exchange.py": "the gateway ends with the exchange, whose block opened it",
+    "voiceai/lab/text_call.py": "a pipeline that ends in the block that began it",
     "voiceai/calls/session.py": "what a call runs beside itself ends in the block that began it",
 }
 CLOCKS_ALLOWED: Mapping[str, str] = {
