@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipelines.document import Document, parse_document
+from pipelines.document import Document, KeyPath, Mark, parse_document
 from pipelines.errors import SpecError
 from pipelines.findings import Finding
 from pipelines.merging import merge
@@ -86,7 +86,17 @@ def load_mapping(
     Raises:
         SpecError: With every finding and its key path.
     """
-    return resolve(Document(source, data, {}, {}, trusted=False), known).spec
+    places = _places(data, Mark(source, 0, 0), ())
+    return resolve(Document(source, data, places, places, trusted=False), known).spec
+
+
+def _places(value: object, mark: Mark, path: KeyPath) -> dict[KeyPath, Mark]:
+    """Put everything at one place, lest it is looked for in what it is laid over."""
+    places = {path: mark}
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            places |= _places(entry, mark, (*path, str(key)))
+    return places
 
 
 def load_library() -> dict[str, Document]:

@@ -240,20 +240,20 @@ async def test_a_table_that_we_may_not_put_a_trigger_on_is_refused_with_the_sql(
 
 
 POISON = {
-    "bad JSON": ("overrides", "{"),
-    "an unknown service": ("overrides", '{"stt": {"service": "mooonshine"}}'),
-    "a parameter that is none": ("overrides", '{"turn": {"stop": "never"}}'),
-    "two megabytes of prompt": ("systemPrompt", "x" * 2_000_000),
-    "a long prompt": ("systemPrompt", "x" * 30_000),
-    "no greeting": ("greeting", None),
-    "a pipeline that is not there": ("pipeline", "lokal-de"),
-    "code": ("overrides", '{"processors": [{"use": "os:system"}]}'),
+    "bad JSON": ("overrides", "{", "is not JSON"),
+    "an unknown service": ("overrides", '{"stt": {"service": "mooonshine"}}', "'moonshine'"),
+    "a parameter that is none": ("overrides", '{"turn": {"stop": "never"}}', "turn.stop"),
+    "two megabytes of prompt": ("systemPrompt", "x" * 2_000_000, "row is longer than 524288"),
+    "a long prompt": ("systemPrompt", "x" * 30_000, "prompt: is longer than 20000"),
+    "no greeting": ("greeting", None, "greeting: became null"),
+    "a pipeline that is not there": ("pipeline", "lokal-de", "'local-de'"),
+    "code": ("overrides", '{"processors": [{"use": "os:system"}]}', "processors"),
 }
 
 
-@pytest.mark.parametrize(("column", "value"), POISON.values(), ids=POISON)
+@pytest.mark.parametrize(("column", "value", "told"), POISON.values(), ids=POISON)
 async def test_a_poisoned_row_never_answers_and_the_last_good_version_does(
-    tables: asyncpg.Connection, serve: Serve, column: str, value: str | None
+    tables: asyncpg.Connection, serve: Serve, column: str, value: str | None, told: str
 ) -> None:
     await tables.execute(MORE_COLUMNS)
     poison = f'UPDATE "Assistant" SET "{column}" = $1'  # noqa: S608 - of this test
@@ -267,9 +267,10 @@ async def test_a_poisoned_row_never_answers_and_the_last_good_version_does(
             assert await greeting(store) == "Gut"
             await invalid(store)
             [entry] = await store.assistants()
-            assert entry.problem
+            assert told in entry.problem
+            assert entry.problem.startswith('Assistant "Sommer"')
             assert await greeting(store) == "Gut"
-        told = [line for line in lines if "assistant.invalid" in line]
+        complaints = [line for line in lines if "assistant.invalid" in line]
 
         async with serve() as store:  # after a restart
             assert await greeting(store) == "Gut"
@@ -284,7 +285,7 @@ async def test_a_poisoned_row_never_answers_and_the_last_good_version_does(
     finally:
         logger.remove(sink)
 
-    assert len(told) == 1
+    assert len(complaints) == 1
     assert entry.problem == ""
 
 

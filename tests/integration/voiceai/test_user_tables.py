@@ -392,9 +392,18 @@ async def test_a_number_is_found_where_it_is_now_not_where_it_was_last_seen(
     assert await answering(store) == "Praxis Winter!"
     await bare.execute("""UPDATE "PhoneNumber" SET number = '0049 (0)201 89098723'""")
     assert await answering(store) == "Praxis Winter!"
-    await bare.execute("""INSERT INTO "PhoneNumber" VALUES ('p0', '4930', 'a1')""")
+
+
+async def test_another_number_in_its_place_is_not_taken_for_it(
+    bare: asyncpg.Connection, store: Store
+) -> None:
+    await store.look_once()
+    place = await bare.fetchval('SELECT ctid::text FROM "PhoneNumber"')
     await bare.execute("""DELETE FROM "PhoneNumber" WHERE id = 'p1'""")
-    await bare.execute("""VACUUM FULL "PhoneNumber" """)  # another number is in its place
+    await bare.execute("""INSERT INTO "PhoneNumber" VALUES ('p0', '4930', 'a1')""")
+    await bare.execute("""VACUUM FULL "PhoneNumber" """)
+    assert await bare.fetchval('SELECT ctid::text FROM "PhoneNumber"') == place
+
     assert await store.assistant_for("4920189098723") is None
 
 
