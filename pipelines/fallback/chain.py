@@ -10,7 +10,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.reason import one_line, reason_of
-from pipelines.fallback.rung import Outlet, Rung, RungParams
+from pipelines.fallback.rung import GivenUp, Outlet, Rung, RungParams
 from pipelines.ports import FailureListener
 
 Kind = Literal["stt", "llm", "tts"]
@@ -46,6 +46,7 @@ class Ladder:
         self._start: StartFrame | None = None
         self._warming: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._awaited: list[Rung] = []
 
     def start(self, frame: StartFrame) -> None:
         """Begin to open the service that will be asked first; nobody has to wait for it."""
@@ -55,8 +56,10 @@ class Ladder:
 
     async def _warm(self, rung: Rung) -> None:
         try:
-            await self.open(rung)
+            await self._open(rung)
         except Exception as error:  # noqa: BLE001 - whatever it is, another service may work
+            if rung in self._awaited or isinstance(error, GivenUp):
+                return  # whoever waits for it tells
             others = (other for other in self.order() if other is not rung)
             self.report(rung, f"cannot start: {reason_of(error)}", next(others, None))
 
@@ -71,6 +74,13 @@ class Ladder:
         Raises:
             Exception: It cannot be opened.
         """
+        self._awaited.append(rung)
+        try:
+            await self._open(rung)
+        finally:
+            self._awaited.remove(rung)
+
+    async def _open(self, rung: Rung) -> None:
         if self._start is None:
             raise RuntimeError("the chain has not been started")
         self._health.asked(rung.params.key, _now())

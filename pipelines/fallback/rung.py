@@ -1,6 +1,7 @@
 """One service of a chain, run beside the pipeline: opened when needed, thrown away when broken."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ LIFE_FRAMES = (StartFrame, EndFrame, CancelFrame, PipecatStopFrame, Interruption
 """A chain passes these on itself; what a service passes on of them stays inside."""
 
 OPEN_SECONDS = 3.0
+
+STOP_SECONDS = 1.0
+"""So long a service may take to hang up before its tasks are cancelled."""
 
 Outlet = Callable[["Rung", Frame, FrameDirection], Awaitable[None]]
 """Awaited with everything that a service pushes, but for the frames of its life."""
@@ -41,6 +45,10 @@ class RungParams:
     first_byte_seconds: float
 
 
+class GivenUp(Exception):
+    """A service was thrown away while it was being opened."""
+
+
 class Rung:
     """A service that is not linked to the pipeline's other processors.
 
@@ -55,7 +63,8 @@ class Rung:
         self._service: FrameProcessor | None = None
         self._pipeline: Pipeline | None = None
         self._started = asyncio.Event()
-        self._opening = asyncio.Lock()
+        self._stopped = asyncio.Event()
+        self._opening: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -75,29 +84,54 @@ class Rung:
     async def open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
         """Make and start the service, unless it is open; whoever comes second waits as well.
 
+        Whoever stops waiting leaves it opening for the next one.
+
         Raises:
             Exception: What the service raises when it cannot be made.
             TimeoutError: It does not start in time.
         """
-        async with self._opening:
-            if not self.is_open:
-                await self._open(setup, start)
+        if self.is_open:
+            return
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open(setup, start), name=f"open {self.name}")
+        opening = self._opening
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if opening.cancelled() and task and not task.cancelling():
+                raise GivenUp("given up") from None
+            raise
 
     async def _open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
-        service, started = self.params.make(), self._started
+        try:
+            pipeline = self._make()
+            async with asyncio.timeout(OPEN_SECONDS):
+                await pipeline.setup(setup)
+                await pipeline.queue_frame(start)
+                await self._started.wait()
+        except Exception:
+            if self._opening is asyncio.current_task():
+                self._opening = None
+                await self.detach()
+            raise
+        self._opening = None
+
+    def _make(self) -> Pipeline:
+        service = self.params.make()
+        started, stopped = self._started, self._stopped
 
         async def came_out(frame: Frame, direction: FrameDirection) -> None:
             if isinstance(frame, StartFrame):
                 started.set()
+            elif isinstance(frame, CancelFrame):
+                stopped.set()
             elif self._service is service and not isinstance(frame, LIFE_FRAMES):
                 await self._outlet(self, frame, direction)
 
         pipeline = Pipeline([service], source=PipelineSource(came_out), sink=PipelineSink(came_out))
         self._service, self._pipeline = service, pipeline
-        async with asyncio.timeout(OPEN_SECONDS):
-            await pipeline.setup(setup)
-            await pipeline.queue_frame(start)
-            await started.wait()
+        return pipeline
 
     async def put(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
@@ -113,16 +147,37 @@ class Rung:
             To be awaited, some time: stops the service.
         """
         pipeline, self._pipeline, self._service = self._pipeline, None, None
-        started, self._started = self._started, asyncio.Event()
-        return _stop(self.name, pipeline, was_open=started.is_set())
+        opening, self._opening = self._opening, None
+        stopped, self._stopped = self._stopped, asyncio.Event()
+        was_open, self._started = self.is_open, asyncio.Event()
+        return _stop(self.name, pipeline, opening, stopped if was_open else None)
 
 
-async def _stop(name: str, pipeline: Pipeline | None, *, was_open: bool) -> None:
+async def _stop(
+    name: str,
+    pipeline: Pipeline | None,
+    opening: asyncio.Task[None] | None,
+    stopped: asyncio.Event | None,
+) -> None:
+    """Stop a service.
+
+    Args:
+        name: In the registry.
+        pipeline: Around it.
+        opening: Still at work on it.
+        stopped: Set once it has hung up; none if it was never open.
+    """
+    if opening:
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
     if pipeline is None:
         return
     try:
-        if was_open:
+        if stopped:
             await pipeline.queue_frame(CancelFrame())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await stopped.wait()
         await pipeline.cleanup()  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - a broken service may break in any way
         logger.bind(service=name).warning("service.not_closed: {!r}", error)

@@ -32,7 +32,7 @@ from pipecat.processors.frame_processor import (
 from pipelines.fallback.chain import Ladder
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.reason import reason_of
-from pipelines.fallback.rung import Rung, RungParams
+from pipelines.fallback.rung import GivenUp, Rung, RungParams
 from pipelines.ports import Anticipating, FailureListener
 
 TRANSCRIPT_SECONDS = 1.5
@@ -230,6 +230,8 @@ class RecognitionChain(FrameProcessor):
         try:
             async with asyncio.timeout(max(START_SECONDS, rung.params.first_byte_seconds)):
                 await self._ladder.open(rung)
+        except GivenUp:
+            return  # it said what is wrong, and another one was asked
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is asked
             await self._failed(rung, f"cannot start: {reason_of(error)}")
             return
