@@ -21,7 +21,7 @@ from voiceai.lab.recording import Recording, record
 from voiceai.lab.spoken import DIGITS, Say, caller_voice, say_of, to_pcm, to_samples, with_noise
 from voiceai.lab.text_call import open_text_call
 from voiceai.lab.transcript import Transcript
-from voiceai.settings import Settings
+from voiceai.settings import Settings, load_settings
 from voiceai.store.shelf import Shelf
 
 __all__ = ["Lab"]
@@ -43,10 +43,15 @@ class Lab:
         ports: The first and the last UDP port for calls.
         settings: Fields of :class:`voiceai.settings.Settings` that win over the environment,
             such as ``mistral_base_url=fake.url``.
+
+    Raises:
+        SettingsError: The environment is wrong.
     """
 
     def __init__(self, *, ports: tuple[int, int] = PORTS, **settings: Any) -> None:
-        self._settings = Settings(**settings)
+        given = Settings(**settings)
+        wanted = {name: getattr(given, name) for name in settings}
+        self._settings = load_settings().settings.model_copy(update=wanted)
         self._ports = ports
         self._shelf = Shelf(self._settings.voiceai_pipelines)
         self._stack = contextlib.AsyncExitStack()
