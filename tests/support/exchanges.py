@@ -55,6 +55,18 @@ async def talk(call: Call, recordings: Sequence[Prompt]) -> list[tuple[float, fl
     return times
 
 
+def joined(turns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return turns with each two of the caller's in a row as one: he was halted in between."""
+    whole: list[dict[str, Any]] = []
+    for turn in turns:
+        if whole and whole[-1]["role"] == turn["role"] == "caller":
+            text = f"{whole[-1]['text']} {turn['text']}"
+            whole[-1] = {**whole[-1], "text": text, "ended_ms": turn["ended_ms"]}
+        else:
+            whole.append(turn)
+    return whole
+
+
 def assert_understood(
     turns: Sequence[dict[str, Any]], recordings: Sequence[Prompt], said: Sequence[Exchange]
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
+    SystemFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -24,17 +25,24 @@ FRAME_SECONDS = 0.02
 STOP_SECONDS = 0.2
 
 
+class Mark(SystemFrame):
+    """Comes out of the pipeline behind the audio that went in before it."""
+
+
 class Ears(FrameProcessor):
     """The end of a pipeline: keeps transcripts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.texts: asyncio.Queue[str] = asyncio.Queue()
+        self.marks: asyncio.Queue[Mark] = asyncio.Queue()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         if isinstance(frame, TranscriptionFrame):
             await self.texts.put(frame.text)
+        if isinstance(frame, Mark):
+            await self.marks.put(frame)
         await self.push_frame(frame, direction)
 
 
@@ -65,7 +73,9 @@ class Line:
         """Let audio arrive, and return when it has."""
         for _ in range(round(seconds / FRAME_SECONDS)):
             await self.worker.queue_frame(InputAudioRawFrame(FRAME, 8000, 1))
-        await asyncio.sleep(0.1)
+        await self.worker.queue_frame(Mark())
+        async with asyncio.timeout(5):
+            await self._ears.marks.get()
 
     async def start(self) -> None:
         await self.worker.queue_frame(VADUserStartedSpeakingFrame(start_secs=0.1))

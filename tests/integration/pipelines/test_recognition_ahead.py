@@ -34,6 +34,12 @@ class TimedLine(Line):
         self.recogniser = Stopwatch()
         super().__init__(self.recogniser, ahead=ahead)
 
+    async def worked_ahead(self, times: int) -> None:
+        """Return when the recogniser has answered so often, and is idle."""
+        async with asyncio.timeout(5):
+            while len(self.recogniser.heard) < times or not self.resources.is_idle("stt"):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
 
 @contextlib.asynccontextmanager
 async def line(*, ahead: bool = True) -> AsyncIterator[TimedLine]:
@@ -72,6 +78,7 @@ async def test_the_last_of_several_pauses_counts() -> None:
         await caller.start()
         await caller.say(0.4)
         await caller.stt.caller_paused()
+        await caller.worked_ahead(1)
         await caller.say(0.4)
         await caller.stt.caller_paused()
         await caller.say(0.14)
