@@ -8,6 +8,9 @@ from pipecat.frames.frames import (
     EndFrame,
     ErrorFrame,
     Frame,
+    FunctionCallCancelFrame,
+    FunctionCallInProgressFrame,
+    FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     InterruptionFrame,
     LLMContextFrame,
@@ -17,10 +20,8 @@ from pipecat.frames.frames import (
     LLMUpdateSettingsFrame,
     StartFrame,
 )
-from pipecat.processors.frame_processor import (
-    FrameDirection,
-    FrameProcessor,
-)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.errors import ErrorCategory
 
 from pipelines.actions import CallActionFrame
 from pipelines.fallback.chain import Ladder
@@ -37,6 +38,9 @@ PATIENCE_SECONDS = 2.4
 heard nothing for three seconds asks whether anybody is there."""
 
 FOR_ALL = (InterruptionFrame, EndFrame, CancelFrame, LLMUpdateSettingsFrame)
+
+ANSWER = (LLMFullResponseStartFrame, LLMTextFrame, LLMFullResponseEndFrame)
+OF_A_CALL = (FunctionCallInProgressFrame, FunctionCallResultFrame, FunctionCallCancelFrame)
 
 Outcome = str | None
 """Why a service failed; None when it did not."""
@@ -70,7 +74,9 @@ class LanguageModelChain(FrameProcessor):
         )
         self._asked: Rung | None = None
         self._answering = False
+        self._begun = False
         self._pieces: asyncio.Queue[tuple[Frame, FrameDirection]] = asyncio.Queue()
+        self._calls: dict[str, tuple[Rung, str]] = {}
 
     async def cleanup(self) -> None:
         """Close the models."""
@@ -101,7 +107,17 @@ class LanguageModelChain(FrameProcessor):
                 self._ladder.worked(rung)
                 return
             self._ladder.report(rung, outcome, following)
+            await self._give_up_calls(rung)
         await self._apologise()
+
+    async def _give_up_calls(self, rung: Rung) -> None:
+        """Let the context know of tools that went with their model."""
+        for call_id, (asked, name) in list(self._calls.items()):
+            if asked is rung:
+                del self._calls[call_id]
+                await self.broadcast_frame(
+                    FunctionCallCancelFrame, function_name=name, tool_call_id=call_id
+                )
 
     async def _ask(
         self, rung: Rung, question: LLMContextFrame, direction: FrameDirection, patience: float
@@ -114,14 +130,26 @@ class LanguageModelChain(FrameProcessor):
         except Exception as error:  # noqa: BLE001 - whatever it is, the next model is asked
             return f"cannot start: {reason_of(error)}"
         self._pieces = asyncio.Queue()
-        self._asked, self._answering = rung, True
+        self._asked, self._answering, self._begun = rung, True, False
+        called: dict[str, tuple[Rung, str]] = {}
         try:
             await rung.put(question, direction)
-            return await self._relay(patience)
+            return await self._relay(patience, rung, called)
         finally:
             self._answering = False
+            self._calls |= called
+            await self._pass_on_the_rest(rung)
 
-    async def _relay(self, patience: float) -> Outcome:
+    async def _pass_on_the_rest(self, rung: Rung) -> None:
+        """Lose nothing that an answer did before it broke off."""
+        while not self._pieces.empty():
+            frame, direction = self._pieces.get_nowait()
+            if isinstance(frame, (CallActionFrame, *OF_A_CALL)):
+                await self._came_out(rung, frame, direction)
+
+    async def _relay(
+        self, patience: float, rung: Rung, called: dict[str, tuple[Rung, str]]
+    ) -> Outcome:
         """Pass an answer on once its first word is there."""
         held: list[tuple[Frame, FrameDirection]] = []
         is_heard = False
@@ -140,6 +168,7 @@ class LanguageModelChain(FrameProcessor):
                 is_heard = True
                 for one in held:
                     await self.push_frame(*one)
+            _note_calls(called, rung, frame)
             if is_heard:
                 await self.push_frame(frame, direction)
             else:
@@ -161,14 +190,23 @@ class LanguageModelChain(FrameProcessor):
 
     async def _came_out(self, rung: Rung, frame: Frame, direction: FrameDirection) -> None:
         """Take what a model pushes: the current answer in order, results of tools at any time."""
-        if rung is not self._asked:
-            return
-        if self._answering:
-            self._pieces.put_nowait((frame, direction))
-        elif not isinstance(
-            frame, LLMFullResponseStartFrame | LLMTextFrame | LLMFullResponseEndFrame
-        ):
+        if isinstance(frame, OF_A_CALL) and frame.tool_call_id in self._calls:
+            is_last = direction is FrameDirection.UPSTREAM  # of the two that are broadcast
+            if is_last and not isinstance(frame, FunctionCallInProgressFrame):
+                del self._calls[frame.tool_call_id]
             await self.push_frame(frame, direction)
+        elif rung is not self._asked:
+            return
+        elif not self._answering or _is_of_a_tool(frame):
+            if not isinstance(frame, ANSWER):
+                await self.push_frame(frame, direction)
+        elif self._is_of_this_answer(frame):
+            self._pieces.put_nowait((frame, direction))
+
+    def _is_of_this_answer(self, frame: Frame) -> bool:
+        """Say no to the last of an answer that was interrupted."""
+        self._begun = self._begun or isinstance(frame, LLMFullResponseStartFrame)
+        return self._begun or not isinstance(frame, ANSWER)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -178,3 +216,14 @@ def _says_something(frame: Frame) -> bool:
     if isinstance(frame, LLMTextFrame):
         return bool(frame.text.strip())
     return isinstance(frame, FunctionCallsStartedFrame | CallActionFrame)
+
+
+def _note_calls(calls: dict[str, tuple[Rung, str]], rung: Rung, frame: Frame) -> None:
+    if isinstance(frame, FunctionCallsStartedFrame):
+        calls |= {call.tool_call_id: (rung, call.function_name) for call in frame.function_calls}
+    elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
+        calls.pop(frame.tool_call_id, None)
+
+
+def _is_of_a_tool(frame: Frame) -> bool:
+    return isinstance(frame, ErrorFrame) and frame.category is ErrorCategory.APPLICATION
