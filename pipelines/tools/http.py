@@ -11,6 +11,7 @@ import aiohttp
 from loguru import logger
 from yarl import URL
 
+from pipelines.fallback.reason import reason_of
 from pipelines.http_tool import HttpTool
 from pipelines.resources import Resources
 from pipelines.tool_parameters import PLACEHOLDER, SECRET_PREFIX
@@ -44,7 +45,8 @@ async def request(tool: HttpTool, values: Values, resources: Resources) -> objec
     except TimeoutError:
         raise ToolFailed(f"no answer within {tool.timeout_ms} ms") from None
     except aiohttp.ClientError as error:
-        logger.bind(tool=tool.name).warning("tool.http: {!r}", error)
+        why = f"{type(error).__name__}: {reason_of(error)}"  # its own text has the headers
+        logger.bind(tool=tool.name).warning("tool.http: {}", why)
         raise ToolFailed("the other system cannot be reached") from error
     if not 200 <= status < 300:
         raise ToolFailed(f"the other system answered with status {status}")
@@ -73,15 +75,23 @@ async def _follow(tool: HttpTool, values: Values, resources: Resources) -> tuple
             where = response.headers.get("Location")
             if response.status not in REDIRECTIONS or where is None:
                 return response.status, await _text(response, tool.max_bytes)
-            following = address.join(URL(where))
+            following = _following(address, where)
             if following.origin() != address.origin():
                 headers = {}  # what they hold was meant for the first host
-            if following.scheme not in {"http", "https"}:
-                raise ToolFailed("the other system sent us elsewhere")
             if response.status == 303 or (response.status in {301, 302} and method == "POST"):
                 method = "GET"
             address = following
     raise ToolFailed("the other system sent us around in circles")
+
+
+def _following(address: URL, where: str) -> URL:
+    try:
+        following = address.join(URL(where))
+        if following.scheme in {"http", "https"} and following.host and following.port:
+            return following
+    except ValueError:  # of no address at all
+        pass
+    raise ToolFailed("the other system sent us elsewhere")
 
 
 async def _text(response: aiohttp.ClientResponse, max_bytes: int) -> str:
@@ -90,7 +100,10 @@ async def _text(response: aiohttp.ClientResponse, max_bytes: int) -> str:
         data += piece
         if len(data) > max_bytes:
             raise ToolFailed(f"the answer is longer than {max_bytes} bytes")
-    return data.decode(response.charset or "utf-8", errors="replace")
+    try:
+        return data.decode(response.charset or "utf-8", errors="replace")
+    except LookupError:  # of an encoding that nobody knows
+        return data.decode("utf-8", errors="replace")
 
 
 def _address(tool: HttpTool, values: Values, secrets: Mapping[str, str]) -> URL:

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from loguru import logger
 
 from pipelines.http_tool import HttpTool
 from pipelines.resources import Resources
@@ -30,7 +32,7 @@ class Shop:
         self.asked.append((asked.method, asked.raw_path, headers, await asked.read()))
         await asyncio.sleep(self.delay)
         if asked.path.startswith("/elsewhere"):
-            raise web.HTTPFound(asked.query["to"])
+            return web.Response(status=302, headers={"Location": asked.query["to"]})
         return web.Response(**self.answer)
 
 
@@ -161,6 +163,36 @@ async def test_a_server_that_hangs_or_is_not_there_is_told() -> None:
             await ask(one, {"number": "7"}, timeout_ms=100)
     with pytest.raises(ToolFailed, match="cannot be reached"):
         await ask(one, {"number": "7"})
+
+
+@pytest.mark.parametrize("where", ["mailto:boss@example.org", "http://[::1/", "http://h:x/"])
+async def test_a_redirection_to_no_address_is_told(where: str) -> None:
+    async with shop() as one:
+        with pytest.raises(ToolFailed, match="sent us elsewhere"):
+            await ask(one, {}, url=f"/elsewhere?to={quote(where, safe='')}")
+
+
+async def test_an_encoding_that_nobody_knows_is_read_as_far_as_possible() -> None:
+    async with shop() as one:
+        one.answer = {"body": b'"yes"', "headers": {"Content-Type": "text/plain; charset=x-own"}}
+        assert await ask(one, {"number": "7"}) == "yes"
+
+
+async def test_a_server_that_speaks_no_http_is_told_without_our_secrets() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail is here\r\n\r\n")
+        writer.close()
+
+    written: list[str] = []
+    sink = logger.add(lambda line: written.append(str(line)))
+    one = Shop()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        one.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ToolFailed, match="cannot be reached"):
+            await ask(one, {}, url="/", headers={"X-Key": "{VOICEAI_SECRET_SHOP}"})
+    logger.remove(sink)
+    assert "tool.http" in written[-1]
+    assert SECRET not in "".join(written)
 
 
 async def test_text_is_told_as_text_and_a_missing_part_as_such() -> None:
