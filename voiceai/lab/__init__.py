@@ -24,10 +24,12 @@ from voiceai.lab.picture import Picture
 from voiceai.lab.recording import Recording
 from voiceai.lab.spoken import Say
 from voiceai.lab.transcript import Tokens, Transcript
+from voiceai.lab.trials import Condition, Trials
 
 __all__ = [
     "Check",
     "Comparison",
+    "Condition",
     "Customer",
     "GilbertElliott",
     "Impairments",
@@ -37,6 +39,7 @@ __all__ = [
     "Say",
     "Tokens",
     "Transcript",
+    "Trials",
     "ends_with",
     "never_says",
     "says",

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import SecretStr
 
 from pipelines.loader import load_pipeline, resolve
 from pipelines.resources import Resources
@@ -14,13 +15,16 @@ from pipelines.spec import PipelineSpec
 from transports.audio.codec import Codec
 from transports.netem import Impairments
 from voiceai.app import make_resources
+from voiceai.fakes.mistral import MistralFake
 from voiceai.lab.caller import follow
 from voiceai.lab.comparison import Comparison, Customer, compare
 from voiceai.lab.exchange import Exchange
 from voiceai.lab.recording import Recording, record
 from voiceai.lab.spoken import DIGITS, Say, caller_voice, say_of, to_pcm, to_samples, with_noise
+from voiceai.lab.stand_in import answer
 from voiceai.lab.text_call import open_text_call
 from voiceai.lab.transcript import Transcript
+from voiceai.lab.trials import GOOD_NETWORK, QUIET_ROOM_DBFS, Condition, Trials
 from voiceai.settings import Settings, load_settings
 from voiceai.store.shelf import Shelf
 
@@ -29,8 +33,6 @@ __all__ = ["Lab"]
 PORTS = (30_100, 30_198)
 """Beyond those of calls and of Asterisk, so that a laboratory runs beside ``serve``."""
 PATIENCE_SECONDS = 8.0
-QUIET_ROOM_DBFS = -65.0
-GOOD_NETWORK = Impairments()
 
 Pipeline = PipelineSpec | str | Path
 Spoken = Say | str | bytes | NDArray[Any]
@@ -41,6 +43,8 @@ class Lab:
 
     Args:
         ports: The first and the last UDP port for calls.
+        stand_in: Where no key for Mistral is set, let something answer in its place that finds
+            its answers in the prompt (``stand_in``).
         settings: Fields of :class:`voiceai.settings.Settings` that win over the environment,
             such as ``mistral_base_url=fake.url``.
 
@@ -48,24 +52,47 @@ class Lab:
         SettingsError: The environment is wrong.
     """
 
-    def __init__(self, *, ports: tuple[int, int] = PORTS, **settings: Any) -> None:
+    def __init__(
+        self, *, ports: tuple[int, int] = PORTS, stand_in: bool = False, **settings: Any
+    ) -> None:
         given = Settings(**settings)
         wanted = {name: getattr(given, name) for name in settings}
         self._settings = load_settings().settings.model_copy(update=wanted)
         self._ports = ports
+        self._stands_in = stand_in and self._settings.mistral_api_key is None
         self._shelf = Shelf(self._settings.voiceai_pipelines)
         self._stack = contextlib.AsyncExitStack()
         self._exchanges: dict[Codec, Exchange] = {}
         self._resources: Resources | None = None
 
     async def __aenter__(self) -> Self:
-        resources = self._resources = make_resources(self._settings)
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> Self:
+        """Open it, where a block would be in the way, as in notebooks."""
+        settings = self._settings
+        if self._stands_in:
+            fake = MistralFake(respond=answer, strict=False)
+            await self._stack.enter_async_context(fake)
+            instead = {"mistral_base_url": fake.url, "mistral_api_key": SecretStr("none")}
+            settings = settings.model_copy(update=instead)
+        resources = self._resources = make_resources(settings)
         self._stack.push_async_callback(resources.aclose)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Close it."""
         await self._stack.aclose()
+        self._exchanges.clear()
         self._resources = None
+
+    @property
+    def model(self) -> str:
+        """What answers for Mistral here."""
+        return "a stand-in without a key" if self._stands_in else "Mistral"
 
     def pipeline(self, pipeline: Pipeline) -> PipelineSpec:
         """Return a pipeline, checked.
@@ -168,9 +195,42 @@ class Lab:
         specs = {name: self.pipeline(each) for name, each in pipelines.items()}
         return await compare(self.chat, specs, customers, prices)
 
+    async def try_out(
+        self,
+        pipeline: Pipeline,
+        turns: Sequence[Spoken],
+        conditions: Mapping[str, Condition],
+        *,
+        times: int = 1,
+    ) -> Trials:
+        """Hold the same conversation by voice under each of some conditions.
+
+        Args:
+            pipeline: Who answers.
+            turns: What the caller says.
+            conditions: By name.
+            times: So often under each, with another chance of the network.
+        """
+        return Trials(
+            {
+                name: [
+                    await self.call(
+                        pipeline,
+                        turns,
+                        impairments=each.impairments,
+                        seed=each.seed + number,
+                        noise_dbfs=each.noise_dbfs,
+                        codec=each.codec,
+                    )
+                    for number in range(times)
+                ]
+                for name, each in conditions.items()
+            }
+        )
+
     def _ready(self) -> Resources:
         if self._resources is None:
-            raise RuntimeError("use `async with Lab() as lab`")
+            raise RuntimeError("open it first: `async with Lab() as lab`, or `await lab.open()`")
         return self._resources
 
     async def _exchange(self, codec: Codec) -> Exchange:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ async def fake() -> AsyncIterator[AzureFake]:
 
 @pytest.fixture
 async def lab(fake: AzureFake, tmp_path: Path) -> AsyncIterator[Lab]:
-    settings = {"azure_speech_endpoint": fake.url, "azure_speech_key": KEY}
+    settings: dict[str, Any] = {"azure_speech_endpoint": fake.url, "azure_speech_key": KEY}
     async with Lab(ports=(18_800, 18_898), voiceai_data_dir=tmp_path, **settings) as lab:
         yield lab
 

@@ -1,0 +1,84 @@
+"""The notebooks run from top to bottom with the services of this machine, and show something."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pipelines.errors import ServiceUnavailable
+from pipelines.loader import load_library, resolve
+from pipelines.params import ModelParams
+from pipelines.resources import Resources
+from pipelines.validate import validate
+from tests.support.availability import have_or_skip
+from tests.support.cache import cache_folder
+from tests.support.notebooks import run_notebook
+from voiceai.lab import Condition, Impairments, Say
+
+NOTEBOOKS = Path(__file__).resolve().parents[4] / "examples/notebooks"
+
+
+@pytest.fixture(autouse=True)
+def local_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine listens and speaks English; no key is set."""
+    monkeypatch.setenv("VOICEAI_DATA_DIR", str(cache_folder()))
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+
+    def look() -> None:
+        resources = Resources(params=ModelParams(cache_dir=cache_folder()))
+        try:
+            spec = resolve(load_library()["local-en"]).spec
+            for found in validate(spec, resources=resources):
+                if found.severity == "error":
+                    raise ServiceUnavailable(found)
+        finally:
+            resources.close()
+
+    have_or_skip(look)
+
+
+async def test_a_prompt_is_talked_to_in_text_and_by_voice() -> None:
+    turns = ["When is breakfast?", Say("Good-bye.", interrupts_after=0.8)]
+    ran = await run_notebook(NOTEBOOKS / "prompt.ipynb", {"TURNS": turns})
+    transcript, recording = ran.names["transcript"], ran.names["recording"]
+
+    assert transcript.answers[1:] == [
+        "Breakfast is from seven to ten.",
+        "A double room costs ninety euros a night.",
+        "Goodbye.",
+    ]
+    assert transcript.ending == recording.transcript.ending == "hangup"
+    assert [each.said for each in recording.exchanges] == ["When is breakfast?", "Good-bye."]
+    assert "breakfast" in recording.exchanges[0].understood
+    _, breakfast, *_ = [each for each in recording.transcript.turns if each.role == "assistant"]
+    assert breakfast.interrupted
+    assert any("<audio" in each for each in ran.pictures)
+    (drawing,) = [each for each in ran.pictures if each.startswith("<svg")]
+    root = ET.fromstring(drawing)  # noqa: S314 - our own
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "When is breakfast?" in texts
+
+
+async def test_two_prompts_are_compared() -> None:
+    ran = await run_notebook(NOTEBOOKS / "compare.ipynb", {})
+    comparison = ran.names["comparison"]
+
+    assert comparison.score("full prompt") == 1.0
+    assert {customer for _, customer, _ in comparison.failed()} == {"weekend", "where"}
+    assert 0 < comparison.cost("short prompt") < comparison.cost("full prompt")
+    assert len(ran.pictures) == 2
+
+
+async def test_a_conversation_is_held_over_several_networks() -> None:
+    conditions = {
+        "good": Condition(),
+        "very bad": Condition(Impairments(loss=0.6), noise_dbfs=-35),
+    }
+    parameters = {"CONDITIONS": conditions, "SENTENCES": ["Thursday afternoon."]}
+    ran = await run_notebook(NOTEBOOKS / "bad_networks.ipynb", parameters)
+    trials = ran.names["trials"]
+
+    assert list(trials.recordings) == ["good", "very bad"]
+    assert trials.word_error_rate("good") < 0.5
+    assert trials.unanswered("good") == 0
+    assert "very bad" in trials.plot().svg
