@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -18,6 +20,17 @@ READ_ONLY = {
     "default_transaction_read_only": "on",
     "application_name": "voiceai look_up",
 }
+
+CALLERS_VALUE = (asyncpg.DataError, ValueError, ArithmeticError)
+
+OF_KIND: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(("text", "varchar", "bpchar"), str),
+    **dict.fromkeys(("int2", "int4", "int8"), int),
+    **dict.fromkeys(("float4", "float8"), float),
+    "numeric": Decimal,
+    "date": date.fromisoformat,
+}
+"""How a parameter of a type is made of text; others are given as they are."""
 
 
 class LookUpDatabase:
@@ -45,8 +58,15 @@ class LookUpDatabase:
                 rows = await self._rows(query, values, timeout_seconds, max_rows)
         except (TimeoutError, asyncpg.QueryCanceledError):
             raise LookUpFailed(f"no answer within {1000 * timeout_seconds:.0f} ms") from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("tool.look_up: {}: {}", type(error).__name__, error)
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            OSError,
+            ValueError,
+            ArithmeticError,
+        ) as error:
+            why = "a value" if isinstance(error, CALLERS_VALUE) else str(error)  # the caller's own
+            logger.warning("tool.look_up: {}: {}", type(error).__name__, why)
             raise LookUpFailed("the database cannot answer that") from error
         return [_plain(row) for row in rows]
 
@@ -54,11 +74,19 @@ class LookUpDatabase:
         self, query: str, values: Sequence[object], timeout_seconds: float, max_rows: int
     ) -> list[asyncpg.Record]:
         pool = await self._open()
-        async with pool.acquire() as connection, connection.transaction(readonly=True):
-            milliseconds = max(1, round(1000 * timeout_seconds))
-            await connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
-            cursor = await connection.cursor(query, *values)
-            return await cursor.fetch(max_rows)
+        async with pool.acquire() as connection:
+            try:
+                async with connection.transaction(readonly=True):
+                    milliseconds = max(1, round(1000 * timeout_seconds))
+                    await connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
+                    statement = await connection.prepare(query)
+                    kinds = [kind.name for kind in statement.get_parameters()]
+                    fitting = [_fitting(*each) for each in zip(values, kinds, strict=True)]
+                    cursor = await statement.cursor(*fitting)
+                    return await cursor.fetch(max_rows)
+            except asyncio.CancelledError:
+                connection.terminate()  # its server may never answer again
+                raise
 
     async def close(self) -> None:
         """Close the connections."""
@@ -84,3 +112,15 @@ def _plain(row: asyncpg.Record) -> dict[str, Any]:
     """Make a row plain data: dates, numbers and ids that JSON does not have become text."""
     data: dict[str, Any] = json.loads(json.dumps(dict(row), default=str))
     return data
+
+
+def _fitting(value: object, kind: str) -> object:
+    """Return a value as a column's type wants it: a model gives numbers and texts.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if value is None or kind not in OF_KIND:
+        return value
+    made: object = OF_KIND[kind](str(value))
+    return made
