@@ -17,6 +17,7 @@ from asterisk.ari.events import AriEvent, Channel, parse_channel
 from asterisk.ari.naming import Naming
 from asterisk.ari.reconcile import STASIS
 from asterisk.ari.requests import HangupCause, Request
+from asterisk.consultation import Consultation, Parties
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError, CallEnded
 from asterisk.params import HANDOVER_VARIABLE, AriParams, FormatName
 
@@ -81,6 +82,7 @@ class Leg:
         naming = Naming(params.app, params.instance)
         self.external_id = naming.external(self.call_id)
         self.bridge_id = naming.bridge(self.call_id)
+        self.target_id = naming.target(self.call_id)
         self._params = params
         self._sender = sender
         self._spawn = spawn
@@ -89,6 +91,7 @@ class Leg:
         self._caller_dropped = False
         self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
+        self._consultation: Consultation | None = None
 
     @property
     def media_is_up(self) -> bool:
@@ -169,14 +172,8 @@ class Leg:
         if not self.media_is_up or Action.BRIDGE not in self._move(Event.JOIN):
             self._still_on()
             raise RuntimeError(f"join() in state {self.state}: answer and prepare_media come first")
-        try:
-            await self._sender.send(
-                requests.add_channels(self.bridge_id, (self.channel_id, self.external_id))
-            )
-        except AriRefused:
-            await asyncio.wait({self.ended}, timeout=END_GRACE_SECONDS)
-            self._still_on()
-            raise
+        both = (self.channel_id, self.external_id)
+        await self._ask_or_end(requests.add_channels(self.bridge_id, both))
         self._move(Event.JOINED)
 
     async def open_media(self, host: str, port: int, codec: FormatName) -> tuple[str, int]:
@@ -241,6 +238,28 @@ class Leg:
         finally:
             settled.set_result(None)
 
+    def consult(self) -> Consultation:
+        """Begin to put the caller through to somebody who is asked first; one at a time.
+
+        Raises:
+            CallEnded: The caller has left.
+        """
+        self._still_on()
+        parties = Parties(
+            app=self._params.app,
+            caller_id=self.channel_id,
+            caller_number=self.caller,
+            target_id=self.target_id,
+            bridge_id=self.bridge_id,
+        )
+        self._consultation = Consultation(
+            parties,
+            ask_target=self._sender.send,
+            ask_caller=self._ask_or_end,
+            continue_caller=lambda context: self.continue_in_dialplan(context, "s", 1),
+        )
+        return self._consultation
+
     async def rtp_statistics(self) -> dict[str, Any]:
         """Read Asterisk's view of the caller's audio: loss, jitter, round trip, MES.
 
@@ -271,7 +290,11 @@ class Leg:
         await asyncio.shield(self._releasing)
 
     def receive(self, event: AriEvent) -> None:
-        """Take in an event of the caller's channel, the external channel or the bridge."""
+        """Take in an event of the caller's, the external or the target's channel, or the bridge."""
+        if not (self._consultation and self._consultation.receive(event)):
+            self._take_in(event)
+
+    def _take_in(self, event: AriEvent) -> None:
         match event:
             case events.StasisStart(channel=channel) if channel.id == self.external_id:
                 if not self._media_entered.done():
@@ -344,6 +367,15 @@ class Leg:
             self.caller_lost(LegEnd("caller", text=error.reason))
             raise CallEnded(self.ended.result()) from error
 
+    async def _ask_or_end(self, request: Request) -> object:
+        """Do a request that fails when the caller or the external channel has just left."""
+        try:
+            return await self._sender.send(request)
+        except AriRefused:
+            await asyncio.wait({self.ended}, timeout=END_GRACE_SECONDS)
+            self._still_on()
+            raise
+
     async def _until_media_entered(self) -> None:
         either: set[asyncio.Future[Any]] = {self._media_entered, self.ended}
         await asyncio.wait(
@@ -389,6 +421,8 @@ class Leg:
             await asyncio.wait({self._handing_over})
         actions = self._move(Event.RELEASE, LegEnd("us"))
         async with asyncio.TaskGroup() as group:
+            if self._consultation:
+                group.create_task(self._consultation.close())
             if Action.HANG_UP_CALLER in actions:
                 group.create_task(self._drop_caller(HangupCause.NORMAL))
             if Action.DELETE_MEDIA in actions and self._media_opened_at is not None:

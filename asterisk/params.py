@@ -30,6 +30,14 @@ FALLBACK_CONTEXT: Final = "voiceai-fallback"
 TRANSFER_CONTEXT: Final = "voiceai-transfer"
 """Dialplan context to which an assistant transfers a caller; the extension says where."""
 
+ATTENDED_CONTEXT: Final = "voiceai-attended"
+"""Context in which those are called to whom a caller may be put through."""
+
+CONNECT_CONTEXT: Final = "voiceai-connect"
+"""Context in which a caller is connected with whom ``TARGET_VARIABLE`` names."""
+
+TARGET_VARIABLE: Final = "VOICEAI_TARGET"
+
 HANDOVER_VARIABLE: Final = "VOICEAI_HANDOVER"
 """Channel variable; not empty when the application gives a caller back to the dialplan."""
 

@@ -64,6 +64,7 @@ class SimulatedChannel:
     bridge_id: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     limit: asyncio.TimerHandle | None = None
+    on_end: Callable[[int], None] | None = None
 
     def json(self) -> Json:
         """Return the channel in ARI's shape."""
@@ -117,6 +118,7 @@ class SimulatedCall:
         digits_heard: What the application played to the caller.
         handed_over: Whether the application gave the caller back to the dialplan.
         heard_ringing: Whether the application had it ring.
+        hears_ringing: Whether it still does.
     """
 
     def __init__(self, channel: SimulatedChannel, asterisk: "Simulation") -> None:
@@ -128,6 +130,7 @@ class SimulatedCall:
         self.digits_heard = ""
         self.handed_over = False
         self.heard_ringing = False
+        self.hears_ringing = False
         self._asterisk = asterisk
 
     def press(self, digit: str, duration_ms: int = 100) -> None:
@@ -207,7 +210,7 @@ class Simulation:
         """End a caller's channel; ``request`` is added to its ChannelHangupRequest."""
         channel = call.channel
         self.emit(channel, "ChannelHangupRequest", {**request, "channel": channel.json()})
-        self._leave(channel)
+        self.leave(channel)
         self.channels.pop(channel.id, None)
         self.calls.pop(channel.id, None)
         call.ended.set_result(end)
@@ -255,23 +258,25 @@ class Simulation:
         else:
             self.end_media(channel_id)
 
-    def end_media(self, channel_id: str) -> None:
-        """End an external channel, as its time limit does."""
+    def end_media(self, channel_id: str, cause: int = 16) -> None:
+        """End an external channel, as its time limit does, or a target's."""
         channel = self.channel(channel_id)
         application = channel.application
-        self._leave(channel)
+        self.leave(channel)
         self.channels.pop(channel_id, None)
         self.media.pop(channel_id, None)
         if channel.limit:
             channel.limit.cancel()
+        if channel.on_end:
+            channel.on_end(cause)
         if application is not None:
-            body = {"cause": 16, "cause_txt": "Normal Clearing", "channel": channel.json()}
+            body = {"cause": cause, "cause_txt": "", "channel": channel.json()}
             self._deliver(application, {"type": "ChannelDestroyed", **body})
 
     def continue_in_dialplan(self, channel_id: str) -> None:
         """Let a caller go on in the dialplan, which ends the call: nobody is behind it here."""
         channel = self.in_stasis(channel_id)
-        self._leave(channel)
+        self.leave(channel)
         self.channels.pop(channel_id)
         if call := self.calls.pop(channel_id, None):
             call.handed_over = bool(channel.variables.get(HANDOVER_VARIABLE))
@@ -330,6 +335,13 @@ class Simulation:
             if call and media and not call.joined.done():
                 call.joined.set_result(media)
 
+    def remove_channel(self, bridge_id: str, channel_id: str) -> None:
+        """Take a channel out of a bridge; it stays in its application."""
+        channel = self.in_stasis(channel_id)
+        if channel.bridge_id != bridge_id:
+            raise Refusal(422, "Channel not in this bridge")
+        self._unbridge(channel)
+
     def delete_bridge(self, bridge_id: str) -> None:
         """Delete a bridge; the channels in it stay."""
         if bridge_id not in self.bridges:
@@ -378,15 +390,18 @@ class Simulation:
         if limit := channel.variables.get("TIMEOUT(absolute)"):
             channel.limit = loop.call_later(float(limit), self.end_media, channel.id)
 
-    def _leave(self, channel: SimulatedChannel) -> None:
+    def leave(self, channel: SimulatedChannel) -> None:
         """Take a channel out of its bridge and its application."""
+        self._unbridge(channel)
+        self.emit(channel, "StasisEnd", {"channel": channel.json()})
+        channel.application = None
+
+    def _unbridge(self, channel: SimulatedChannel) -> None:
         if channel.bridge_id is not None:
             self.bridges[channel.bridge_id].remove(channel.id)
             body = {"bridge": self.bridge_json(channel.bridge_id), "channel": channel.json()}
             channel.bridge_id = None
             self.emit(channel, "ChannelLeftBridge", body)
-        self.emit(channel, "StasisEnd", {"channel": channel.json()})
-        channel.application = None
 
 
 def _external_host(text: str) -> tuple[str, int]:

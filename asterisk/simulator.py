@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from asterisk.params import AriParams
+from asterisk.simulated_target import Targets
 from asterisk.simulation import ExternalMedia, Json, Refusal, SimulatedCall, Simulation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,6 +52,7 @@ class AsteriskSimulator:
             hold: makes a slow Asterisk.
         version: What ``asterisk/info`` says.
         simulation: The channels and bridges.
+        targets: Whom the application called.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class AsteriskSimulator:
         self.simulation = Simulation(
             self._deliver, external_start=external_start, media_address=media_address
         )
+        self.targets = Targets(self.simulation)
         self._username = username
         self._password = password
         self._port = 0
@@ -173,9 +176,11 @@ class AsteriskSimulator:
             web.get("/ari/channels", self._list_channels),
             web.post("/ari/channels/externalMedia", self._external_media),
             web.get("/ari/channels/{id}", self._get_channel),
+            web.post("/ari/channels/{id}", self._originate),
             web.delete("/ari/channels/{id}", self._hang_up),
             web.post("/ari/channels/{id}/answer", self._answer),
             web.post("/ari/channels/{id}/ring", self._ring),
+            web.delete("/ari/channels/{id}/ring", self._stop_ringing),
             web.post("/ari/channels/{id}/dtmf", self._dtmf),
             web.post("/ari/channels/{id}/continue", self._continue),
             web.get("/ari/channels/{id}/variable", self._get_variable),
@@ -185,6 +190,7 @@ class AsteriskSimulator:
             web.post("/ari/bridges/{id}", self._create_bridge),
             web.delete("/ari/bridges/{id}", self._delete_bridge),
             web.post("/ari/bridges/{id}/addChannel", self._add_channels),
+            web.post("/ari/bridges/{id}/removeChannel", self._remove_channel),
         ]
 
     @web.middleware
@@ -278,8 +284,17 @@ class AsteriskSimulator:
     async def _ring(self, request: web.Request) -> web.Response:
         channel = self.simulation.in_stasis(request.match_info["id"])
         if call := self.simulation.calls.get(channel.id):
-            call.heard_ringing = True
+            call.heard_ringing = call.hears_ringing = True
         return web.Response(status=204)
+
+    async def _stop_ringing(self, request: web.Request) -> web.Response:
+        channel = self.simulation.in_stasis(request.match_info["id"])
+        if call := self.simulation.calls.get(channel.id):
+            call.hears_ringing = False
+        return web.Response(status=204)
+
+    async def _originate(self, request: web.Request) -> web.Response:
+        return web.json_response(self.targets.originate(request.match_info["id"], request.query))
 
     async def _dtmf(self, request: web.Request) -> web.Response:
         channel = self.simulation.in_stasis(request.match_info["id"])
@@ -288,7 +303,9 @@ class AsteriskSimulator:
         return web.Response(status=204)
 
     async def _continue(self, request: web.Request) -> web.Response:
-        self.simulation.continue_in_dialplan(request.match_info["id"])
+        channel = self.simulation.in_stasis(request.match_info["id"])
+        self.simulation.continue_in_dialplan(channel.id)
+        self.targets.connect(channel, request.query.get("context"))
         return web.Response(status=204)
 
     async def _get_variable(self, request: web.Request) -> web.Response:
@@ -325,6 +342,10 @@ class AsteriskSimulator:
     async def _add_channels(self, request: web.Request) -> web.Response:
         channels = request.query["channel"].split(",")
         self.simulation.add_channels(request.match_info["id"], channels)
+        return web.Response(status=204)
+
+    async def _remove_channel(self, request: web.Request) -> web.Response:
+        self.simulation.remove_channel(request.match_info["id"], request.query["channel"])
         return web.Response(status=204)
 
 

@@ -5,6 +5,7 @@ behind that answer through speech synthesis and output, and is carried out when 
 Neither an interruption nor the end of the pipeline drops it: what was announced is done.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from pipelines.ports import CallControl, ConversationListener
+from pipelines.ports import AttendedTransfer, CallControl, ConversationListener
 
 
 @dataclass
@@ -28,12 +29,24 @@ class CallActionFrame(ControlFrame):
 
     Attributes:
         tool: ``hangup``, ``transfer`` or ``send_dtmf``.
-        arguments: ``to`` or ``digits``.
+        arguments: ``to`` and what else a transfer has, or ``digits``.
     """
 
     interruptible: bool = field(default=False, init=False)
     tool: str = "hangup"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SpokenFrame(ControlFrame):
+    """Travels behind what is being said, and tells when that has been handed to the telephone.
+
+    Attributes:
+        spoken: Set then.
+    """
+
+    interruptible: bool = field(default=False, init=False)
+    spoken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ActionGate(FrameProcessor):
@@ -76,6 +89,9 @@ class ActionRunner(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Carry out an action; pass on everything else."""
         await super().process_frame(frame, direction)
+        if isinstance(frame, SpokenFrame):
+            frame.spoken.set()
+            return
         if not isinstance(frame, CallActionFrame):
             await self.push_frame(frame, direction)
             return
@@ -83,8 +99,16 @@ class ActionRunner(FrameProcessor):
         if frame.tool == "send_dtmf":
             await self._control.send_digits(str(frame.arguments.get("digits", "")))
             return
+        if frame.arguments.get("mode") == "attended":
+            await self._control.consult(_attended(frame.arguments))
+            return
         if frame.tool == "transfer":
             await self._control.transfer(str(frame.arguments.get("to", "")))
         else:
             await self._control.hangup()
         await self.push_frame(EndWorkerFrame(reason=frame.tool))
+
+
+def _attended(arguments: Mapping[str, Any]) -> AttendedTransfer:
+    fields = AttendedTransfer.__slots__
+    return AttendedTransfer(**{name: arguments[name] for name in fields if name in arguments})

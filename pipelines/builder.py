@@ -14,7 +14,13 @@ from typing import Any
 
 from loguru import logger
 from pipecat.audio.dtmf.types import KeypadEntry
-from pipecat.frames.frames import EndWorkerFrame, Frame, InputDTMFFrame, TTSSpeakFrame
+from pipecat.frames.frames import (
+    EndWorkerFrame,
+    Frame,
+    InputDTMFFrame,
+    LLMMessagesAppendFrame,
+    TTSSpeakFrame,
+)
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
@@ -26,7 +32,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
 from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines import turn
-from pipelines.actions import ActionGate, ActionRunner
+from pipelines.actions import ActionGate, ActionRunner, SpokenFrame
 from pipelines.fallback.assemble import make_stage, turn_timeout
 from pipelines.graph import DIGITS_SECONDS, graph_of, own_processor
 from pipelines.own_processors import make_processor
@@ -50,12 +56,14 @@ class Conversation:
         context: What was said, as language models have it.
         spec: What it was built of.
         gave_up: Whether it ends because the caller said nothing for so long.
+        is_parked: Whether the caller cannot be heard: then nobody asks why there is silence.
     """
 
     worker: PipelineWorker
     context: LLMContext
     spec: PipelineSpec
     gave_up: bool = False
+    is_parked: bool = False
 
     async def greet(self) -> None:
         """Say disclosure and greeting, if any; right after the worker was added to a runner."""
@@ -65,6 +73,17 @@ class Conversation:
     async def say(self, text: str) -> None:
         """Say a text after what is being said."""
         await self.worker.queue_frame(TTSSpeakFrame(text, append_to_context=True))
+
+    async def announce(self, text: str) -> None:
+        """Say a text that is not of the conversation; return when the telephone has it."""
+        behind = SpokenFrame()
+        await self.worker.queue_frames([TTSSpeakFrame(text, append_to_context=False), behind])
+        await behind.spoken.wait()
+
+    async def note(self, text: str) -> None:
+        """Tell the language model what happened, without having it answer."""
+        message: Any = {"role": "developer", "content": text}
+        await self.worker.queue_frame(LLMMessagesAppendFrame([message], run_llm=False))
 
     async def press(self, digit: str) -> None:
         """Take a digit that the caller pressed.
@@ -223,6 +242,8 @@ class _Patience:
         self._asked = 0
 
     async def lose(self, _aggregator: Any) -> None:
+        if self._conversation.is_parked:
+            return
         if self._asked >= self._idle.times:
             logger.info("conversation.idle")
             self._conversation.gave_up = True

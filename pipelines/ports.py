@@ -1,6 +1,7 @@
 """What a conversation needs from outside; ``voiceai`` plugs it in."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from pipecat.processors.frame_processor import FrameProcessor
@@ -83,6 +84,23 @@ class Anticipating(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AttendedTransfer:
+    """Whom to ask before the caller is put through.
+
+    Attributes:
+        to: Extension or number.
+        announce: Said to the other alone; empty for nothing.
+        ring_seconds: So long the other is called.
+        when_unanswered: Said to the caller when nobody was there; empty for a sentence of ours.
+    """
+
+    to: str
+    announce: str = ""
+    ring_seconds: int = 25
+    when_unanswered: str = ""
+
+
 class CallControl(Protocol):
     """What a tool may do to the call. Called when all that was said before it has been spoken."""
 
@@ -92,6 +110,10 @@ class CallControl(Protocol):
 
     async def transfer(self, to: str) -> None:
         """Hand the caller on, likewise."""
+        ...
+
+    async def consult(self, transfer: AttendedTransfer) -> None:
+        """Begin to ask another for the caller. Must not wait: the conversation goes on."""
         ...
 
     async def send_digits(self, digits: str) -> None:

@@ -11,7 +11,7 @@ from pipelines import smart_turn
 from pipelines.builder import build
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.findings import Finding
-from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
+from pipelines.ports import AttendedTransfer, AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import KINDS, Kind
 from pipelines.resources import Resources, Stage, Voice
 from pipelines.spec import PipelineSpec
@@ -110,6 +110,9 @@ class _Nobody:
 
     async def transfer(self, to: str) -> None:
         del to
+
+    async def consult(self, transfer: AttendedTransfer) -> None:
+        del transfer
 
     async def send_digits(self, digits: str) -> None:
         del digits

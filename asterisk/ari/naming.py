@@ -8,11 +8,12 @@ from asterisk.ari.events import Channel
 
 PREFIX: Final = "voiceai-"
 EXTERNAL_MEDIA_TECHNOLOGY: Final = "UnicastRTP/"
+TARGET_SUFFIX: Final = "-target"
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Ids of one application and instance: ``voiceai-APP-INSTANCE-CALL-ext`` and ``...-bridge``.
+    """Ids of one application and instance: ``voiceai-APP-INSTANCE-CALL-ext`` and the like.
 
     They are the same for every process that runs under this application and instance, so a
     process recognises what one before it left in Asterisk.
@@ -23,7 +24,7 @@ class Naming:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pattern = rf"{re.escape(self._prefix)}(?P<call_id>[0-9a-f]{{32}})-(?:ext|bridge)"
+        pattern = rf"{re.escape(self._prefix)}(?P<call_id>[0-9a-f]{{32}})-(?:ext|bridge|target)"
         object.__setattr__(self, "_pattern", re.compile(pattern))
 
     @property
@@ -37,6 +38,10 @@ class Naming:
     def bridge(self, call_id: str) -> str:
         """Id of a call's bridge."""
         return f"{self._prefix}{call_id}-bridge"
+
+    def target(self, call_id: str) -> str:
+        """Id of the channel of whom a call's caller may be put through to."""
+        return f"{self._prefix}{call_id}{TARGET_SUFFIX}"
 
     def call_id(self, channel_or_bridge_id: str) -> str | None:
         """Return the call that an id belongs to, or None when it is not one of ours."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from asterisk.ari.events import Bridge, Channel
-from asterisk.ari.naming import Naming, is_media
+from asterisk.ari.naming import TARGET_SUFFIX, Naming, is_media
 
 STASIS: Final = "Stasis"
 """Dialplan application that a channel is in while an application of ours controls it."""
@@ -36,7 +36,8 @@ class Differences:
     Attributes:
         callers_gone: Calls whose caller is no longer in our application.
         media_gone: Calls whose external channel is gone.
-        orphan_channels: External channels with our name that belong to no call known.
+        orphan_channels: Channels with our name that belong to no call known, but for targets
+            that talk with a caller who was put through to them.
         orphan_bridges: Bridges likewise.
         waiting: Callers in our application with nobody: they belong to no call known, and are
             in no bridge but one that an earlier process of ours left. A caller in somebody
@@ -90,10 +91,20 @@ def compare(
         media_gone=tuple(
             call.call_id for call in known if call.media_id and call.media_id not in present
         ),
-        orphan_channels=tuple(name for name in present if is_orphan(name)),
+        orphan_channels=tuple(
+            channel.id
+            for channel in channels
+            if is_orphan(channel.id) and not _is_put_through(channel)
+        ),
         orphan_bridges=tuple(bridge.id for bridge in bridges if is_orphan(bridge.id)),
         waiting=tuple(channel for channel in channels if waits(channel)),
     )
+
+
+def _is_put_through(channel: Channel) -> bool:
+    """Whether a target has answered, and the dialplan has it: seen on Asterisk 22.10."""
+    answered = channel.id.endswith(TARGET_SUFFIX) and channel.state == "Up"
+    return answered and channel.application != STASIS
 
 
 def stasis_arguments(channel: Channel) -> tuple[str, ...]:

@@ -59,8 +59,38 @@ def answer(channel_id: str) -> Request:
 
 
 def ring(channel_id: str) -> Request:
-    """Let an incoming channel hear that it rings (180)."""
+    """Let an incoming channel hear that it rings: a 180, or the tone once it is answered."""
     return Request("POST", _path("channels", channel_id, "ring"))
+
+
+def stop_ringing(channel_id: str) -> Request:
+    """End what :func:`ring` began."""
+    return Request("DELETE", _path("channels", channel_id, "ring"))
+
+
+def originate(
+    channel_id: str, endpoint: str, *, app: str, originator: str, caller: str, ring_seconds: int
+) -> Request:
+    """Call somebody, who enters an application on answering.
+
+    Args:
+        channel_id: Chosen by us.
+        endpoint: As ``Local/100@context/n``; one that cannot be called is answered with 500.
+        app: Application that the channel enters.
+        originator: Channel for which it is: the new one speaks its codecs. Without, a Local
+            channel speaks the widest that Asterisk knows, 192 kHz.
+        caller: Number that is shown; empty for none.
+        ring_seconds: After so long Asterisk gives up, with cause 19.
+    """
+    query = (
+        ("endpoint", endpoint),
+        ("app", app),
+        ("appArgs", "target"),
+        ("originator", originator),
+        ("timeout", str(ring_seconds)),
+    )
+    shown = (("callerId", caller),) if caller else ()
+    return Request("POST", _path("channels", channel_id), (*query, *shown))
 
 
 def hang_up(channel_id: str, cause: HangupCause = HangupCause.NORMAL) -> Request:
@@ -107,11 +137,25 @@ def delete_bridge(bridge_id: str) -> Request:
     return Request("DELETE", _path("bridges", bridge_id))
 
 
-def add_channels(bridge_id: str, channel_ids: Sequence[str]) -> Request:
-    """Put channels into a bridge; each must be in the application (422 otherwise)."""
+def add_channels(bridge_id: str, channel_ids: Sequence[str], *, mute: bool = False) -> Request:
+    """Put channels into a bridge; each must be in the application (422 otherwise).
+
+    Args:
+        bridge_id: Of the bridge.
+        channel_ids: Of the channels.
+        mute: Whether the others hear nothing of them.
+    """
+    muted = (("mute", "true"),) if mute else ()
     return Request(
-        "POST", _path("bridges", bridge_id, "addChannel"), (("channel", ",".join(channel_ids)),)
+        "POST",
+        _path("bridges", bridge_id, "addChannel"),
+        (("channel", ",".join(channel_ids)), *muted),
     )
+
+
+def remove_channel(bridge_id: str, channel_id: str) -> Request:
+    """Take a channel out of a bridge; it stays in the application."""
+    return Request("POST", _path("bridges", bridge_id, "removeChannel"), (("channel", channel_id),))
 
 
 def send_dtmf(channel_id: str, digits: str) -> Request:

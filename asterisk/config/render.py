@@ -13,9 +13,12 @@ from urllib.parse import quote
 
 from asterisk.config import modules
 from asterisk.params import (
+    ATTENDED_CONTEXT,
+    CONNECT_CONTEXT,
     FALLBACK_CONTEXT,
     HANDOVER_VARIABLE,
     INBOUND_CONTEXT,
+    TARGET_VARIABLE,
     TRANSFER_CONTEXT,
     PhoneParams,
     RenderParams,
@@ -39,6 +42,9 @@ A channel that is answered already hears the announcement, then the congestion t
 
 RING_SECONDS: Final = 60
 """How long a transfer rings before the caller goes to the fallback."""
+
+ATTENDED_RING_SECONDS: Final = 120
+"""No attended transfer rings longer: the application ends each earlier."""
 
 _PLACEHOLDER: Final = re.compile(r"@\{([a-z_]+)\}")
 
@@ -180,6 +186,10 @@ def _extensions(params: RenderParams) -> str:
         ),
         transfer=TRANSFER_CONTEXT,
         transfers="\n".join(_transfers(params)),
+        attended=ATTENDED_CONTEXT,
+        attended_targets="\n".join(_attended(params)),
+        connect=CONNECT_CONTEXT,
+        target=TARGET_VARIABLE,
         fallback=FALLBACK_CONTEXT,
         fallback_steps="\n".join(_steps(params.fallback or DEFAULT_FALLBACK)),
     )
@@ -197,16 +207,29 @@ def _accounts(trunk: TrunkParams) -> tuple[str, ...]:
 
 
 def _transfers(params: RenderParams) -> Iterable[str]:
-    """Numbers go out through the trunk, the phone's name to the phone, the rest to the fallback."""
+    """Who is not reached goes to the fallback."""
+    for pattern, target in _targets(params).items():
+        yield f"exten => {pattern},1,Dial({target},{RING_SECONDS})"
+        yield f" same => n,Goto({FALLBACK_CONTEXT},s,1)"
+    yield f"exten => i,1,Goto({FALLBACK_CONTEXT},s,1)"
+
+
+def _attended(params: RenderParams) -> Iterable[str]:
+    """Who is not reached is hung up on with the cause, which the application is told."""
+    for pattern, target in _targets(params).items():
+        yield f"exten => {pattern},1,Dial({target},{ATTENDED_RING_SECONDS})"
+        yield " same => n,Hangup(${HANGUPCAUSE})"
+    yield "exten => i,1,Hangup(1)"
+
+
+def _targets(params: RenderParams) -> dict[str, str]:
+    """Numbers go out through the trunk, the phone's name to the phone."""
     targets: dict[str, str] = {}
     if params.trunk:
         targets |= dict.fromkeys(("_X", "_X.", "_+X."), "PJSIP/${EXTEN}@trunk")
     if params.phone:
         targets[params.phone.username] = f"PJSIP/{params.phone.username}"
-    for pattern, target in targets.items():
-        yield f"exten => {pattern},1,Dial({target},{RING_SECONDS})"
-        yield f" same => n,Goto({FALLBACK_CONTEXT},s,1)"
-    yield f"exten => i,1,Goto({FALLBACK_CONTEXT},s,1)"
+    return targets
 
 
 def _steps(steps: Iterable[str]) -> Iterable[str]:

@@ -101,7 +101,9 @@ def _acting(tool: ToolSpec) -> Handler:
         arguments: dict[str, Any] = dict(params.arguments)
         try:
             if tool.transfer:
-                arguments = {"to": _destination(tool.transfer, arguments)}
+                to = _destination(tool.transfer, arguments)
+                written = tool.transfer.model_dump(exclude_unset=True, exclude={"targets"})
+                arguments = {**written, "to": to}
             if tool.send_dtmf:
                 arguments = {"digits": _digits(tool.send_dtmf.digits or arguments.get("digits"))}
         except ToolFailed as error:
@@ -110,7 +112,8 @@ def _acting(tool: ToolSpec) -> Handler:
         await params.llm.push_frame(CallActionFrame(tool.kind, arguments))
         # Nothing is said about a hang-up or a transfer that is under way.
         properties = FunctionCallResultProperties(run_llm=bool(tool.send_dtmf))
-        await params.result_callback({"status": "done"}, properties=properties)
+        status = "under way" if arguments.get("mode") == "attended" else "done"
+        await params.result_callback({"status": status}, properties=properties)
 
     return call
 
@@ -155,7 +158,7 @@ async def _ask(
         return await request(tool, values, resources)
     if isinstance(tool, LookUpTool):
         return await look_up(tool, values, resources)
-    return await call_function(tool, values)
+    return await call_function(tool, values, resources)
 
 
 def _collecting(tool: CollectDigitsTool, toolbox: Toolbox) -> Handler:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
+from pipelines.ports import AttendedTransfer
 from pipelines.registry import Registry
 from pipelines.resources import Resources, Voice
 from pipelines.rules import Reply
@@ -116,6 +117,9 @@ class StubServices:
         """Do nothing."""
 
     async def transfer(self, to: str) -> None:
+        """Do nothing."""
+
+    async def consult(self, transfer: AttendedTransfer) -> None:
         """Do nothing."""
 
     async def send_digits(self, digits: str) -> None:

@@ -30,6 +30,7 @@ from transports.errors import (
 from transports.filtering import make_caller_filters
 from transports.pipecat_transport import RtpTransport
 from transports.vad import VoiceActivity
+from voiceai.calls.attended import Attendant
 from voiceai.calls.control import LegControl
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.outcome import EndReason, Refusal
@@ -289,6 +290,7 @@ class CallSession:
     ) -> EndReason:
         """Wait for the conversation's own end, then let its last word be heard."""
         self._leg.on_dtmf = self._on_digit
+        attendant = Attendant(self._leg, self._control, self._journal)
         failed = asyncio.Event()
         stream.on_failed = lambda _: failed.set()
         if stream.failed:
@@ -297,10 +299,13 @@ class CallSession:
             async with (
                 asyncio.timeout(self._spec.limits.call_seconds),
                 _beside(self._forward_digits(conversation)),
+                _beside(attendant.serve(stream, conversation)) as attending,
                 _beside(failed.wait()) as failing,
             ):
-                either: set[asyncio.Future[Any]] = {running, failing}
+                either: set[asyncio.Future[Any]] = {running, failing, attending}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if attending.done():
+                    attending.result()  # which raises: it ends with the call only
         except TimeoutError:
             return EndReason.TIME_LIMIT
         if failed.is_set():

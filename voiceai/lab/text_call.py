@@ -16,6 +16,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
 from pipelines.errors import ServiceUnavailable, SpecError
+from pipelines.ports import AttendedTransfer
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 from pipelines.validate import candidates_of, validate
@@ -124,6 +125,12 @@ class TextCall:
     async def transfer(self, to: str) -> None:
         """Note to whom the caller was handed."""
         self.notes.ending, self.notes.transferred_to = "transfer", to
+
+    async def consult(self, transfer: AttendedTransfer) -> None:
+        """Put the caller through at once: nobody rings here."""
+        await self.transfer(transfer.to)
+        if self._conversation:
+            await self._conversation.end_call("transfer")
 
     async def send_digits(self, digits: str) -> None:
         """Note the digits."""

@@ -21,7 +21,7 @@ from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
-from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
+from pipelines.ports import AttendedTransfer, AudioTap, EarlyPauseTap, PauseTap
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 
@@ -124,6 +124,10 @@ class Telephone:
 
     async def transfer(self, to: str) -> None:
         self.control.append(("transfer", to))
+        self.changed.set()
+
+    async def consult(self, transfer: AttendedTransfer) -> None:
+        self.control.append(("consult", transfer))
         self.changed.set()
 
     async def send_digits(self, digits: str) -> None:

@@ -20,7 +20,7 @@ from pipelines.actions import ActionGate, ActionRunner
 from pipelines.builder import Conversation, build
 from pipelines.graph import Service, graph_of
 from pipelines.loader import load_pipeline
-from pipelines.ports import AudioTap, EarlyPauseTap, PauseTap
+from pipelines.ports import AttendedTransfer, AudioTap, EarlyPauseTap, PauseTap
 from pipelines.registry import REGISTRY, Registry
 from pipelines.resources import Resources
 from pipelines.services.echo import EchoService
@@ -118,6 +118,8 @@ class Telephone:
     async def hangup(self) -> None: ...
 
     async def transfer(self, to: str) -> None: ...
+
+    async def consult(self, transfer: AttendedTransfer) -> None: ...
 
     async def send_digits(self, digits: str) -> None: ...
 

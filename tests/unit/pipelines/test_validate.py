@@ -47,10 +47,6 @@ def test_english_recognition_of_german_is_an_error() -> None:
 
 
 LATER = {
-    "tools: [{transfer: {to: a, mode: attended}}]": "t.yaml:2:34: tools[0].transfer.mode",
-    "llm: {service: scripted, rules: [{when: a, tool: {transfer: {to: a, mode: attended}}}]}": (
-        "t.yaml:2:75: llm.rules[0].tool.transfer.mode"
-    ),
     "recording: {enabled: true}": "t.yaml:2:22: recording.enabled",
 }
 
