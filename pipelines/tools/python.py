@@ -1,8 +1,11 @@
 """The tool ``python``: a function of the operator's own."""
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -10,8 +13,12 @@ from loguru import logger
 from pipelines.document import KeyPath
 from pipelines.findings import nearest_name
 from pipelines.own_code import import_own, wrong_use
+from pipelines.resources import Resources
 from pipelines.tool_specs import PythonTool
 from pipelines.tools.answer import ToolFailed
+
+MAX_THREADS = 16
+"""Of all conversations; who comes later waits for one, within the time of the tool."""
 
 
 def find_function(tool: PythonTool, path: KeyPath) -> Callable[..., Any]:
@@ -38,7 +45,9 @@ def find_function(tool: PythonTool, path: KeyPath) -> Callable[..., Any]:
     return function
 
 
-async def call_function(tool: PythonTool, values: Mapping[str, Any]) -> object:
+async def call_function(
+    tool: PythonTool, values: Mapping[str, Any], resources: Resources
+) -> object:
     """Call the function; one that is not a coroutine runs in a thread.
 
     Returns:
@@ -52,9 +61,21 @@ async def call_function(tool: PythonTool, values: Mapping[str, Any]) -> object:
         async with asyncio.timeout(tool.timeout_ms / 1000):
             if inspect.iscoroutinefunction(function):
                 return await function(**values)
-            return await asyncio.to_thread(function, **values)
+            call = partial(contextvars.copy_context().run, function, **values)
+            return await asyncio.get_running_loop().run_in_executor(_threads(resources), call)
     except TimeoutError:
         raise ToolFailed(f"no answer within {tool.timeout_ms} ms") from None
     except Exception as error:
         logger.bind(tool=tool.name).opt(exception=error).error("tool.python")
         raise ToolFailed(f"it failed: {type(error).__name__}") from error
+
+
+def _threads(resources: Resources) -> ThreadPoolExecutor:
+    """Return threads that nobody else needs: asyncio's own ones also look up host names."""
+
+    def make() -> ThreadPoolExecutor:
+        threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="tool")
+        resources.on_close(partial(threads.shutdown, wait=False, cancel_futures=True))
+        return threads
+
+    return resources.engine("tool threads", make)
