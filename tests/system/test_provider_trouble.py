@@ -66,8 +66,9 @@ async def test_whatever_breaks_the_caller_is_answered_within_three_seconds(
         hear, speak, think = azure.recognition, azure.synthesis, mistral.chat
         troubles: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
             (hear.recover, hear.recover),
-            *((broken.stall, broken.recover) for broken in (hear, think, speak)),
-            *((broken.silence, broken.recover) for broken in (hear, think, speak)),
+            (hear.stall, hear.recover),
+            (think.stall, think.recover),
+            (speak.silence, speak.recover),
             *((fake.server.stop, fake.server.start) for fake in (azure, mistral)),
         ]
         call = await caller.dial(NUMBER, via=provider.address)

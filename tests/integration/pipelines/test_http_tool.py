@@ -158,7 +158,7 @@ async def test_trouble_is_told_in_words(answer: dict[str, Any], why: str) -> Non
 
 async def test_a_server_that_hangs_or_is_not_there_is_told() -> None:
     async with shop() as one:
-        one.delay = 5.0
+        one.delay = 1.0
         with pytest.raises(ToolFailed, match="no answer within 100 ms"):
             await ask(one, {"number": "7"}, timeout_ms=100)
     with pytest.raises(ToolFailed, match="cannot be reached"):
