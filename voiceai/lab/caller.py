@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from voiceai.bench.errors import CallOver
 from voiceai.lab.exchange import END_SECONDS, LabCall
-from voiceai.lab.spoken import Say
+from voiceai.lab.spoken import Say, Sound
 from voiceai.lab.transcript import LEAVING
 
 __all__ = ["Spoken", "follow"]
@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.6
 LONGEST_ANSWER_SECONDS = 60.0
 ENTRY_SECONDS = 0.1
 
-Speech = Callable[[Say], Awaitable[bytes]]
+Speech = Callable[[Say], Awaitable[Sound]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def follow(
     Args:
         call: It is up.
         script: What is said.
-        speech: Makes audio of a turn: 16-bit mono at 8 kHz.
+        speech: Makes audio of a turn.
         greeted: Whether the assistant speaks first.
         patience: Seconds to wait for the beginning of an answer.
     """
@@ -70,16 +70,16 @@ async def follow(
     return said
 
 
-async def _speak(call: LabCall, say: Say, sound: bytes) -> tuple[float, float]:
+async def _speak(call: LabCall, say: Say, sound: Sound) -> tuple[float, float]:
     """Return when it was heard to begin and to end."""
     if say.digits:
         now = asyncio.get_running_loop().time()
         call.press(say.digits)
         return now, now
-    played = await call.line.play(sound)
+    played = await call.line.play(sound.pcm)
     if not played.is_complete:
         raise CallOver("the call ended while the caller spoke")
-    return played.speech_started_at or played.started_at, played.speech_ended_at or played.ended_at
+    return played.started_at + sound.begins, played.started_at + sound.ends
 
 
 async def _answer(call: LabCall, after: float, patience: float) -> float | None:

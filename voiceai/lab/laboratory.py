@@ -20,7 +20,7 @@ from voiceai.lab.caller import follow
 from voiceai.lab.comparison import Comparison, Customer, compare
 from voiceai.lab.exchange import Exchange
 from voiceai.lab.recording import Recording, record
-from voiceai.lab.spoken import DIGITS, Say, caller_voice, say_of, to_pcm, to_samples, with_noise
+from voiceai.lab.spoken import DIGITS, Say, Sound, caller_voice, say_of, to_pcm, to_samples
 from voiceai.lab.stand_in import answer
 from voiceai.lab.text_call import open_text_call
 from voiceai.lab.transcript import Transcript
@@ -161,8 +161,8 @@ class Lab:
         exchange = await self._exchange(Codec(codec))
         async with exchange.dial(spec, impairments, seed=seed, noise_dbfs=noise_dbfs) as call:
 
-            async def speech(say: Say) -> bytes:
-                return with_noise(await self._sound(say, spec), noise_dbfs, seed)
+            async def speech(say: Say) -> Sound:
+                return Sound.of(await self._sound(say, spec), noise_dbfs, seed)
 
             said = await follow(
                 call,

@@ -11,11 +11,13 @@ from pipelines.findings import Finding
 from pipelines.registry import REGISTRY
 from pipelines.resources import Resources, Voice
 from pipelines.spec import PipelineSpec
+from voiceai.bench.track import SPEECH_DBFS, level_dbfs
 
 __all__ = [
     "DIGITS",
     "SAMPLE_RATE_HZ",
     "Say",
+    "Sound",
     "caller_voice",
     "say_of",
     "to_pcm",
@@ -26,6 +28,7 @@ __all__ = [
 SAMPLE_RATE_HZ = 8000
 DIGITS = "/digits"
 FULL_SCALE = 32767.0
+SLOT_BYTES, SLOT_SECONDS = 320, 0.02
 AUDIBLE_NOISE_DBFS = -60.0
 """Quieter noise is put between what is said only, where A-law does not drown it."""
 
@@ -46,6 +49,29 @@ class Say:
     audio: bytes | NDArray[Any] | None = None
     digits: str = ""
     interrupts_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How a turn sounds on the line.
+
+    Attributes:
+        pcm: 16-bit little-endian mono at 8 kHz.
+        begins: When the voice is first heard, seconds from its start, whatever the noise.
+        ends: When it is heard last.
+    """
+
+    pcm: bytes
+    begins: float = 0.0
+    ends: float = 0.0
+
+    @classmethod
+    def of(cls, pcm: bytes, noise_dbfs: float, seed: int) -> "Sound":
+        """Return clean speech in a room with that noise."""
+        slots = [pcm[at : at + SLOT_BYTES] for at in range(0, len(pcm), SLOT_BYTES)]
+        voiced = [n for n, slot in enumerate(slots) if level_dbfs(slot) > SPEECH_DBFS] or [0]
+        noisy = with_noise(pcm, noise_dbfs, seed)
+        return cls(noisy, voiced[0] * SLOT_SECONDS, voiced[-1] * SLOT_SECONDS)
 
 
 def say_of(turn: "Say | str | bytes | NDArray[Any]") -> Say:

@@ -13,7 +13,7 @@ from voiceai.fakes.chat import Part, ToolCall, words
 __all__ = ["answer"]
 
 FAREWELLS: Final = re.compile(
-    r"\b(good-? ?bye|bye|tschüss?|auf wieder(hören|sehen))\b", re.IGNORECASE
+    r"\b(good-? ?bye?|bye|tschüss?|auf wieder(hören|sehen))\b", re.IGNORECASE
 )
 SENTENCE_ENDS: Final = re.compile(r"(?<=[.!?])\s+|\n{2,}")
 STEM: Final = 4

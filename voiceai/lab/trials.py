@@ -15,8 +15,8 @@ __all__ = ["GOOD_NETWORK", "QUIET_ROOM_DBFS", "Condition", "Trials"]
 
 GOOD_NETWORK = Impairments()
 QUIET_ROOM_DBFS = -65.0
-ROW, NAMES = 26.0, 150.0
-"""Height of a row and width of the names, pixels."""
+ROW, NAMES, VALUES = 26.0, 150.0, 50.0
+"""Height of a row, width of the names and of the values, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,21 @@ class Trials:
         return "\n".join(f"{name}: {', '.join(self._figures(name))}" for name in self.recordings)
 
     def plot(self, width: int = 900) -> Picture:
-        """Return word error rate and latency side by side, a row for each condition.
+        """Return word error rate, latency and cut-offs side by side, a row for each condition.
 
         Args:
             width: In pixels.
         """
         rates = [100 * self.word_error_rate(name) for name in self.recordings]
         waits = [self.latency_ms(name) or 0.0 for name in self.recordings]
-        middle = NAMES + (width - NAMES) / 2
-        parts = [
-            *_bars("Word error rate (%)", rates, NAMES, middle - 60, svg.PALETTE[1]),
-            *_bars("Answer after (ms, median)", waits, middle + 10, width - 60, svg.PALETTE[0]),
-        ]
+        cuts = [float(self.cut_offs(name)) for name in self.recordings]
+        columns = (("Word errors (%)", rates), ("Answer after (ms)", waits), ("Cut off", cuts))
+        column = (width - NAMES) / len(columns)
+        parts: list[str] = []
+        for number, (title, values) in enumerate(columns):
+            left = NAMES + number * column
+            color = svg.PALETTE[(1, 0, 3)[number]]
+            parts += _bars(title, values, left, left + column - VALUES, color)
         for index, name in enumerate(self.recordings):
             parts.append(svg.text(NAMES - 10, 48 + index * ROW, name, anchor="end"))
         return Picture(svg.document(width, 50 + len(rates) * ROW, parts))

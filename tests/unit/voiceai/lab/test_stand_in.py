@@ -41,6 +41,7 @@ def test_it_says_goodbye_and_hangs_up_if_it_may() -> None:
     assert isinstance(last, ToolCall)
     assert last.name == "hangup"
     assert ask(GERMAN, "Auf Wiederhören") == "Auf Wiederhören."
+    assert ask(ENGLISH, "Good-by.") == "Goodbye."
 
 
 def test_what_is_there_only_for_the_service_is_no_question() -> None:
