@@ -43,14 +43,16 @@ class SimulatedTarget:
 
     def hang_up(self, cause: int = 16) -> None:
         """Leave, or refuse."""
-        if self.ended.done():
-            return
-        if self.channel.application is None:  # the application that called is told all the same
-            self.channel.application = self._app
-        self._asterisk.end_media(self.channel.id, cause)
+        if not self.ended.done():
+            self._asterisk.end_media(self.channel.id, cause)
 
     def _end(self, cause: int) -> None:
         self._stop_ringing()
+        channel = self.channel
+        if channel.state != "Up":  # in no application: the one that called is told all the same
+            channel.application = self._app
+            body = {"cause": cause, "cause_txt": "", "channel": channel.json()}
+            self._asterisk.emit(channel, "ChannelDestroyed", body)
         if not self.ended.done():
             self.ended.set_result(cause)
 
@@ -65,10 +67,12 @@ class Targets:
 
     Attributes:
         called: In order.
+        refuses: Whether nobody can be called, as where the trunk is not there.
     """
 
     def __init__(self, asterisk: Simulation) -> None:
         self.called: list[SimulatedTarget] = []
+        self.refuses = False
         self._asterisk = asterisk
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
@@ -84,7 +88,11 @@ class Targets:
     def originate(self, channel_id: str, query: Mapping[str, str]) -> Json:
         """Call somebody; rings until answered, refused or given up."""
         endpoint = query.get("endpoint", "")
-        if channel_id in self._asterisk.channels or not endpoint.startswith("Local/"):
+        if (
+            self.refuses
+            or channel_id in self._asterisk.channels
+            or not endpoint.startswith("Local/")
+        ):
             raise Refusal(500, "Allocation failed")
         place = endpoint.removesuffix("/n")
         channel = SimulatedChannel(channel_id, f"{place}-{next(self._numbers):08x};1", "Down")

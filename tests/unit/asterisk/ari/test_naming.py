@@ -11,6 +11,7 @@ def test_an_id_of_ours_leads_back_to_its_call() -> None:
 
     assert naming.call_id(naming.external(CALL)) == CALL
     assert naming.call_id(naming.bridge(CALL)) == CALL
+    assert naming.call_id(naming.target(CALL)) == CALL
 
 
 def test_a_later_process_knows_the_ids_of_an_earlier_one() -> None:

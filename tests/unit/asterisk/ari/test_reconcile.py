@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from asterisk.ari.events import Bridge, Channel
 from asterisk.ari.naming import Naming
 from asterisk.ari.reconcile import Known, compare, stasis_arguments
@@ -62,6 +64,25 @@ def test_what_bears_our_name_but_belongs_to_no_call_is_an_orphan() -> None:
         "orphan_channels": (NAMING.external(LEFT_BEHIND),),
         "orphan_bridges": (NAMING.bridge(LEFT_BEHIND),),
     }
+
+
+def target(application: str, state: str) -> Channel:
+    return Channel(NAMING.target(LEFT_BEHIND), "Local/1;1", state, application=application)
+
+
+@pytest.mark.parametrize(
+    ("application", "state"), [("AppDial2", "Ringing"), ("AppDial2", "Down"), ("Stasis", "Up")]
+)
+def test_a_target_that_waits_for_nobody_is_an_orphan(application: str, state: str) -> None:
+    assert differences([target(application, state)]) == {
+        "orphan_channels": (NAMING.target(LEFT_BEHIND),)
+    }
+
+
+def test_a_target_to_whom_a_caller_was_put_through_is_left_alone() -> None:
+    other_half = Channel(f"{NAMING.target(LEFT_BEHIND)};2", "Local/1;2", "Up", application="Dial")
+
+    assert differences([target("", "Up"), other_half]) == {}
 
 
 def test_channels_and_bridges_of_others_are_left_alone() -> None:
