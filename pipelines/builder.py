@@ -18,6 +18,7 @@ from pipecat.frames.frames import (
     EndWorkerFrame,
     Frame,
     InputDTMFFrame,
+    InterruptionFrame,
     LLMMessagesAppendFrame,
     TTSSpeakFrame,
 )
@@ -79,6 +80,10 @@ class Conversation:
         behind = SpokenFrame()
         await self.worker.queue_frames([TTSSpeakFrame(text, append_to_context=False), behind])
         await behind.spoken.wait()
+
+    async def hush(self) -> None:
+        """Drop what is being said and what waits to be said."""
+        await self.worker.queue_frame(InterruptionFrame())
 
     async def note(self, text: str) -> None:
         """Tell the language model what happened, without having it answer."""

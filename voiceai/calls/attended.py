@@ -105,6 +105,9 @@ class Attendant:
             await asyncio.wait(
                 either, timeout=ANNOUNCEMENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
+            if consultation.failed.done():  # the caller must not hear the rest of it
+                await conversation.hush()
+                await asyncio.wait({speaking}, timeout=LAST_WORDS_SECONDS)
             speaking.cancel()
         return consultation.failed.result() if consultation.failed.done() else None
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from loguru import logger
 
 from asterisk.gateway import Gateway
+from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulation import SimulatedCall
 from asterisk.simulator import AsteriskSimulator
 from pipelines.errors import ServiceUnavailable
@@ -53,6 +54,33 @@ llm:
 )
 """Transfers a caller who presses zero."""
 
+RECEPTION = load_pipeline(
+    """
+name: reception
+extends: local-en
+greeting: Hello.
+llm:
+  service: scripted
+  rules:
+    - when: ["DTMF: 0"]
+      tool:
+        transfer:
+          {to: "100", mode: attended, announce: A caller.}
+    - when: ["DTMF: 1"]
+      tool:
+        transfer:
+          to: "100"
+          mode: attended
+          announce: >-
+            A caller would like to speak with you about an order that was made a long time ago and
+            has not arrived until today although it was sent by express mail in the morning.
+          when_unanswered: Nobody is there.
+  otherwise: ["Please press zero."]
+""",
+    source="reception",
+)
+"""Asks another first: at length for a caller who presses one."""
+
 
 class Records:
     """Keeps what was said and why calls ended.
@@ -60,9 +88,12 @@ class Records:
     Attributes:
         ended: By call, the reason of its end.
         turns: Of all calls.
+        messages: Of all calls, by number.
     """
 
     def __init__(self) -> None:
+        self.messages: dict[int, Message] = {}
+        self._spoken = asyncio.Event()
         self.ended: dict[str, str] = {}
         self.turns: list[Turn] = []
 
@@ -76,9 +107,21 @@ class Records:
 
     def add_turn(self, call_id: str, turn: Turn) -> None:
         self.turns.append(turn)
+        self._spoken.set()
 
     def add_message(self, call_id: str, message: Message) -> None:
-        pass
+        self.messages[message.n] = message
+
+    def results(self) -> list[object]:
+        """What came of the tools."""
+        return [message.content.get("result") for message in self.messages.values()]
+
+    async def said(self, text: str) -> None:
+        """Wait until it was said."""
+        async with asyncio.timeout(5):
+            while text not in [turn.text for turn in self.turns]:
+                self._spoken.clear()
+                await self._spoken.wait()
 
     def end_call(
         self,
@@ -125,6 +168,23 @@ async def impatient(number: str, _call_id: str) -> Assistant | None:
 async def switchboard(number: str, _call_id: str) -> Assistant | None:
     """Who answers any number."""
     return Assistant("2", "switchboard", (number,), SWITCHBOARD)
+
+
+async def reception(number: str, _call_id: str) -> Assistant | None:
+    """Who answers any number."""
+    return Assistant("3", "reception", (number,), RECEPTION)
+
+
+async def dialled(
+    asterisk: AsteriskSimulator, digit: str = "0"
+) -> tuple[SimulatedCall, SimulatedTarget]:
+    """A caller who wants to be put through, and who is called for it."""
+    call = asterisk.new_call(NUMBER)
+    async with asyncio.timeout(5):
+        await call.joined
+        call.press(digit)
+        call.press("#")
+        return call, await asterisk.targets.next()
 
 
 @pytest.fixture
@@ -360,3 +420,60 @@ async def test_a_turn_began_with_its_first_words_though_there_was_a_pause_in_it(
     [turn] = records.turns
     assert turn.started_ms == pytest.approx(1000 * min(heard, detected), abs=20)
     assert turn.ended_ms == pytest.approx(4000, abs=20)
+
+
+async def test_a_caller_hears_of_one_who_hung_up_on_the_announcement_and_the_call_goes_on(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(reception) as gateway:
+        call, target = await dialled(asterisk, "1")
+        assert call.hears_ringing
+        target.answer()
+        async with asyncio.timeout(5):
+            while target.channel.bridge_id is None:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.005)
+        target.hang_up()
+        await records.said("Nobody is there.")
+        assert call.channel.bridge_id is not None
+        call.hang_up()
+
+        assert await reason(gateway, records, call) == "caller_hung_up"
+    assert not asterisk.simulation.channels
+    assert records.results() == ["hung up before the caller was put through"]
+
+
+async def test_a_caller_is_connected_when_the_announcement_was_heard(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(reception) as gateway:
+        call, target = await dialled(asterisk)
+        target.answer()
+
+        assert await reason(gateway, records, call) == "transferred"
+        assert list(asterisk.simulation.channels) == [target.channel.id]
+    assert target.connected
+    assert records.results() == ["answered"]
+
+
+async def test_a_target_stops_ringing_when_its_caller_leaves(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(reception) as gateway:
+        call, target = await dialled(asterisk)
+        call.hang_up()
+        await asyncio.wait_for(target.ended, 5)
+
+        assert await reason(gateway, records, call) == "caller_hung_up"
+    assert not asterisk.simulation.channels
+
+
+async def test_a_caller_whom_asterisk_will_not_give_back_is_not_left_with_the_ringing(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async with serve(reception) as gateway:
+        call, target = await dialled(asterisk)
+        asterisk.before_request = refuse("/addChannel")
+        target.hang_up(17)
+
+        assert await reason(gateway, records, call) == "error"
+    assert call.ended.result().who == "application"
