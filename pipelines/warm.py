@@ -56,6 +56,9 @@ async def _warm(resources: Resources, spec: PipelineSpec) -> None:
     for kind in KINDS:
         pool = resources.threads[POOL[kind]]
         for one in candidates_of(spec, kind):
+            missing = one.entry.check(resources, one.params, spec)
+            if missing and missing.severity == "error":
+                continue  # another one of the chain is there
             loaded = await loop.run_in_executor(pool, one.entry.load, resources, one.params, spec)
             if loaded:
                 voices.append(loaded)

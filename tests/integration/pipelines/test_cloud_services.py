@@ -49,6 +49,22 @@ def secrets(**more: str) -> Secrets:
     return Secrets.model_validate({**KEYS, **more})
 
 
+async def test_what_lacks_its_key_is_left_out_where_another_takes_its_place(
+    tmp_path: Path,
+) -> None:
+    text = """
+name: keyless
+language: en-US
+llm: {service: mistral, model: m, fallback: [{service: echo}]}
+tts: {service: azure, voice: en-US-JennyNeural, fallback: [{service: espeak}]}
+"""
+    resources = Resources(Secrets(), ModelParams(cache_dir=tmp_path))
+    try:
+        assert await warm(resources, [load_pipeline(text, source="test")]) == {}
+    finally:
+        await resources.aclose()
+
+
 async def test_azure_mistral_and_openai_are_made_without_a_network(tmp_path: Path) -> None:
     resources = Resources(secrets(), ModelParams(cache_dir=tmp_path))
     made: dict[str, Any] = {}
