@@ -15,8 +15,9 @@ from pipecat.utils.time import time_now_iso8601
 from pipecat.workers.runner import WorkerRunner
 
 from pipelines.builder import Conversation, build
-from pipelines.errors import ServiceUnavailable, SpecError
+from pipelines.errors import SpecError
 from pipelines.ports import AttendedTransfer
+from pipelines.registry import Registry
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 from pipelines.validate import candidates_of, validate
@@ -250,12 +251,7 @@ async def open_text_call(
     ]
     if wrong:
         raise SpecError(*wrong)
-    loop = asyncio.get_running_loop()
-    for one in candidates_of(text, "llm", registry):
-        with contextlib.suppress(ServiceUnavailable):  # another of the chain may be there
-            await loop.run_in_executor(
-                resources.threads["tts"], one.entry.load, resources, one.params, text
-            )
+    await _load(text, resources, registry)
     conversation = build(
         text,
         transport=call.telephone,
@@ -268,3 +264,11 @@ async def open_text_call(
     )
     async with call.run(conversation):
         yield call
+
+
+async def _load(spec: PipelineSpec, resources: Resources, registry: Registry) -> None:
+    """Load the models of this machine; what it lacks, another of the chain has."""
+    for one in candidates_of(spec, "llm", registry):
+        missing = one.entry.check(resources, one.params, spec)
+        if missing is None or missing.severity != "error":
+            await resources.run("tts", one.entry.load, resources, one.params, spec)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voiceai.lab.text_telephone import Answers
+from voiceai.lab.answers import Answers
 
 
 @pytest.fixture
