@@ -35,8 +35,6 @@ class Counted(StubServices):
 @pytest.mark.parametrize(
     ("placement", "smart_turn", "impairments"),
     [
-        pytest.param("inline", True, Impairments(), id="inline"),
-        pytest.param("inline", True, BAD, id="inline-bad-network"),
         pytest.param("inline", False, BAD, id="inline-bad-network-silence"),
         pytest.param("process", True, BAD, id="process-bad-network"),
     ],

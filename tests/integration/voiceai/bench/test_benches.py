@@ -7,6 +7,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -77,20 +78,48 @@ async def test_cpu_measures_every_phase(settings: Settings) -> None:
     assert found["listening: packets with the assistant's speech"].samples == (0,)
 
 
-@pytest.mark.timeout(120)
-async def test_capacity_has_turns_answered_by_both_systems_in_one_run(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(capacity, "TURN_SECONDS", 5.0)
-    monkeypatch.setattr(capacity, "SETTLE_SECONDS", 1.0)
-    monkeypatch.setattr(capacity, "TRIES", 1)
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What was found by benches that mostly wait, all at once."""
+
+    setup: Report
+    turns: Report
+    capacity: Report
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def reports(_voice: None, tmp_path_factory: pytest.TempPathFactory) -> Reports:
+    """Telephones ring, and both systems are asked how many calls they carry."""
     have_or_skip(english_prompts)
+    folder = tmp_path_factory.mktemp("reports")
+    recordings = folder / "recordings"
+    recordings.mkdir()
     for prompt in english_prompts()[:2]:
-        with wave.open(str(tmp_path / f"{prompt.name}.wav"), "wb") as file:
+        with wave.open(str(recordings / f"{prompt.name}.wav"), "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes(prompt.pcm)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        forget_database(monkeypatch)
+        monkeypatch.setattr(place, "best_stage", simulated)
+        monkeypatch.setattr(capacity, "TURN_SECONDS", 5.0)
+        monkeypatch.setattr(capacity, "SETTLE_SECONDS", 1.0)
+        monkeypatch.setattr(capacity, "TRIES", 1)
+        setup, turns, many = (
+            Settings(_env_file=None, voiceai_data_dir=folder / name)
+            for name in ("setup", "turns", "capacity")
+        )
+        return Reports(
+            *await asyncio.gather(
+                run_setup(setup, calls=2),
+                run_turns(turns, turns=1),
+                capacity.run_capacity(many, seconds=8, calls=(2,), recordings=recordings),
+            )
+        )
 
-    report = await capacity.run_capacity(settings, seconds=8, calls=(2,), recordings=tmp_path)
+
+@pytest.mark.timeout(150)
+def test_capacity_has_turns_answered_by_both_systems_in_one_run(reports: Reports) -> None:
+    report = reports.capacity
 
     found = named(report)
     for system in ("voiceai", "stock Pipecat"):
@@ -101,21 +130,9 @@ async def test_capacity_has_turns_answered_by_both_systems_in_one_run(
     assert len(report.charts) == 4
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def rung(_voice: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
-    """What `setup` and `turns` found; both only wait for telephones, so they run at once."""
-    folder = tmp_path_factory.mktemp("rung")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        forget_database(monkeypatch)
-        monkeypatch.setattr(place, "best_stage", simulated)
-        setup, turns = (
-            Settings(_env_file=None, voiceai_data_dir=folder / name) for name in ("setup", "turns")
-        )
-        return await asyncio.gather(run_setup(setup, calls=2), run_turns(turns, turns=1))
-
-
-def test_setup_lists_the_first_call_apart(rung: tuple[Report, Report]) -> None:
-    report, _ = rung
+@pytest.mark.timeout(150)
+def test_setup_lists_the_first_call_apart(reports: Reports) -> None:
+    report = reports.setup
 
     found = named(report)
     assert len(found["entry -> first packet of greeting"].samples) == 2
@@ -125,8 +142,9 @@ def test_setup_lists_the_first_call_apart(rung: tuple[Report, Report]) -> None:
     assert report.notes[0].startswith("through the simulator")
 
 
-def test_turns_measures_both_ends_of_the_wire(rung: tuple[Report, Report]) -> None:
-    _, report = rung
+@pytest.mark.timeout(150)
+def test_turns_measures_both_ends_of_the_wire(reports: Reports) -> None:
+    report = reports.turns
 
     found = named(report)
     assert "1 of 1 sentences were answered, 0 of them taken for two" in report.notes

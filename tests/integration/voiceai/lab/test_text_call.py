@@ -100,6 +100,16 @@ async def test_a_transfer_is_told_and_ends_the_conversation(tmp_path: Path) -> N
     assert transcript.answers[-1] == "I put you through."
 
 
+async def test_an_attended_transfer_is_answered_at_once(tmp_path: Path) -> None:
+    attended = RULES.replace(
+        'tool: {transfer: {to: "100"}}', 'tool: {transfer: {to: "100", mode: attended}}'
+    )
+    transcript = await talk(attended, ["Sales, please.", "Still there?"], tmp_path)
+
+    assert (transcript.ending, transcript.transferred_to) == ("transfer", "100")
+    assert transcript.heard == ["Sales, please."]
+
+
 async def test_the_model_has_prompt_tools_and_the_whole_conversation(
     fake: MistralFake, tmp_path: Path
 ) -> None:
