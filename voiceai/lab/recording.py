@@ -181,9 +181,9 @@ def record(name: str, call: LabCall, said: Sequence[Spoken]) -> Recording:
     owned = _by_exchange(turns, said, start)
     exchanges = tuple(_heard(each, owned[index], notes, start) for index, each in enumerate(said))
     texts = {
-        turn.n: (each.say.text or None if turn is own[0] else "")
+        turn.n: each.say.text or None
         for each, own in zip(said, owned, strict=True)
-        for turn in own
+        for turn in own[:1]
     }
     transcript = Transcript(
         name,
