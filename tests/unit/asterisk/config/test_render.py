@@ -195,6 +195,30 @@ def test_a_fallback_of_ones_own_replaces_the_default() -> None:
     assert steps[place + 2 :] == ["same => n,Dial(PJSIP/reception,30)", "same => n,Hangup()"]
 
 
+def test_one_who_is_asked_in_vain_is_told_with_the_cause_and_never_sent_to_the_fallback() -> None:
+    steps = settings(
+        render(params(phone=PhoneParams(username="phone", password=WORD)))["extensions.conf"]
+    )
+
+    place = steps.index("[voiceai-attended]")
+    assert steps[place + 1 : place + 4] == [
+        "exten => phone,1,Dial(PJSIP/phone,120)",
+        "same => n,Hangup(${HANGUPCAUSE})",
+        "exten => i,1,Hangup(1)",
+    ]
+
+
+def test_a_caller_who_was_put_through_talks_without_the_limit_of_our_calls() -> None:
+    steps = settings(render(params())["extensions.conf"])
+
+    place = steps.index("[voiceai-connect]")
+    assert steps[place + 1 : place + 4] == [
+        "exten => s,1,Set(TIMEOUT(absolute)=0)",
+        "same => n,Bridge(${VOICEAI_TARGET})",
+        "same => n,Hangup()",
+    ]
+
+
 def test_the_default_fallback_refuses_and_never_hangs_silently() -> None:
     steps = settings(render(params())["extensions.conf"])
 
