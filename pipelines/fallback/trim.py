@@ -24,6 +24,7 @@ class SilenceTrimmer:
         self.dropped_samples = 0
         self.is_heard = False
         self._quiet = b""
+        self._half = b""
 
     @property
     def quiet_samples(self) -> int:
@@ -32,7 +33,8 @@ class SilenceTrimmer:
 
     def feed(self, pcm: bytes) -> bytes:
         """Take audio, 16-bit little-endian mono at 8 kHz; returns what is known to stay."""
-        pcm = self._quiet + pcm[: len(pcm) // 2 * 2]
+        pcm = self._quiet + self._half + pcm
+        pcm, self._half = pcm[: len(pcm) // 2 * 2], pcm[len(pcm) // 2 * 2 :]
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.int32)
         audible = np.flatnonzero(np.abs(samples) > AUDIBLE)
         start = 0

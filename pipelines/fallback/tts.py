@@ -31,6 +31,9 @@ from pipelines.services.voice import WordTeller, WordTimes
 FIRST_SOUND_SECONDS = 1.0
 """So long a voice may be silent, at its start or within a sentence, unless set."""
 
+LAST_SOUND_SECONDS = 2.5
+"""So long at least the last voice is waited for: nobody would take its place."""
+
 SILENCE_SAMPLES = speech.TELEPHONE_RATE * 3 // 2
 """So much silent audio at the start of a sentence is no pause any more."""
 
@@ -144,36 +147,47 @@ class VoiceChain(TTSService):
         Yields:
             Audio, from its first sound on; an error if nobody can speak.
         """
+        if not any(character.isalnum() for character in text):
+            yield _nothing(context_id)  # some voices take a dash for an error
+            return
         if self._spoken.context_id != context_id:
             self._spoken = _Spoken(context_id)
         candidates = list(self._ladder.order())
         reason = ""
         self._words_said = 0
         for rung, following in zip(candidates, [*candidates[1:], None], strict=True):
+            patience = rung.params.first_byte_seconds
+            if following is None:
+                patience = max(patience, LAST_SOUND_SECONDS)
+            sentence = _Sentence(rung, self._spoken.ahead_of(rung), self._words_said)
             try:
-                async for frame in self._speak(rung, text, context_id):
+                async for frame in self._speak(sentence, text, context_id, patience):
                     yield frame
             except _Failed as failed:
                 reason = str(failed)
                 self._ladder.report(rung, reason, following)
+                self._spoken.by_rung.pop(rung.params.key, None)  # it is made anew
             else:
                 self._ladder.worked(rung)
                 return
             finally:
-                self._sentence = None
+                if self._sentence is sentence:
+                    self._sentence = None
+        yield _nothing(context_id)
         yield ErrorFrame(error=f"no voice works: {candidates[-1].name}: {reason}")
 
-    async def _speak(self, rung: Rung, text: str, context_id: str) -> AsyncIterator[Frame]:
+    async def _speak(
+        self, sentence: _Sentence, text: str, context_id: str, patience: float
+    ) -> AsyncIterator[Frame]:
         """Let one voice speak.
 
         Raises:
             _Failed: It does not, or not to the end.
         """
-        service = await self._opened(rung)
-        sentence = _Sentence(rung, self._spoken.ahead_of(rung), self._words_said)
+        rung, trimmer = sentence.rung, sentence.trimmer
+        service = await self._opened(rung, patience)
         self._sentence = sentence
-        trimmer = sentence.trimmer
-        async for frame in _patiently(service.run_tts(text, context_id), rung):
+        async for frame in _patiently(service.run_tts(text, context_id), patience):
             if isinstance(frame, ErrorFrame):
                 raise _Failed(frame.error)
             if not isinstance(frame, TTSAudioRawFrame):
@@ -184,15 +198,15 @@ class VoiceChain(TTSService):
                 yield await self._pass_on(audio, sentence, context_id)
             elif not trimmer.is_heard and trimmer.quiet_samples > SILENCE_SAMPLES:
                 raise _Failed("sends silence")
-        if not trimmer.is_heard and any(character.isalnum() for character in text):
+        if not trimmer.is_heard:
             raise _Failed("sent no sound")
         if audio := trimmer.finish():
             yield await self._pass_on(audio, sentence, context_id)
         await self._tell(sentence.spoken_by(math.inf), context_id)
 
-    async def _opened(self, rung: Rung) -> TTSService:
+    async def _opened(self, rung: Rung, patience: float) -> TTSService:
         try:
-            async with asyncio.timeout(rung.params.first_byte_seconds):
+            async with asyncio.timeout(patience):
                 await self._ladder.open(rung)
         except TimeoutError:
             raise _Failed("does not start") from None
@@ -229,14 +243,13 @@ class _Failed(Exception):
 
 
 async def _patiently(
-    frames: AsyncGenerator[Frame | None, None], rung: Rung
+    frames: AsyncGenerator[Frame | None, None], patience: float
 ) -> AsyncIterator[Frame]:
     """Pass frames on, unless one does not come in time.
 
     Raises:
         _Failed: It does not come in time, or the voice raised something.
     """
-    patience = rung.params.first_byte_seconds
     try:
         while True:
             try:
@@ -252,6 +265,11 @@ async def _patiently(
                 yield frame
     finally:
         await frames.aclose()
+
+
+def _nothing(context_id: str) -> Frame:
+    """Return silence: Pipecat waits 3 s for the sound of a context that had none at its end."""
+    return TTSAudioRawFrame(bytes(320), speech.TELEPHONE_RATE, 1, context_id=context_id)
 
 
 def _seconds(audio: bytes) -> float:

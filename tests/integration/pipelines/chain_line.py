@@ -103,7 +103,7 @@ class Ears(FrameProcessor):
 class Voice(WordTeller):
     """A voice: ``error``, ``raise``, ``hang``, ``silence``, ``nothing``, ``break`` or ``speak``.
 
-    Speaks 0.1 s a word; ``break`` hangs after the first.
+    Speaks 0.1 s a word; ``break`` hangs after the first, ``slow`` begins late.
     """
 
     def __init__(self, does: Sequence[str], asked: list[tuple[str, str]], name: str) -> None:
@@ -129,7 +129,9 @@ class Voice(WordTeller):
         elif does == "silence":
             for _ in range(20):
                 yield TTSAudioRawFrame(sound(0.2, QUIET), RATE, 1, context_id=context_id)
-        if does not in {"speak", "break"}:
+        elif does == "slow":
+            await asyncio.sleep(2 * PATIENCE)
+        if does not in {"speak", "break", "slow"}:
             return
         yield TTSAudioRawFrame(sound(0.05, QUIET), RATE, 1, context_id=context_id)
         self._seconds += 0.05

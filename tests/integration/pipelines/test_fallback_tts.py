@@ -5,14 +5,23 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from pipecat.frames.frames import (
     InterruptionFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
     TTSAudioRawFrame,
     TTSSpeakFrame,
     TTSStoppedFrame,
+    TTSTextFrame,
 )
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.tts import VoiceChain
-from tests.integration.pipelines.chain_line import RATE, Line, Voice, rung, running
+from tests.integration.pipelines.chain_line import PATIENCE, RATE, Line, Voice, rung, running
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.fallback.tts.LAST_SOUND_SECONDS", 4 * PATIENCE)
 
 
 class Voices:
@@ -84,12 +93,50 @@ async def test_a_sentence_that_breaks_off_is_spoken_again() -> None:
 
 
 async def test_an_error_is_told_when_no_voice_works_and_the_next_sentence_is_tried() -> None:
-    voices = Voices(first=["error", "speak"], second=["hang"])
+    voices = Voices(first=["error", "speak"], second=["raise"])
     async with voices.running():
         await voices.line.put(TTSSpeakFrame("good morning"))
         await voices.line.until(lambda: voices.line.errors)
     assert "no voice works" in voices.line.errors[0]
     assert [instead for _, _, instead in voices.line.failures] == ["second", None]
+
+
+async def test_what_cannot_be_spoken_is_nobodys_fault() -> None:
+    voices = Voices(first=["error"], second=["speak"])
+    async with voices.running():
+        await voices.line.put(TTSSpeakFrame("\u2014"), TTSSpeakFrame("good morning"))
+        await voices.line.until(lambda: voices.line.words()[-2:] == ["good", "morning"], 2)
+    assert voices.asked == [("first", "good morning"), ("second", "good morning")]
+
+
+async def test_the_last_voice_is_waited_for_longer() -> None:
+    voices = Voices(first=["error"], second=["slow"])
+    async with voices.running():
+        assert await voices.say("good morning all") == 0.32
+    assert [instead for _, _, instead in voices.line.failures] == ["second"]
+
+
+async def test_words_of_a_voice_that_was_made_anew_are_told_with_their_audio() -> None:
+    line, made = Line(), list[Voice]()
+
+    def make() -> Voice:
+        made.append(Voice(["break"] if not made else ["speak"], [], "only"))
+        return made[-1]
+
+    chain = VoiceChain(
+        [rung("only", make)], health=ServiceHealth(), listener=line, language="en-US"
+    )
+    async with running(line, chain):
+        await line.put(
+            LLMFullResponseStartFrame(),
+            LLMTextFrame("One two three. "),
+            LLMTextFrame("Four five. "),
+            LLMFullResponseEndFrame(),
+        )
+        await line.until(lambda: "Four" in line.words())
+    words = {frame.text: frame for frame in line.of(TTSTextFrame)}
+    one, four = words["One"], words["Four"]
+    assert 1e-9 * (four.pts - one.pts) >= 0.1
 
 
 async def test_an_interruption_leaves_the_voices_usable() -> None:

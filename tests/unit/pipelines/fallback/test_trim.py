@@ -41,3 +41,8 @@ def test_silence_alone_is_nothing_at_all() -> None:
 def test_an_odd_byte_at_the_end_of_a_piece_raises_nothing() -> None:
     found, _ = trimmed(SOUND * 100 + b"\x01")
     assert found == SOUND * 100
+
+
+def test_a_sample_may_be_cut_in_two() -> None:
+    trimmer, pcm = SilenceTrimmer(), SOUND * 500
+    assert trimmer.feed(pcm[:333]) + trimmer.feed(pcm[333:]) + trimmer.finish() == pcm
