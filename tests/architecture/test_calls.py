@@ -12,6 +12,7 @@ CLOCKS = frozenset({"time.time", "time.sleep"})
 ENVIRONMENT = frozenset({"os.environ", "os.environb", "os.getenv", "os.putenv", "os.unsetenv"})
 
 TASKS_ALLOWED: Mapping[str, str] = {
+    "pipelines/fallback/rung.py": "a service that opens, for whoever waits; detach() ends it",
     "transports/process/engine.py": "starts a media process again that ended; close() ends that",
     "voiceai/lab/exchange.py": "the gateway ends with the exchange, whose block opened it",
     "voiceai/lab/text_call.py": "a pipeline that ends in the block that began it",

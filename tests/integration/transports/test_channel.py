@@ -57,4 +57,3 @@ async def test_a_side_that_hangs_up_keeps_no_descriptor_that_still_waited() -> N
         await ended.wait()
 
     assert copies("waited-in-vain") == 0
-
