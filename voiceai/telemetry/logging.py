@@ -25,8 +25,12 @@ SHORTEST_SECRET = 4
 NOISE = (
     re.compile(r"VADParams\.stop_secs|VAD stop_secs \("),
     re.compile(r"ᓚᘏᗢ Pipecat"),
+    re.compile(r": (?:Generating LLM response|Setting up LLM conversation) \["),
 )
-"""Lines of Pipecat's that every call or start repeats and that nobody can act upon."""
+"""Lines of Pipecat's that every call or start repeats and that nobody can act upon.
+
+The last ones hold a whole conversation, and with it digits that the caller typed in confidence.
+"""
 
 QUIET_LOGGERS = ("aiohttp.access", "asyncio", "websockets", "httpx", "httpcore", "hpack")
 """Loggers of the standard library that say something only from WARNING."""

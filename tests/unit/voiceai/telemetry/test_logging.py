@@ -88,3 +88,14 @@ def test_less_severe_lines_are_left_out() -> None:
     logger.info("quiet")
 
     assert stream.getvalue() == ""
+
+
+def test_a_whole_conversation_is_never_logged_not_even_for_who_looks_closely() -> None:
+    stream = io.StringIO()
+    configure_logging("text", level="DEBUG", stream=stream)
+
+    logger.debug("MistralChat#0: Generating LLM response [{'role': 'tool', 'content': '4711'}]")
+    logger.debug("pipeline.ready")
+
+    assert "4711" not in stream.getvalue()
+    assert "pipeline.ready" in stream.getvalue()
