@@ -27,6 +27,9 @@ def words() -> Prompt:
     return have_or_skip(lambda: prompt("en", PROMPT))
 
 
+A_WORD_SECONDS: Final = 0.2
+"""A word that has only just begun when the caller hangs up need not be in the record."""
+
 LINES: Final = 5
 """So many people call at a time where they call one after the other."""
 
@@ -55,6 +58,7 @@ class Callers:
             await answer_to(call, self._words)
         else:
             await call.wait_for_speech(5, after=call.answered_at)
+            await asyncio.sleep(A_WORD_SECONDS)
         await call.hang_up()
 
     async def one_after_the_other(self, count: int) -> None:

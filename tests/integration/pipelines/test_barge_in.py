@@ -243,7 +243,7 @@ def messages(conversation: Conversation) -> list[tuple[Any, Any]]:
     return [(said.get("role"), said.get("content")) for said in conversation.context.get_messages()]  # type: ignore[union-attr]
 
 
-@STOPS
+@pytest.mark.parametrize("stop", ["smart-turn"])
 async def test_after_a_cough_the_answer_goes_on_and_nothing_is_kept_of_it(
     resources: Resources, stop: Stop
 ) -> None:
@@ -290,7 +290,7 @@ async def test_a_short_word_interrupts_when_it_is_understood_and_is_answered(
     assert messages(conversation) == kept
 
 
-@STOPS
+@pytest.mark.parametrize("stop", ["silence"])
 async def test_speech_that_goes_on_interrupts_before_its_end(
     resources: Resources, stop: Stop
 ) -> None:
