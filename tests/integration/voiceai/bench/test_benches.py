@@ -73,7 +73,7 @@ async def test_cpu_measures_every_phase(settings: Settings) -> None:
         assert len(cost) == 1
         assert min(cost) > 0
     assert "memory per call, just opened" in found
-    assert found["talking: packets with the assistant's speech"].samples[0] > 50
+    assert found["talking: packets with the assistant's speech"].samples[0] > 25
     assert found["talking: turns per call"].samples == (0,)
     assert found["listening: packets with the assistant's speech"].samples == (0,)
 
