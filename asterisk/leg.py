@@ -6,33 +6,29 @@ SHELL over :mod:`asterisk.ari.call`: carries out the actions of its table, feeds
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
-
-from loguru import logger
 
 from asterisk.ari import events, requests
 from asterisk.ari.call import ALIVE, TRANSITIONS, Action, Event, LegEnd, State, advance
-from asterisk.ari.events import AriEvent, Channel, parse_channel
+from asterisk.ari.events import AriEvent, Channel
 from asterisk.ari.naming import Naming
-from asterisk.ari.reconcile import STASIS
 from asterisk.ari.requests import HangupCause, Request
 from asterisk.consultation import Consultation, Parties
-from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError, CallEnded
+from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, CallEnded
+from asterisk.external_media import ExternalMedia
 from asterisk.params import HANDOVER_VARIABLE, AriParams, FormatName
+from asterisk.sender import GONE, Sender, discard
 
-GONE: Final = frozenset({404, 409})
-"""Statuses of a request for a channel that hung up, or that has left our application."""
+TIME_LIMIT: Final = "TIMEOUT(absolute)"
+"""Seconds that a channel has from when it is set; 0 for no limit.
+
+The rendered dialplan sets it before the application has the caller: a net for a call that
+everybody forgot, and nothing that should end the caller's talk with somebody else.
+"""
 
 END_GRACE_SECONDS: Final = 0.5
 """How long the event may take that explains why a request failed."""
-
-
-class Sender(Protocol):
-    """What a leg needs of the client."""
-
-    async def send(self, request: Request) -> object:
-        """Do one request; raises the errors of ``asterisk.errors``."""
 
 
 class Leg:
@@ -86,8 +82,13 @@ class Leg:
         self._params = params
         self._sender = sender
         self._spawn = spawn
-        self._media_entered: asyncio.Future[None] = loop.create_future()
-        self._media_opened_at: float | None = None
+        self._media = ExternalMedia(
+            self.external_id,
+            self.bridge_id,
+            params=params,
+            sender=sender,
+            call_ended=self.ended,
+        )
         self._caller_dropped = False
         self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -96,7 +97,7 @@ class Leg:
     @property
     def media_is_up(self) -> bool:
         """Whether the external channel is in our application."""
-        return self._media_entered.done()
+        return self._media.is_up
 
     async def ring(self) -> None:
         """Let the caller hear ringing where that is possible: the answer takes a while."""
@@ -135,31 +136,12 @@ class Leg:
             AriDisconnected: Asterisk cannot be reached, or the channel did not come up in time.
             AriRefused: Asterisk will not open the channel or the bridge.
         """
-        if self._media_opened_at is not None:
+        if self._media.is_opened:
             raise RuntimeError("prepare_media() may be called once per call")
         if Action.OPEN_MEDIA not in self._move(Event.PREPARE_MEDIA):
             self._still_on()
             raise RuntimeError(f"prepare_media() in state {self.state}")
-        self._media_opened_at = asyncio.get_running_loop().time()
-        external = requests.external_media(
-            self.external_id,
-            app=self._params.app,
-            host=host,
-            port=port,
-            codec=codec,
-            limit_seconds=self._params.max_call_seconds,
-        )
-        answers = await asyncio.gather(
-            self._sender.send(external),
-            self._sender.send(requests.create_bridge(self.bridge_id)),
-            return_exceptions=True,
-        )
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                self._still_on()
-                raise answer
-        await self._until_media_entered()
-        return await self._media_address(parse_channel(answers[0]))
+        return await self._media.open(host, port, codec)
 
     async def join(self) -> None:
         """Let caller and external channel hear each other.
@@ -209,7 +191,7 @@ class Leg:
         extension: str | None = None,
         priority: int | None = None,
     ) -> None:
-        """Give the caller back to the dialplan; the call is over for us then.
+        """Give the caller back to the dialplan, with all time; the call is over for us then.
 
         Without a place, the rendered dialplan goes on in the context ``voiceai-fallback``; a
         dialplan of one's own goes on behind its ``Stasis()``, with ``VOICEAI_HANDOVER`` set.
@@ -223,6 +205,8 @@ class Leg:
             self._still_on()
         settled = self._handing_over = asyncio.get_running_loop().create_future()
         try:
+            with contextlib.suppress(AriRefused):  # func_timeout is not loaded: no limit either
+                await self._ask(requests.set_variable(self.channel_id, TIME_LIMIT, "0"))
             if context is None:
                 await self._ask(
                     requests.set_variable(self.channel_id, HANDOVER_VARIABLE, "fallback")
@@ -297,8 +281,7 @@ class Leg:
     def _take_in(self, event: AriEvent) -> None:
         match event:
             case events.StasisStart(channel=channel) if channel.id == self.external_id:
-                if not self._media_entered.done():
-                    self._media_entered.set_result(None)
+                self._media.enter()
             case events.ChannelStateChange(channel=channel) if channel.id == self.channel_id:
                 if channel.state == "Up":
                     self._move(Event.ANSWERED)
@@ -320,9 +303,7 @@ class Leg:
 
     def media_lost(self, text: str) -> None:
         """Take note that the external channel or the bridge is of no use any more."""
-        opened_at = self._media_opened_at
-        lived = 0.0 if opened_at is None else asyncio.get_running_loop().time() - opened_at
-        timed_out = lived > self._params.max_call_seconds - 0.5
+        timed_out = self._media.has_timed_out
         end = LegEnd("timeout", text="the limit of a call") if timed_out else None
         self._move(Event.MEDIA_LOST, end or LegEnd("media", text=f"external channel: {text}"))
 
@@ -376,45 +357,10 @@ class Leg:
             self._still_on()
             raise
 
-    async def _until_media_entered(self) -> None:
-        either: set[asyncio.Future[Any]] = {self._media_entered, self.ended}
-        await asyncio.wait(
-            either,
-            timeout=self._params.join_timeout,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        self._still_on()
-        if self._media_entered.done():
-            return
-        channel = parse_channel(await self._sender.send(requests.get_channel(self.external_id)))
-        if channel.application != STASIS:
-            raise AriDisconnected(
-                f"the external channel did not enter {self._params.app!r} within "
-                f"{self._params.join_timeout:g} s",
-                "Is another client registered for this application?",
-            )
-        if not self._media_entered.done():
-            self._media_entered.set_result(None)
-
-    async def _media_address(self, channel: Channel) -> tuple[str, int]:
-        host = await self._media_variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
-        port = await self._media_variable(channel, "UNICASTRTP_LOCAL_PORT")
-        if not port.isascii() or not port.isdigit():
-            raise AriProtocolError(f"UNICASTRTP_LOCAL_PORT is {port!r}, expected a number")
-        return host, int(port)
-
-    async def _media_variable(self, channel: Channel, name: str) -> str:
-        value: object = channel.variables.get(name)
-        if value is None:
-            answer = await self._sender.send(requests.get_variable(self.external_id, name))
-            value = answer.get("value") if isinstance(answer, dict) else None
-        if not isinstance(value, str):
-            raise AriProtocolError(f"{name} is not text")
-        return value
-
     async def _drop_caller(self, cause: HangupCause) -> None:
         if not self._caller_dropped:
-            self._caller_dropped = await self._discard(requests.hang_up(self.channel_id, cause))
+            request = requests.hang_up(self.channel_id, cause)
+            self._caller_dropped = await discard(self._sender, request, call_id=self.call_id)
 
     async def _give_back(self) -> None:
         if self._handing_over:
@@ -425,24 +371,9 @@ class Leg:
                 group.create_task(self._consultation.close())
             if Action.HANG_UP_CALLER in actions:
                 group.create_task(self._drop_caller(HangupCause.NORMAL))
-            if Action.DELETE_MEDIA in actions and self._media_opened_at is not None:
-                group.create_task(self._discard(requests.hang_up(self.external_id)))
-                group.create_task(self._discard(requests.delete_bridge(self.bridge_id)))
+            if Action.DELETE_MEDIA in actions:
+                group.create_task(self._media.give_back(call_id=self.call_id))
         self.left_behind = Action.HANG_UP_CALLER in actions and not self._caller_dropped
-
-    async def _discard(self, request: Request) -> bool:
-        """Delete something; True when it is gone, whoever deleted it."""
-        try:
-            await self._sender.send(request)
-        except AriRefused as error:
-            if error.status in GONE:
-                return True
-            logger.bind(call_id=self.call_id, error=str(error)).warning("call.cleanup_refused")
-        except AsteriskError as error:
-            logger.bind(call_id=self.call_id, error=str(error)).warning("call.cleanup_deferred")
-        else:
-            return True
-        return False
 
 
 def _number(channel: Channel, arguments: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from asterisk.ari.events import (
 from asterisk.ari.requests import HangupCause, Request
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, CallEnded
 from asterisk.leg import Leg
-from asterisk.params import AriParams
+from asterisk.params import HANDOVER_VARIABLE, AriParams
 
 GONE = AriRefused(404, "Channel not found")
 BROKEN = AriRefused(500, "Internal Server Error")
@@ -37,6 +37,7 @@ class Asterisk:
     Attributes:
         leg: The call whose requests these are.
         requests: What was asked, with ``EXT`` and ``BRIDGE`` for the ids of the call.
+        variables: What was set on the caller's channel.
         answers: By request; ``None`` for the rest. External channels enter at once by default.
     """
 
@@ -44,6 +45,7 @@ class Asterisk:
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.variables: dict[str, str] = {}
         self.answers: dict[str, object] = {EXTERNAL_MEDIA: self.open_media}
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -63,6 +65,9 @@ class Asterisk:
         name = str(request).replace(self.leg.external_id, "EXT")
         name = name.replace(self.leg.bridge_id, "BRIDGE")
         self.requests.append(name)
+        if name == "POST /channels/c/variable":
+            query = dict(request.query)
+            self.variables[query["variable"]] = query["value"]
         answer = self.answers.get(name)
         if callable(answer):
             answer = answer()
@@ -371,13 +376,23 @@ async def test_a_handover_without_a_place_marks_the_channel_for_the_fallback(
 ) -> None:
     await asterisk.leg.continue_in_dialplan()
 
-    assert asterisk.requests == ["POST /channels/c/variable", "POST /channels/c/continue"]
+    assert asterisk.requests[-1] == "POST /channels/c/continue"
+    assert asterisk.variables == {"TIMEOUT(absolute)": "0", HANDOVER_VARIABLE: "fallback"}
 
 
-async def test_a_handover_to_a_place_needs_no_mark(asterisk: Asterisk) -> None:
+async def test_a_handover_to_a_place_needs_no_mark_but_all_time(asterisk: Asterisk) -> None:
     await asterisk.leg.continue_in_dialplan("reception", "s", 1)
 
-    assert asterisk.requests == ["POST /channels/c/continue"]
+    assert asterisk.requests[-1] == "POST /channels/c/continue"
+    assert asterisk.variables == {"TIMEOUT(absolute)": "0"}
+
+
+async def test_a_handover_goes_on_where_asterisk_knows_no_time_limit(asterisk: Asterisk) -> None:
+    asterisk.answers["POST /channels/c/variable"] = BROKEN
+
+    await asterisk.leg.continue_in_dialplan("reception", "s", 1)
+
+    assert asterisk.requests[-1] == "POST /channels/c/continue"
 
 
 async def test_a_caller_who_was_handed_over_is_not_hung_up(asterisk: Asterisk) -> None:
@@ -416,7 +431,7 @@ async def test_a_release_waits_for_the_handover_and_hangs_up_when_that_fails(
     await asyncio.wait({handover, release})
 
     assert handover.exception() is BROKEN
-    assert asterisk.requests == ["POST /channels/c/continue", "DELETE /channels/c"]
+    assert asterisk.requests[-2:] == ["POST /channels/c/continue", "DELETE /channels/c"]
     assert not asterisk.leg.left_behind
 
 
