@@ -38,6 +38,12 @@ CONNECT_CONTEXT: Final = "voiceai-connect"
 
 TARGET_VARIABLE: Final = "VOICEAI_TARGET"
 
+TRANSFER_CONTEXT_VARIABLE: Final = "TRANSFER_CONTEXT"
+"""Asterisk's own: the context in which whom a channel's phone names in a REFER is looked up."""
+
+TRANSFER_HANDLING: Final = "PJSIP_TRANSFER_HANDLING()"
+"""``ari-only``: the application decides on a REFER; ``core``: Asterisk does."""
+
 HANDOVER_VARIABLE: Final = "VOICEAI_HANDOVER"
 """Channel variable; not empty when the application gives a caller back to the dialplan."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from asterisk.params import CONNECT_CONTEXT, TARGET_VARIABLE
-from asterisk.simulation import Json, Refusal, SimulatedChannel, Simulation
+from asterisk.simulated_channel import Json, SimulatedChannel
+from asterisk.simulation import Refusal, Simulation
 
 NO_ANSWER: Final = 19
 """Q.850 code of one who rang in vain."""

@@ -8,11 +8,12 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from asterisk.params import FORMATS, HANDOVER_VARIABLE, FormatName
+from asterisk.params import FORMATS, HANDOVER_VARIABLE
+from asterisk.simulated_call import SimulatedCall, SimulatedEnd
+from asterisk.simulated_channel import ExternalMedia, Json, SimulatedChannel
 
 SIP_STATUS: Final[Mapping[int, int]] = {
     1: 404, 16: 603, 17: 486, 18: 408, 19: 480, 21: 403, 22: 410, 34: 503, 38: 500, 58: 488,
@@ -22,11 +23,6 @@ SIP_STATUS: Final[Mapping[int, int]] = {
 AFTER_SECONDS: Final = 0.005
 """How long after the answer to its request an external channel enters its application."""
 
-MEDIA_ADDRESS: Final = ("127.0.0.1", 9)
-"""Where nobody listens: the default for Asterisk's end of the audio."""
-
-Json = dict[str, Any]
-
 
 class Refusal(Exception):
     """An HTTP error that Asterisk answers with."""
@@ -35,122 +31,6 @@ class Refusal(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedEnd:
-    """How a simulated call ended.
-
-    Attributes:
-        who: ``caller``, ``application``, ``fallback`` (the dialplan took it) or ``restart``.
-        sip_status: What an unanswered caller was told; 200 after a call that was answered.
-    """
-
-    who: Literal["caller", "application", "fallback", "restart"]
-    sip_status: int
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedChannel:
-    """A channel as Asterisk keeps it."""
-
-    id: str
-    name: str
-    state: str
-    caller: str = ""
-    caller_name: str = ""
-    application: str | None = None
-    arguments: tuple[str, ...] = ()
-    bridge_id: str | None = None
-    variables: dict[str, str] = field(default_factory=dict)
-    limit: asyncio.TimerHandle | None = None
-    on_end: Callable[[int], None] | None = None
-
-    def json(self) -> Json:
-        """Return the channel in ARI's shape."""
-        stasis = self.application is not None
-        data = ",".join((self.application or "", *self.arguments))
-        return {
-            "id": self.id,
-            "name": self.name,
-            "state": self.state,
-            "protocol_id": "",
-            "caller": {"name": self.caller_name, "number": self.caller},
-            "connected": {"name": "", "number": ""},
-            "accountcode": "",
-            "dialplan": {
-                "context": "voiceai-inbound",
-                "exten": "s",
-                "priority": 11,
-                "app_name": "Stasis" if stasis else "AppDial2",
-                "app_data": data if stasis else "(Outgoing Line)",
-            },
-            "creationtime": "2026-11-22T20:31:44.890+0000",
-            "language": "en",
-        }
-
-
-@dataclass(slots=True, eq=False)
-class ExternalMedia:
-    """An external channel: where Asterisk would send the caller's audio.
-
-    Attributes:
-        host: Where the application listens for RTP.
-        port: Its port.
-        codec: Audio format on this leg.
-        address: Where Asterisk's end would listen (``UNICASTRTP_LOCAL_*``).
-    """
-
-    channel: SimulatedChannel
-    host: str
-    port: int
-    codec: FormatName
-    address: tuple[str, int] = MEDIA_ADDRESS
-
-
-class SimulatedCall:
-    """The caller's side of a call, for a test, a demo or a bench.
-
-    Attributes:
-        answered: Resolves when the application answers.
-        joined: Resolves with the external channel that the caller is bridged with.
-        ended: Resolves when the call is over; never raises.
-        digits_heard: What the application played to the caller.
-        handed_over: Whether the application gave the caller back to the dialplan.
-        heard_ringing: Whether the application had it ring.
-        hears_ringing: Whether it still does.
-    """
-
-    def __init__(self, channel: SimulatedChannel, asterisk: "Simulation") -> None:
-        loop = asyncio.get_running_loop()
-        self.channel = channel
-        self.answered: asyncio.Future[None] = loop.create_future()
-        self.joined: asyncio.Future[ExternalMedia] = loop.create_future()
-        self.ended: asyncio.Future[SimulatedEnd] = loop.create_future()
-        self.digits_heard = ""
-        self.handed_over = False
-        self.heard_ringing = False
-        self.hears_ringing = False
-        self._asterisk = asterisk
-
-    def press(self, digit: str, duration_ms: int = 100) -> None:
-        """Press and release a key."""
-        channel = self.channel
-        self._asterisk.emit(
-            channel,
-            "ChannelDtmfReceived",
-            {"digit": digit, "duration_ms": duration_ms, "channel": channel.json()},
-        )
-
-    def hang_up(self) -> None:
-        """Leave; before the answer it is a CANCEL."""
-        if not self.ended.done():
-            answered = self.channel.state == "Up"
-            self._asterisk.end_caller(
-                self,
-                SimulatedEnd("caller", 200 if answered else 487),
-                {} if answered else {"cause": 127, "tech_cause": 487},
-            )
 
 
 class Simulation:

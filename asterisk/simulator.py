@@ -15,8 +15,10 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from asterisk.params import AriParams
+from asterisk.simulated_call import SimulatedCall
+from asterisk.simulated_channel import ExternalMedia, Json
 from asterisk.simulated_target import Targets
-from asterisk.simulation import ExternalMedia, Json, Refusal, SimulatedCall, Simulation
+from asterisk.simulation import Refusal, Simulation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

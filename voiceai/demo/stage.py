@@ -16,7 +16,8 @@ from asterisk.config.render import render
 from asterisk.params import AriParams, PhoneParams, RenderParams
 from asterisk.process import AsteriskProcess
 from asterisk.runtime import AsteriskUnavailable, Installation, ensure_asterisk
-from asterisk.simulation import ExternalMedia, SimulatedCall
+from asterisk.simulated_call import SimulatedCall
+from asterisk.simulated_channel import ExternalMedia
 from asterisk.simulator import AsteriskSimulator
 from transports.audio.codec import Codec
 from voiceai.bench.rtp_line import RtpLine

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
-from asterisk.simulation import ExternalMedia, SimulatedCall
+from asterisk.simulated_call import SimulatedCall
+from asterisk.simulated_channel import ExternalMedia
 from asterisk.simulator import AsteriskSimulator
 from pipelines.errors import ServiceUnavailable, SpecError
 from pipelines.findings import Finding

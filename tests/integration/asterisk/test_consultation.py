@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from asterisk.ari.consultation import Unanswered
 from asterisk.consultation import Consultation
 from asterisk.leg import Leg
+from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_target import SimulatedTarget
-from asterisk.simulation import SimulatedCall
 from asterisk.simulator import AsteriskSimulator
 from tests.support.gateways import Eventually, ServeCalls
 

@@ -14,7 +14,7 @@ from asterisk.ari.naming import Naming
 from asterisk.ari.requests import HangupCause
 from asterisk.errors import AriRefused, CallEnded
 from asterisk.leg import Leg
-from asterisk.simulation import SimulatedCall
+from asterisk.simulated_call import SimulatedCall
 from asterisk.simulator import AsteriskSimulator
 from tests.support.gateways import Eventually, ServeCalls
 

@@ -12,8 +12,8 @@ from aiohttp import web
 from loguru import logger
 
 from asterisk.gateway import Gateway
+from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_target import SimulatedTarget
-from asterisk.simulation import SimulatedCall
 from asterisk.simulator import AsteriskSimulator
 from pipelines.errors import ServiceUnavailable
 from pipelines.loader import load_pipeline

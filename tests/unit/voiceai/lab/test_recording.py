@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asterisk.simulation import SimulatedCall
+from asterisk.simulated_call import SimulatedCall
 from voiceai.bench.rtp_line import RtpLine
 from voiceai.lab.caller import Spoken
 from voiceai.lab.exchange import CallNotes, LabCall
