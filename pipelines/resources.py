@@ -75,6 +75,7 @@ class Resources:
         self._counting = threading.Lock()
         self._engines: dict[str, Any] = {}
         self._loading = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
         self._closers: list[Callable[[], None]] = []
         self._async_closers: list[Callable[[], Awaitable[None]]] = []
         self._spoken: OrderedDict[tuple[str, str], bytes] = OrderedDict()
@@ -83,9 +84,11 @@ class Resources:
     def engine(self, name: str, load: Callable[[], T]) -> T:
         """Return what ``load`` made under this name, making it the first time.
 
-        Blocks while it is made; pre-warm it before calls are taken.
+        Blocks while it is made, beside others; pre-warm it before calls are taken.
         """
         with self._loading:
+            making = self._making.setdefault(name, threading.Lock())
+        with making:
             if name not in self._engines:
                 self._engines[name] = load()
             engine: T = self._engines[name]

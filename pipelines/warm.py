@@ -30,8 +30,6 @@ async def warm(
         By name, what is wrong with those that cannot be built; the others are ready.
     """
     wrong: dict[str, tuple[Finding, ...]] = {}
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(resources.threads["turn"], smart_turn.load_model, resources)
     for spec in specs:
         findings = [
             found for found in validate(spec, resources=resources) if found.severity == "error"
@@ -52,16 +50,15 @@ async def warm(
 
 async def _warm(resources: Resources, spec: PipelineSpec) -> None:
     loop = asyncio.get_running_loop()
+    judge = loop.run_in_executor(resources.threads["turn"], smart_turn.load_model, resources)
+    stages = (_load(resources, spec, kind) for kind in KINDS)
+    loaded = await asyncio.gather(judge, *stages, return_exceptions=True)
     voices: list[Voice] = []
-    for kind in KINDS:
-        pool = resources.threads[POOL[kind]]
-        for one in candidates_of(spec, kind):
-            missing = one.entry.check(resources, one.params, spec)
-            if missing and missing.severity == "error":
-                continue  # another one of the chain is there
-            loaded = await loop.run_in_executor(pool, one.entry.load, resources, one.params, spec)
-            if loaded:
-                voices.append(loaded)
+    for result in loaded:
+        if isinstance(result, BaseException):
+            raise result
+        if isinstance(result, list):
+            voices += result
     nobody = _Nobody()
     conversation = build(
         spec,
@@ -75,6 +72,22 @@ async def _warm(resources: Resources, spec: PipelineSpec) -> None:
     for voice in voices:
         for text in (spec.opening, spec.idle.say if spec.idle else ""):
             await resources.prepare(voice, text)
+
+
+async def _load(resources: Resources, spec: PipelineSpec, kind: Kind) -> list[Voice]:
+    """Load the models of a stage and of what takes its place; return its voices."""
+    loop = asyncio.get_running_loop()
+    voices: list[Voice] = []
+    for one in candidates_of(spec, kind):
+        missing = one.entry.check(resources, one.params, spec)
+        if missing and missing.severity == "error":
+            continue  # another one of the chain is there
+        loaded = await loop.run_in_executor(
+            resources.threads[POOL[kind]], one.entry.load, resources, one.params, spec
+        )
+        if loaded:
+            voices.append(loaded)
+    return voices
 
 
 class _Nobody:
