@@ -46,7 +46,7 @@ def test_an_engine_that_could_not_be_made_is_tried_again(resources: Resources) -
     def fail() -> str:
         raise OSError
 
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         resources.engine("voice", fail)
 
     assert resources.engine("voice", lambda: "made") == "made"
