@@ -149,7 +149,12 @@ def build(
         context = LLMContext(tools=tools_schema(spec.tools, toolbox))
     else:
         context = LLMContext()
-    strategies = turn.strategies(spec.turn, resources, transport)
+    strategies = turn.strategies(
+        spec.turn,
+        resources,
+        transport,
+        ends_utterances=all(candidate.entry.ends_utterances for candidate in candidates["stt"]),
+    )
     pair = LLMContextAggregatorPair(
         context,
         user_params=LLMUserAggregatorParams(
@@ -159,7 +164,7 @@ def build(
             user_idle_timeout=spec.idle.after_ms / 1000 if spec.idle else 0,
         ),
     )
-    turn.follow(strategies, pair.assistant())
+    turn.follow(strategies, pair)
     if observe is not None:
         _observe((transport.input(), stt, pair.user(), llm, tts), observe)
     processors: dict[str, FrameProcessor] = {

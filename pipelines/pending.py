@@ -16,8 +16,6 @@ def _where(path: KeyPath, asked: Callable[[PipelineSpec], bool]) -> Callable[[Pi
 
 
 PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
-    "stop: stt": _where(("turn", "stop"), lambda spec: spec.turn.stop == "stt"),
-    "stop: eager": _where(("turn", "stop"), lambda spec: spec.turn.stop == "eager"),
     "flow": _where(("flow",), lambda spec: spec.flow is not None),
     "recording": _where(("recording", "enabled"), lambda spec: spec.recording.enabled),
 }

@@ -109,9 +109,11 @@ class Responder:
         ]
         self._otherwise = script.otherwise
         self._next = 0
+        self._before = 0
 
     def answer(self, heard: str) -> Reply:
         """Return the answer to what the caller said."""
+        self._before = self._next
         heard = heard[:MAX_HEARD]
         for rule, patterns in self._rules:
             for pattern in patterns:
@@ -122,11 +124,16 @@ class Responder:
 
     def not_understood(self) -> Reply:
         """Return the next ``otherwise``; says nothing if there is none."""
+        self._before = self._next
         if not self._otherwise:
             return Reply("")
         say = self._otherwise[self._next % len(self._otherwise)]
         self._next += 1
         return Reply(say)
+
+    def take_back(self) -> None:
+        """Forget the latest answer: the same ``otherwise`` is next again."""
+        self._next = self._before
 
 
 def sentences(text: str) -> list[str]:

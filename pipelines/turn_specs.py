@@ -58,8 +58,10 @@ class TurnSpec(Spec):
 
     Attributes:
         stop: ``smart-turn`` asks a model whether the caller has finished; ``silence``
-            takes ``vad.stop_ms`` of silence for it, 600 unless given; ``stt`` and ``eager``
-            leave it to a recogniser that tells, the latter ahead of certainty.
+            takes ``vad.stop_ms`` of silence for it, 600 unless given; ``stt`` leaves it to the
+            recogniser: its final text ends the turn, of those that do not judge by themselves
+            after half a second of silence; ``eager`` does so too, and has the language model
+            asked in the first pause: an answer is thrown away unheard when the caller goes on.
     """
 
     vad: VadSpec = VadSpec()

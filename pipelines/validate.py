@@ -171,8 +171,7 @@ def _softened(finding: Finding) -> Finding:
 
 
 def _not_yet(path: KeyPath, document: Document) -> Finding:
-    fix = "use smart-turn or silence" if path == ("turn", "stop") else ""
-    finding = Finding("is not supported yet", path=show_path(path), fix=fix)
+    finding = Finding("is not supported yet", path=show_path(path))
     return place(finding, document.locate(path))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pipecat.frames.frames import (
     CancelFrame,
+    EagerEndOfTurnCancelFrame,
     EndFrame,
     ErrorFrame,
     Frame,
@@ -19,8 +20,12 @@ from pipecat.frames.frames import (
     LLMTextFrame,
     LLMUpdateSettingsFrame,
     StartFrame,
+    TTSSpeakFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.turns.speculation_gate import SpeculationGate
 from pipecat.utils.errors import ErrorCategory
 
 from pipelines.actions import CallActionFrame
@@ -29,6 +34,7 @@ from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.reason import reason_of
 from pipelines.fallback.rung import Rung, RungParams
 from pipelines.ports import FailureListener
+from pipelines.speculation import SpeculatingModel, Withdrawals
 
 FIRST_WORD_SECONDS = 1.2
 """So long a language model may be silent, at its start or between words, unless set."""
@@ -37,7 +43,10 @@ PATIENCE_SECONDS = 2.4
 """The last one of a chain is waited for until so long after the question: a caller who has
 heard nothing for three seconds asks whether anybody is there."""
 
-FOR_ALL = (InterruptionFrame, EndFrame, CancelFrame, LLMUpdateSettingsFrame)
+VERDICTS = (UserStartedSpeakingFrame, UserStoppedSpeakingFrame, EagerEndOfTurnCancelFrame)
+"""Whether what is answered ahead of the end of a turn stands."""
+
+FOR_ALL = (InterruptionFrame, EndFrame, CancelFrame, LLMUpdateSettingsFrame, *VERDICTS)
 
 ANSWER = (LLMFullResponseStartFrame, LLMTextFrame, LLMFullResponseEndFrame)
 OF_A_CALL = (FunctionCallInProgressFrame, FunctionCallResultFrame, FunctionCallCancelFrame)
@@ -51,6 +60,8 @@ class LanguageModelChain(FrameProcessor):
 
     What was already said of an answer that broke off stays said; the next model answers the
     same question from its start. When none answers, an apology is said.
+
+    An answer ahead of the end of the caller's turn is held here, where it is seen to come.
 
     Args:
         params: The models, the preferred one first.
@@ -72,6 +83,8 @@ class LanguageModelChain(FrameProcessor):
         self._ladder = Ladder(
             "llm", params, health=health, listener=listener, outlet=self._came_out, owner=self
         )
+        self._gate = SpeculationGate(name=f"{self}::gate")
+        self._withdrawals = Withdrawals()
         self._asked: Rung | None = None
         self._answering = False
         self._begun = False
@@ -86,14 +99,29 @@ class LanguageModelChain(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Have a context answered; pass on everything else."""
         await super().process_frame(frame, direction)
+        self._withdrawals.note(frame)
         if isinstance(frame, LLMContextFrame):
-            await self._answer(frame, direction)
+            if not self._withdrawals.withdrew(frame):
+                self._gate.begin_speculation(frame.speculation)
+                await self._answer(frame, direction)
             return
         if isinstance(frame, StartFrame):
             self._ladder.start(frame)
         elif isinstance(frame, FOR_ALL):
             await self._ladder.put_to_all(frame, direction)
+        if isinstance(frame, EagerEndOfTurnCancelFrame) and self._gate.is_speculating:
+            await self._start_interruption()  # type: ignore[no-untyped-call]
         await self.push_frame(frame, direction)
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Push a frame, or hold it until the turn that it answers is over."""
+        if isinstance(frame, TTSSpeakFrame):  # of no answer
+            await super().push_frame(frame, direction)
+            return
+        for one in self._gate.process(frame, direction):
+            await super().push_frame(*one)
 
     async def _answer(self, question: LLMContextFrame, direction: FrameDirection) -> None:
         began_at = self._now()
@@ -133,12 +161,20 @@ class LanguageModelChain(FrameProcessor):
         self._asked, self._answering, self._begun = rung, True, False
         called: dict[str, tuple[Rung, str]] = {}
         try:
-            await rung.put(question, direction)
+            await rung.put(self._as_it_stands(question, rung), direction)
             return await self._relay(patience, rung, called)
         finally:
             self._answering = False
             self._calls |= called
             await self._pass_on_the_rest(rung)
+
+    def _as_it_stands(self, question: LLMContextFrame, rung: Rung) -> LLMContextFrame:
+        """Return a question, with whether the turn is over by now: then tools may be used."""
+        if isinstance(rung.service, SpeculatingModel):
+            rung.service.let_chain_hold()
+        if question.speculation == self._gate.is_speculating:
+            return question
+        return LLMContextFrame(context=question.context)
 
     async def _pass_on_the_rest(self, rung: Rung) -> None:
         """Lose nothing that an answer did before it broke off."""
@@ -197,6 +233,10 @@ class LanguageModelChain(FrameProcessor):
             await self.push_frame(frame, direction)
         elif rung is not self._asked:
             return
+        elif isinstance(frame, VERDICTS):
+            if direction is FrameDirection.UPSTREAM:  # it will not use a tool ahead of time
+                self._pieces.put_nowait((EagerEndOfTurnCancelFrame(), FrameDirection.DOWNSTREAM))
+                await self.push_frame(frame, direction)
         elif not self._answering or _is_of_a_tool(frame):
             if not isinstance(frame, ANSWER):
                 await self.push_frame(frame, direction)
@@ -215,7 +255,9 @@ class LanguageModelChain(FrameProcessor):
 def _says_something(frame: Frame) -> bool:
     if isinstance(frame, LLMTextFrame):
         return bool(frame.text.strip())
-    return isinstance(frame, FunctionCallsStartedFrame | CallActionFrame)
+    return isinstance(
+        frame, FunctionCallsStartedFrame | CallActionFrame | EagerEndOfTurnCancelFrame
+    )
 
 
 def _note_calls(calls: dict[str, tuple[Rung, str]], rung: Rung, frame: Frame) -> None:

@@ -204,7 +204,12 @@ def _make_tts(request: Request) -> FrameProcessor:
 
 
 AZURE_STT = ServiceEntry(
-    make=_make_stt, params=AzureSttParams, check=_check, load=_load_stt, is_remote=True
+    make=_make_stt,
+    params=AzureSttParams,
+    check=_check,
+    load=_load_stt,
+    ends_utterances=True,
+    is_remote=True,
 )
 AZURE_TTS = ServiceEntry(
     make=_make_tts, params=AzureTtsParams, check=_check, load=_load_tts, is_remote=True

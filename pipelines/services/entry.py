@@ -47,6 +47,8 @@ class ServiceEntry:
         languages: Language codes it knows; None for all.
         turn_timeout: Of a recognition: seconds after speech at which a turn without a
             transcript is over.
+        ends_utterances: Of a recognition: whether it judges itself when an utterance is over;
+            others give their text where the voice detector hears a pause.
         calls_tools: Of a language model: whether it is told which tools there are.
         is_remote: Whether it can fail for reasons that lie elsewhere: it errs, hangs, is away.
     """
@@ -57,5 +59,6 @@ class ServiceEntry:
     load: Callable[[Resources, Any, PipelineSpec], Voice | None] = _nothing
     languages: frozenset[str] | None = None
     turn_timeout: float = 3.0
+    ends_utterances: bool = False
     calls_tools: bool = False
     is_remote: bool = False

@@ -14,6 +14,7 @@ from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.services.openai import ChatParams, ModelName, chat_settings, shared_client
 from pipelines.spec import PipelineSpec, Spec
+from pipelines.speculation import SpeculatingModel
 from pipelines.speech import TELEPHONE_RATE
 
 BASE_URL = "https://api.mistral.ai/v1"
@@ -49,7 +50,7 @@ def _key(resources: Resources) -> str:
     return key.get_secret_value() if key else ""
 
 
-class MistralChat(MistralLLMService):
+class MistralChat(SpeculatingModel, MistralLLMService):
     """Pipecat's service on a client that is shared."""
 
     def __init__(self, client: AsyncOpenAI, settings: MistralLLMSettings) -> None:

@@ -12,6 +12,7 @@ from pipelines.findings import Finding
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.spec import PipelineSpec, Spec
+from pipelines.speculation import SpeculatingModel
 
 NO_KEY = "none"
 SILENCE_SECONDS = 10.0
@@ -77,7 +78,7 @@ def shared_client(resources: Resources, key: str, base_url: str | None) -> Async
     return resources.engine(f"chat {base_url} {hash(key)}", make)
 
 
-class OpenAiChat(OpenAILLMService):
+class OpenAiChat(SpeculatingModel, OpenAILLMService):
     """Pipecat's service on a client that is shared."""
 
     def __init__(self, client: AsyncOpenAI, settings: OpenAILLMSettings) -> None:

@@ -4,19 +4,21 @@ from typing import Any
 
 from pipecat.adapters.llm.base_llm_adapter import BaseLLMAdapter
 from pipecat.frames.frames import (
+    EagerEndOfTurnCancelFrame,
     Frame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
 )
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
 from pipelines.actions import CallActionFrame
 from pipelines.rules import Reply, Responder, Script, sentences
 from pipelines.services.entry import Request, ServiceEntry
+from pipelines.speculation import SpeculatingModel
 
 
 class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):  # type: ignore[no-untyped-call]
@@ -42,7 +44,7 @@ class PlainAdapter(BaseLLMAdapter[dict[str, Any]]):  # type: ignore[no-untyped-c
         return [message for message in messages if isinstance(message, dict)]
 
 
-class ResponderService(LLMService):
+class ResponderService(SpeculatingModel):
     """A language model's place in a pipeline, taken by something that answers at once.
 
     Streams its answer sentence by sentence. Subclasses say what the answer is.
@@ -74,19 +76,28 @@ class ResponderService(LLMService):
         """
         raise NotImplementedError
 
+    def take_back(self) -> None:
+        """Forget the latest answer, which nobody will hear."""
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer a context; pass on everything else."""
+        is_dropped = isinstance(frame, EagerEndOfTurnCancelFrame | InterruptionFrame)
+        if is_dropped and self.is_asked_ahead:
+            self.take_back()
         await super().process_frame(frame, direction)
-        if isinstance(frame, LLMContextFrame):
-            await self._answer(frame.context)
-        else:
+        if not isinstance(frame, LLMContextFrame):
             await self.push_frame(frame, direction)
+        elif self.wants(frame):
+            await self._answer(frame.context)
 
     async def _answer(self, context: LLMContext) -> None:
         heard = last_heard(context)
         if heard == "":
             return
         reply = self.reply(heard)
+        if reply.tool and self.is_asked_ahead:  # an action is not held: it would be carried out
+            await self.broadcast_frame(EagerEndOfTurnCancelFrame)
+            return
         await self.push_frame(LLMFullResponseStartFrame())
         try:
             await self.start_ttfb_metrics()
@@ -113,6 +124,10 @@ class ScriptedService(ResponderService):
     def reply(self, heard: str | None) -> Reply:
         """Return the answer of the first rule that matches."""
         return self._responder.not_understood() if heard is None else self._responder.answer(heard)
+
+    def take_back(self) -> None:
+        """Say again next time what was not heard."""
+        self._responder.take_back()
 
 
 def last_heard(context: LLMContext) -> str | None:

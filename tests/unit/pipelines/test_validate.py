@@ -56,10 +56,9 @@ def test_a_key_that_is_not_carried_out_yet_is_refused_with_its_place(line: str, 
     assert f"{place}: is not supported yet" in told(f"name: a\n{line}\n")
 
 
-def test_a_way_to_stop_that_is_not_there_yet_names_those_that_are() -> None:
-    assert told("name: a\nturn: {stop: eager}\n") == [
-        "t.yaml:2:14: turn.stop: is not supported yet; use smart-turn or silence"
-    ]
+@pytest.mark.parametrize("stop", ["smart-turn", "silence", "stt", "eager"])
+def test_every_way_to_end_a_turn_is_carried_out(stop: str) -> None:
+    assert told(f"name: a\nturn: {{stop: {stop}}}\n") == []
 
 
 @pytest.mark.parametrize("name", load_library())

@@ -1,0 +1,258 @@
+"""Turns that the recogniser ends, and answers that are thought of ahead of that."""
+
+from pipecat.frames.frames import EagerEndOfTurnCancelFrame
+from pipecat.processors.frame_processor import FrameDirection
+
+from pipelines.params import Secrets
+from tests.integration.pipelines.turn_line import dialogue
+from tests.support.fakes import KEY, mistral_fake
+from voiceai.fakes.chat import Pause, ToolCall, words
+
+HOURS = "when are you open"
+MORE = "when are you open on Sunday"
+RULES = """
+  service: scripted
+  rules:
+    - {when: ["bye$"], say: "Goodbye.", tool: {hangup: {}}}
+    - {when: ["Sunday"], say: "Never."}
+  otherwise: ["First.", "Second.", "Third."]
+"""
+
+
+async def test_the_final_text_of_a_recogniser_that_judges_ends_the_turn() -> None:
+    async with dialogue("stt", judges=True) as line:
+        await line.begins()
+        await line.may_have_said("when are")
+        await line.pauses()
+        await line.has_said(HOURS)
+        await line.answered()
+    assert line.telephone.caller == [HOURS]
+    assert line.model.asked == [HOURS]
+
+
+async def test_a_short_pause_is_no_end_where_the_recogniser_does_not_judge() -> None:
+    async with dialogue("stt", judges=False) as line:
+        await line.begins()
+        await line.pauses()
+        await line.has_said("when are you open")
+        await line.begins()
+        await line.pauses()
+        await line.has_said("on Sunday")
+        await line.answered()
+    assert line.telephone.caller == [MORE]
+    assert line.model.asked == [MORE]
+
+
+async def test_nothing_understood_ends_the_turn_as_well() -> None:
+    async with dialogue("stt", judges=False) as line:
+        await line.begins()
+        await line.pauses()
+        await line.has_said("")
+        await line.until(lambda: line.telephone.caller == [""])
+
+
+async def test_what_is_said_into_an_answer_interrupts_it() -> None:
+    async with dialogue("stt", judges=True, answer=lambda _: "one two three " * 20) as line:
+        await line.begins()
+        await line.pauses()
+        await line.has_said(HOURS)
+        await line.until(lambda: line.telephone.speaker.seconds > 0.3)
+        await line.begins()
+        await line.answered()
+        await line.pauses()
+        await line.has_said(MORE)
+        await line.asked(HOURS, MORE)
+    said, interrupted = line.telephone.assistant[0]
+    assert interrupted
+    assert line.context()[:3] == [("user", HOURS), ("assistant", said), ("user", MORE)]
+
+
+async def test_a_pause_has_the_model_asked_once_and_nothing_is_said_before_the_end() -> None:
+    async with dialogue("eager", judges=True) as line:
+        await line.begins()
+        await line.may_have_said(HOURS)
+        await line.pauses()
+        await line.asked(HOURS)
+        assert line.context() == []
+        assert line.telephone.speaker.played == []
+        await line.has_said("When are you open?")
+        await line.answered()
+    assert line.model.asked == [HOURS]
+    said = f"You said {HOURS}."
+    assert line.telephone.assistant == [(said, False)]
+    assert line.context() == [("user", "When are you open?"), ("assistant", said)]
+
+
+async def test_of_an_answer_that_was_thrown_away_nothing_is_left() -> None:
+    async with dialogue("eager", judges=True) as line:
+        await line.begins()
+        await line.may_have_said(HOURS)
+        await line.pauses()
+        await line.asked(HOURS)
+        await line.begins()
+        await line.may_have_said(MORE)
+        await line.pauses()
+        await line.asked(HOURS, MORE)
+        await line.has_said(MORE)
+        await line.answered()
+    assert line.model.asked == [HOURS, MORE]
+    assert line.telephone.assistant == [(f"You said {MORE}.", False)]
+    assert line.context() == [("user", MORE), ("assistant", f"You said {MORE}.")]
+
+
+async def test_a_text_that_turns_out_another_is_answered_anew() -> None:
+    async with dialogue("eager", judges=True) as line:
+        await line.begins()
+        await line.may_have_said("when are you")
+        await line.pauses()
+        await line.asked("when are you")
+        await line.has_said(HOURS)
+        await line.answered()
+    assert line.telephone.assistant == [(f"You said {HOURS}.", False)]
+    assert line.context() == [("user", HOURS), ("assistant", f"You said {HOURS}.")]
+
+
+async def test_the_quiet_that_a_recogniser_does_not_judge_is_used() -> None:
+    async with dialogue("eager", judges=False) as line:
+        await line.begins()
+        await line.pauses()
+        await line.has_said(HOURS)
+        await line.asked(HOURS)
+        assert line.telephone.caller == []
+        await line.answered()
+    assert line.model.asked == [HOURS]
+    assert line.telephone.assistant == [(f"You said {HOURS}.", False)]
+
+
+async def test_a_model_is_asked_ahead_only_so_often() -> None:
+    async with dialogue("eager", judges=True) as line:
+        await line.begins()
+        await line.pauses()
+        for count in range(1, 9):
+            await line.may_have_said(" ".join(["more"] * count))
+        await line.until(lambda: len(line.model.asked) == 4)
+        await line.has_said("more than that")
+        await line.answered()
+    assert line.model.asked[4:] == ["more than that"]
+    assert line.telephone.assistant == [("You said more than that.", False)]
+
+
+async def test_an_answer_that_was_held_is_interrupted_as_any_other() -> None:
+    async with dialogue("eager", judges=True, answer=lambda _: "one two three " * 20) as line:
+        await line.begins()
+        await line.may_have_said(HOURS)
+        await line.pauses()
+        await line.asked(HOURS)
+        await line.has_said(HOURS)
+        await line.until(lambda: line.telephone.speaker.seconds > 0.3)
+        await line.begins()
+        await line.answered()
+        await line.may_have_said(MORE)
+        await line.pauses()
+        await line.has_said(MORE)
+        await line.asked(HOURS, MORE)
+    said, interrupted = line.telephone.assistant[0]
+    assert interrupted
+    assert line.context()[:3] == [("user", HOURS), ("assistant", said), ("user", MORE)]
+
+
+async def test_an_answer_that_was_thrown_away_hangs_nobody_up() -> None:
+    async with dialogue("eager", judges=True, llm=RULES) as line:
+        await line.begins()
+        await line.may_have_said("good bye")
+        await line.pauses()
+        await line.begins()
+        await line.may_have_said("good bye on Sunday")
+        await line.pauses()
+        await line.has_said("good bye on Sunday")
+        await line.answered()
+    assert line.telephone.assistant == [("Never.", False)]
+    assert line.telephone.control == []
+
+
+async def test_who_does_say_goodbye_is_hung_up() -> None:
+    async with dialogue("eager", judges=True, llm=RULES) as line:
+        await line.begins()
+        await line.may_have_said("good bye")
+        await line.pauses()
+        await line.has_said("Good bye")
+        await line.until(lambda: line.telephone.control)
+    assert line.telephone.assistant == [("Goodbye.", False)]
+    assert line.telephone.control == [("hangup",)]
+
+
+async def test_what_was_thrown_away_of_a_script_is_said_the_next_time() -> None:
+    async with dialogue("eager", judges=True, llm=RULES) as line:
+        await line.begins()
+        for text in ("well", "well then", "well then now"):
+            await line.may_have_said(text)
+            await line.pauses()
+            await line.begins()
+        await line.pauses()
+        await line.has_said("well then now what")
+        await line.answered()
+    assert line.telephone.assistant == [("First.", False)]
+
+
+async def test_a_model_that_throws_its_answer_away_at_the_end_of_the_turn_is_asked_again() -> None:
+    async with dialogue("eager", judges=True, answer=lambda _: "one two three " * 20) as line:
+        await line.begins()
+        await line.may_have_said(HOURS)
+        await line.pauses()
+        await line.asked(HOURS)
+        await line.has_said(HOURS)
+        await line.until(lambda: line.telephone.caller)
+        await line.model.push_frame(EagerEndOfTurnCancelFrame(), FrameDirection.UPSTREAM)
+        await line.asked(HOURS, HOURS)
+
+
+def mistral(url: str, first_byte_ms: int = 1000) -> dict[str, object]:
+    """A chain around Mistral's client, of a server on this machine."""
+    return {
+        "llm": f"{{service: mistral, model: m, first_byte_ms: {first_byte_ms}, "
+        "fallback: [{service: own}]}",
+        "secrets": Secrets.model_validate({"mistral_api_key": KEY, "mistral_base_url": url}),
+    }
+
+
+async def test_a_chain_does_not_take_what_it_holds_for_silence() -> None:
+    async with mistral_fake() as fake:
+        fake.expect([*words("From nine"), Pause(0.25), " to five."])
+        async with dialogue("eager", judges=True, **mistral(fake.url, 200)) as line:  # type: ignore[arg-type]
+            await line.begins()
+            await line.may_have_said(HOURS)
+            await line.pauses()
+            await fake.chat.until_asked()
+            await line.has_said(HOURS)
+            await line.answered()
+    assert [message["content"] for message in fake.chat.requests[0].body["messages"]] == [HOURS]
+
+
+async def test_a_tool_is_used_for_certain_only() -> None:
+    async with mistral_fake() as fake:
+        fake.expect([ToolCall("hangup")], words("Never on a Sunday."))
+        async with dialogue("eager", judges=True, **mistral(fake.url)) as line:  # type: ignore[arg-type]
+            await line.begins()
+            await line.may_have_said("good bye")
+            await line.pauses()
+            await fake.chat.until_asked()
+            await line.begins()
+            await line.pauses()
+            await line.has_said("good bye on Sunday")
+            await line.answered()
+    assert line.telephone.assistant == [("Never on a Sunday.", False)]
+    assert (line.telephone.control, line.telephone.failures) == ([], [])
+
+
+async def test_a_tool_that_was_wanted_ahead_is_used_at_the_end_of_the_turn() -> None:
+    async with mistral_fake() as fake:
+        fake.expect([ToolCall("hangup")], [*words("Good bye."), ToolCall("hangup")])
+        async with dialogue("eager", judges=True, **mistral(fake.url)) as line:  # type: ignore[arg-type]
+            await line.begins()
+            await line.may_have_said("good bye")
+            await line.pauses()
+            await fake.chat.until_asked()
+            await line.has_said("good bye")
+            await line.until(lambda: line.telephone.control)
+    assert line.telephone.control == [("hangup",)]
+    assert line.telephone.failures == []
