@@ -94,6 +94,11 @@ class Consultation:
         self._dialled = False
         self._admitted = False
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether nothing has come of it yet."""
+        return self.state in {State.CALLING, State.ANSWERED, State.CONNECTING}
+
     async def dial(self, extension: str, ring_seconds: int) -> Unanswered | None:
         """Let the caller hear ringing, and call the target.
 
@@ -207,7 +212,7 @@ class Consultation:
         return True
 
     def _left(self, cause: int | None) -> None:
-        why = why_unanswered(self.state, cause)
+        why = why_unanswered(cause, has_answered=self.state is not State.CALLING)
         actions = self._move(Event.TARGET_LEFT)
         self._report(actions, why)
         if Action.REPORT_TAKEN in actions and not self._taken.done():

@@ -159,7 +159,7 @@ class Gateway:
             adopted=adopted,
         )
         self._legs[leg.call_id] = leg
-        for name in (leg.channel_id, leg.external_id, leg.bridge_id, leg.target_id):
+        for name in leg.ids:
             self._leg_of[name] = leg
         task = self._calls.create_task(self._run_call(leg), name=f"call-{leg.call_id}")
         self._call_tasks.add(task)
@@ -189,9 +189,11 @@ class Gateway:
 
     def _forget(self, leg: Leg) -> None:
         self._legs.pop(leg.call_id, None)
-        for name in (leg.channel_id, leg.external_id, leg.bridge_id, leg.target_id):
+        for name in leg.ids:
             if self._leg_of.get(name) is leg:
                 del self._leg_of[name]
+        if leg.channel_id != leg.ids[0]:  # its phone has handed the call over
+            self._departed.append(leg.ids[0])
         if not leg.left_behind:
             self._departed.append(leg.channel_id)
         elif leg.ended.result().who == "us":

@@ -14,11 +14,13 @@ from asterisk.ari.call import ALIVE, TRANSITIONS, Action, Event, LegEnd, State, 
 from asterisk.ari.events import AriEvent, Channel
 from asterisk.ari.naming import Naming
 from asterisk.ari.requests import HangupCause, Request
-from asterisk.consultation import Consultation, Parties
+from asterisk.consultation import Consultation
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, CallEnded
 from asterisk.external_media import ExternalMedia
 from asterisk.params import HANDOVER_VARIABLE, AriParams, FormatName
+from asterisk.refer import Refer
 from asterisk.sender import GONE, Sender, discard
+from asterisk.transfers import Transfers
 
 TIME_LIMIT: Final = "TIMEOUT(absolute)"
 """Seconds that a channel has from when it is set; 0 for no limit.
@@ -36,7 +38,8 @@ class Leg:
 
     Attributes:
         call_id: Our own id, 32 hexadecimal digits.
-        channel_id: Asterisk's id of the caller's channel.
+        channel_id: Asterisk's id of the caller's channel; another once the caller's phone has
+            handed the call over.
         number: The dialled number; empty when the trunk told none.
         caller: The caller's number; empty when withheld.
         caller_name: The caller's display name.
@@ -47,6 +50,7 @@ class Leg:
             however long Asterisk's control interface is out of reach.
         ended: Resolves when the call is over, with who ended it and why; never raises.
         state: Where the call is.
+        ids: Of all channels of the call, and of the bridge.
         unlisted_events: Events that changed nothing; Asterisk's race, so a few are normal.
         left_behind: Whether the caller is still in our application after :meth:`release`, because
             Asterisk could not be told to hang up.
@@ -79,6 +83,14 @@ class Leg:
         self.external_id = naming.external(self.call_id)
         self.bridge_id = naming.bridge(self.call_id)
         self.target_id = naming.target(self.call_id)
+        self.successor_id = naming.successor(self.call_id)
+        self.ids: Final = (
+            channel.id,
+            self.external_id,
+            self.bridge_id,
+            self.target_id,
+            self.successor_id,
+        )
         self._params = params
         self._sender = sender
         self._spawn = spawn
@@ -92,7 +104,17 @@ class Leg:
         self._caller_dropped = False
         self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
-        self._consultation: Consultation | None = None
+        self._channel_name = channel.name
+        self._transfers = Transfers(self, params=params, sender=sender, spawn=spawn)
+
+    @property
+    def on_refer(self) -> Callable[[Refer], None] | None:
+        """Called when the caller's phone hands the call over; declined where there is nobody."""
+        return self._transfers.on_refer
+
+    @on_refer.setter
+    def on_refer(self, handle: Callable[[Refer], None] | None) -> None:
+        self._transfers.on_refer = handle
 
     @property
     def media_is_up(self) -> bool:
@@ -141,6 +163,7 @@ class Leg:
         if Action.OPEN_MEDIA not in self._move(Event.PREPARE_MEDIA):
             self._still_on()
             raise RuntimeError(f"prepare_media() in state {self.state}")
+        self._spawn(self._transfers.allow(self._channel_name))
         return await self._media.open(host, port, codec)
 
     async def join(self) -> None:
@@ -155,7 +178,7 @@ class Leg:
             self._still_on()
             raise RuntimeError(f"join() in state {self.state}: answer and prepare_media come first")
         both = (self.channel_id, self.external_id)
-        await self._ask_or_end(requests.add_channels(self.bridge_id, both))
+        await self.ask_or_end(requests.add_channels(self.bridge_id, both))
         self._move(Event.JOINED)
 
     async def open_media(self, host: str, port: int, codec: FormatName) -> tuple[str, int]:
@@ -205,6 +228,7 @@ class Leg:
             self._still_on()
         settled = self._handing_over = asyncio.get_running_loop().create_future()
         try:
+            await self._transfers.disallow()
             with contextlib.suppress(AriRefused):  # func_timeout is not loaded: no limit either
                 await self._ask(requests.set_variable(self.channel_id, TIME_LIMIT, "0"))
             if context is None:
@@ -229,20 +253,7 @@ class Leg:
             CallEnded: The caller has left.
         """
         self._still_on()
-        parties = Parties(
-            app=self._params.app,
-            caller_id=self.channel_id,
-            caller_number=self.caller,
-            target_id=self.target_id,
-            bridge_id=self.bridge_id,
-        )
-        self._consultation = Consultation(
-            parties,
-            ask_target=self._sender.send,
-            ask_caller=self._ask_or_end,
-            continue_caller=lambda context: self.continue_in_dialplan(context, "s", 1),
-        )
-        return self._consultation
+        return self._transfers.consult()
 
     async def rtp_statistics(self) -> dict[str, Any]:
         """Read Asterisk's view of the caller's audio: loss, jitter, round trip, MES.
@@ -274,8 +285,8 @@ class Leg:
         await asyncio.shield(self._releasing)
 
     def receive(self, event: AriEvent) -> None:
-        """Take in an event of the caller's, the external or the target's channel, or the bridge."""
-        if not (self._consultation and self._consultation.receive(event)):
+        """Take in an event of one of the call's :attr:`ids`."""
+        if not self._transfers.receive(event, is_talking=self.state is State.TALKING):
             self._take_in(event)
 
     def _take_in(self, event: AriEvent) -> None:
@@ -299,7 +310,12 @@ class Leg:
 
     def caller_lost(self, end: LegEnd) -> None:
         """Take note that the caller's channel is not there, or not ours, any more."""
-        self._move(Event.CALLER_LEFT, end)
+        if not self._transfers.outlives(end):
+            self._move(Event.CALLER_LEFT, end)
+
+    def replace_caller(self) -> None:
+        """Take the successor for the caller from now on."""
+        self.channel_id = self.successor_id
 
     def media_lost(self, text: str) -> None:
         """Take note that the external channel or the bridge is of no use any more."""
@@ -346,9 +362,10 @@ class Leg:
             if error.status not in GONE:
                 raise
             self.caller_lost(LegEnd("caller", text=error.reason))
-            raise CallEnded(self.ended.result()) from error
+            self._still_on()
+            raise
 
-    async def _ask_or_end(self, request: Request) -> object:
+    async def ask_or_end(self, request: Request) -> object:
         """Do a request that fails when the caller or the external channel has just left."""
         try:
             return await self._sender.send(request)
@@ -367,8 +384,7 @@ class Leg:
             await asyncio.wait({self._handing_over})
         actions = self._move(Event.RELEASE, LegEnd("us"))
         async with asyncio.TaskGroup() as group:
-            if self._consultation:
-                group.create_task(self._consultation.close())
+            group.create_task(self._transfers.close())
             if Action.HANG_UP_CALLER in actions:
                 group.create_task(self._drop_caller(HangupCause.NORMAL))
             if Action.DELETE_MEDIA in actions:

@@ -24,13 +24,19 @@ class SimulatedTarget:
     """
 
     def __init__(
-        self, channel: SimulatedChannel, endpoint: str, app: str, asterisk: Simulation
+        self,
+        channel: SimulatedChannel,
+        endpoint: str,
+        app: str,
+        arguments: tuple[str, ...],
+        asterisk: Simulation,
     ) -> None:
         self.channel = channel
         self.endpoint = endpoint
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.connected = False
         self._app = app
+        self._arguments = arguments
         self._asterisk = asterisk
         channel.on_end = self._end
 
@@ -38,7 +44,7 @@ class SimulatedTarget:
         """Pick up."""
         channel = self.channel
         self._stop_ringing()
-        channel.state, channel.application, channel.arguments = "Up", self._app, ("target",)
+        channel.state, channel.application, channel.arguments = "Up", self._app, self._arguments
         body = {"args": list(channel.arguments), "channel": channel.json()}
         self._asterisk.emit(channel, "StasisStart", body)
 
@@ -86,7 +92,9 @@ class Targets:
             await self._changed.wait()
         return self.called[-1]
 
-    def originate(self, channel_id: str, query: Mapping[str, str]) -> Json:
+    def originate(
+        self, channel_id: str, query: Mapping[str, str], variables: Mapping[str, str]
+    ) -> Json:
         """Call somebody; rings until answered, refused or given up."""
         endpoint = query.get("endpoint", "")
         if (
@@ -96,9 +104,11 @@ class Targets:
         ):
             raise Refusal(500, "Allocation failed")
         place = endpoint.removesuffix("/n")
-        channel = SimulatedChannel(channel_id, f"{place}-{next(self._numbers):08x};1", "Down")
+        name = f"{place}-{next(self._numbers):08x};1"
+        channel = SimulatedChannel(channel_id, name, "Down", variables=dict(variables))
         self._asterisk.channels[channel_id] = channel
-        target = SimulatedTarget(channel, endpoint, query["app"], self._asterisk)
+        arguments = tuple(query.get("appArgs", "").split(","))
+        target = SimulatedTarget(channel, endpoint, query["app"], arguments, self._asterisk)
         channel.limit = asyncio.get_running_loop().call_later(
             float(query.get("timeout", "30")), target.hang_up, NO_ANSWER
         )

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self
 from aiohttp import web
 from pydantic import SecretStr
 
-from asterisk.params import AriParams
+from asterisk.params import TRANSFER_CONTEXT_VARIABLE, AriParams
 from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_channel import ExternalMedia, Json
 from asterisk.simulated_target import Targets
@@ -143,11 +143,24 @@ class AsteriskSimulator:
         for listener in listeners:
             await listener.websocket.close()
 
-    def new_call(self, number: str, caller: str = "", caller_name: str = "") -> SimulatedCall:
-        """Let somebody call a number."""
-        return self.simulation.new_call(
+    def new_call(
+        self, number: str, caller: str = "", caller_name: str = "", *, transfer_context: str = ""
+    ) -> SimulatedCall:
+        """Let somebody call a number.
+
+        Args:
+            number: Dialled.
+            caller: Who calls; empty when withheld.
+            caller_name: The caller's display name.
+            transfer_context: Where numbers are looked up to which the phone hands a call over;
+                empty where it may not.
+        """
+        call = self.simulation.new_call(
             self.app, number, caller, caller_name, registered=self._registered(self.app)
         )
+        if transfer_context:
+            call.channel.variables[TRANSFER_CONTEXT_VARIABLE] = transfer_context
+        return call
 
     def send_raw(self, text: str) -> None:
         """Send any text as an event to all listeners, to see what they make of it."""
@@ -184,6 +197,7 @@ class AsteriskSimulator:
             web.post("/ari/channels/{id}/ring", self._ring),
             web.delete("/ari/channels/{id}/ring", self._stop_ringing),
             web.post("/ari/channels/{id}/dtmf", self._dtmf),
+            web.post("/ari/channels/{id}/transfer_progress", self._transfer_progress),
             web.post("/ari/channels/{id}/continue", self._continue),
             web.get("/ari/channels/{id}/variable", self._get_variable),
             web.post("/ari/channels/{id}/variable", self._set_variable),
@@ -296,7 +310,17 @@ class AsteriskSimulator:
         return web.Response(status=204)
 
     async def _originate(self, request: web.Request) -> web.Response:
-        return web.json_response(self.targets.originate(request.match_info["id"], request.query))
+        body = await request.json() if request.can_read_body else {}
+        variables = body.get("variables", {})
+        return web.json_response(
+            self.targets.originate(request.match_info["id"], request.query, variables)
+        )
+
+    async def _transfer_progress(self, request: web.Request) -> web.Response:
+        channel = self.simulation.in_stasis(request.match_info["id"])
+        if call := self.simulation.calls.get(channel.id):
+            call.refer_progress.put_nowait(request.query["states"])
+        return web.Response(status=204)
 
     async def _dtmf(self, request: web.Request) -> web.Response:
         channel = self.simulation.in_stasis(request.match_info["id"])

@@ -97,13 +97,13 @@ def advance(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     return TRANSITIONS.get((state, event), (state, ()))
 
 
-def why_unanswered(state: State, cause: int | None) -> Unanswered:
+def why_unanswered(cause: int | None, *, has_answered: bool) -> Unanswered:
     """Put into words why a target left.
 
     Args:
-        state: Before it left.
         cause: Q.850 code, where Asterisk told one.
+        has_answered: Whether it had, before it left.
     """
-    if state is not State.CALLING:
+    if has_answered:
         return Unanswered.HUNG_UP
     return _CAUSES.get(cause or 0, Unanswered.UNREACHABLE)

@@ -142,6 +142,27 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelTransfer:
+    """A caller's phone asks that somebody else take its place (SIP's REFER).
+
+    Asterisk sends it again, with ``state``, for each answer that it is given.
+
+    Attributes:
+        channel: Of the caller.
+        destination: Whom the phone names, as it writes the user of a SIP address.
+        is_attended: The phone means a call that it has already (SIP's ``Replaces``).
+        connected: Who is at the other end of that call; None where Asterisk does not know.
+        state: What the application answered; None in the first event.
+    """
+
+    channel: Channel
+    destination: str
+    is_attended: bool = False
+    connected: Channel | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client took over our application: this connection hears nothing any more."""
 
@@ -167,6 +188,7 @@ AriEvent: TypeAlias = (
     | ChannelLeftBridge
     | BridgeDestroyed
     | Dial
+    | ChannelTransfer
     | ApplicationReplaced
     | UnknownEvent
 )
@@ -258,6 +280,20 @@ def _bridge(fields: Fields) -> Bridge:
     return parse_bridge(fields.get("bridge"))
 
 
+def _transfer(fields: Fields) -> ChannelTransfer:
+    refer_to = _fields(fields.get("refer_to"), "refer_to")
+    asked = _fields(refer_to.get("requested_destination", {}), "requested_destination")
+    referred_by = _fields(fields.get("referred_by"), "referred_by")
+    connected = refer_to.get("connected_channel")
+    return ChannelTransfer(
+        channel=parse_channel(referred_by.get("source_channel")),
+        destination=_text(asked, "destination", ""),
+        is_attended="protocol_id" in asked,
+        connected=None if connected is None else parse_channel(connected),
+        state=_text(fields, "state") if "state" in fields else None,
+    )
+
+
 def _hangup_request(fields: Fields) -> ChannelHangupRequest:
     """Take apart what Asterisk calls a cause: its own flags where the request is "soft"."""
     cause = _number(fields, "cause") if "cause" in fields else None
@@ -285,5 +321,6 @@ _PARSERS: Final[Mapping[str, Callable[[Fields], AriEvent]]] = {
     "ChannelLeftBridge": lambda fields: ChannelLeftBridge(_bridge(fields), _channel(fields)),
     "BridgeDestroyed": lambda fields: BridgeDestroyed(_bridge(fields)),
     "Dial": lambda fields: Dial(parse_channel(fields.get("peer")), _text(fields, "dialstatus", "")),
+    "ChannelTransfer": _transfer,
     "ApplicationReplaced": lambda fields: ApplicationReplaced(_text(fields, "application", "")),
 }

@@ -9,6 +9,7 @@ from asterisk.ari.events import Channel
 PREFIX: Final = "voiceai-"
 EXTERNAL_MEDIA_TECHNOLOGY: Final = "UnicastRTP/"
 TARGET_SUFFIX: Final = "-target"
+SUCCESSOR_SUFFIX: Final = "-successor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Naming:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pattern = rf"{re.escape(self._prefix)}(?P<call_id>[0-9a-f]{{32}})-(?:ext|bridge|target)"
+        ours = "ext|bridge|target|successor"
+        pattern = rf"{re.escape(self._prefix)}(?P<call_id>[0-9a-f]{{32}})-(?:{ours})"
         object.__setattr__(self, "_pattern", re.compile(pattern))
 
     @property
@@ -42,6 +44,14 @@ class Naming:
     def target(self, call_id: str) -> str:
         """Id of the channel of whom a call's caller may be put through to."""
         return f"{self._prefix}{call_id}{TARGET_SUFFIX}"
+
+    def successor(self, call_id: str) -> str:
+        """Id of the channel of who takes the place of a call's caller."""
+        return f"{self._prefix}{call_id}{SUCCESSOR_SUFFIX}"
+
+    def is_successor(self, channel_id: str) -> bool:
+        """Whether a channel is of one who takes, or has taken, a caller's place."""
+        return channel_id.endswith(SUCCESSOR_SUFFIX) and self.call_id(channel_id) is not None
 
     def call_id(self, channel_or_bridge_id: str) -> str | None:
         """Return the call that an id belongs to, or None when it is not one of ours."""

@@ -41,7 +41,7 @@ class Differences:
         orphan_bridges: Bridges likewise.
         waiting: Callers in our application with nobody: they belong to no call known, and are
             in no bridge but one that an earlier process of ours left. A caller in somebody
-            else's bridge is talking there.
+            else's bridge is talking there. One who took a caller's place is a caller.
     """
 
     callers_gone: tuple[str, ...]
@@ -75,7 +75,7 @@ def compare(
 
     def waits(channel: Channel) -> bool:
         return (
-            not is_media(channel)
+            (not is_media(channel) or naming.is_successor(channel.id))
             and channel.id not in callers
             and channel.id not in elsewhere
             and channel.application == STASIS
@@ -94,7 +94,7 @@ def compare(
         orphan_channels=tuple(
             channel.id
             for channel in channels
-            if is_orphan(channel.id) and not _is_put_through(channel)
+            if is_orphan(channel.id) and not _is_put_through(channel) and not waits(channel)
         ),
         orphan_bridges=tuple(bridge.id for bridge in bridges if is_orphan(bridge.id)),
         waiting=tuple(channel for channel in channels if waits(channel)),

@@ -14,6 +14,11 @@ from asterisk.params import FormatName
 
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
 
+TransferState: TypeAlias = Literal[
+    "channel_progress", "channel_answered", "channel_unavailable", "channel_declined"
+]
+"""A phone is told 100, 200, 503, 603."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -69,7 +74,15 @@ def stop_ringing(channel_id: str) -> Request:
 
 
 def originate(
-    channel_id: str, endpoint: str, *, app: str, originator: str, caller: str, ring_seconds: int
+    channel_id: str,
+    endpoint: str,
+    *,
+    app: str,
+    originator: str,
+    caller: str,
+    ring_seconds: int,
+    arguments: Sequence[str] = ("target",),
+    variables: Mapping[str, str] | None = None,
 ) -> Request:
     """Call somebody, who enters an application on answering.
 
@@ -81,16 +94,19 @@ def originate(
             channel speaks the widest that Asterisk knows, 192 kHz.
         caller: Number that is shown; empty for none.
         ring_seconds: After so long Asterisk gives up, with cause 19.
+        arguments: What the application is told on entering.
+        variables: Of the new channel.
     """
     query = (
         ("endpoint", endpoint),
         ("app", app),
-        ("appArgs", "target"),
+        ("appArgs", ",".join(arguments)),
         ("originator", originator),
         ("timeout", str(ring_seconds)),
     )
     shown = (("callerId", caller),) if caller else ()
-    return Request("POST", _path("channels", channel_id), (*query, *shown))
+    body = {"variables": dict(variables)} if variables else None
+    return Request("POST", _path("channels", channel_id), (*query, *shown), body)
 
 
 def hang_up(channel_id: str, cause: HangupCause = HangupCause.NORMAL) -> Request:
@@ -177,6 +193,11 @@ def continue_in_dialplan(
     )
     query = tuple((name, value) for name, value in places if value is not None)
     return Request("POST", _path("channels", channel_id, "continue"), query)
+
+
+def transfer_progress(channel_id: str, state: TransferState) -> Request:
+    """Tell a phone that sent a REFER what has come of it, in a NOTIFY of SIP."""
+    return Request("POST", _path("channels", channel_id, "transfer_progress"), (("states", state),))
 
 
 def get_variable(channel_id: str, variable: str) -> Request:

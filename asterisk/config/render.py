@@ -20,6 +20,7 @@ from asterisk.params import (
     INBOUND_CONTEXT,
     TARGET_VARIABLE,
     TRANSFER_CONTEXT,
+    TRANSFER_CONTEXT_VARIABLE,
     PhoneParams,
     RenderParams,
     TrunkParams,
@@ -164,6 +165,8 @@ def _phone(phone: PhoneParams) -> str:
         password=phone.password.get_secret_value(),
         context=INBOUND_CONTEXT,
         codecs=",".join(phone.codecs),
+        transfer_variable=TRANSFER_CONTEXT_VARIABLE,
+        attended=ATTENDED_CONTEXT,
         rtp_timeout=str(phone.rtp_timeout),
     )
 

@@ -150,7 +150,7 @@ async def test_a_killed_process_leaves_a_connected_pair_and_no_one_who_rings(
     naming = "voiceai-voice-ai-1-{}-target"
     query = {"endpoint": "Local/100@voiceai-attended/n", "app": "voice-ai", "timeout": "60"}
     for call_id in ("a" * 32, "b" * 32):
-        simulator.targets.originate(naming.format(call_id), query)
+        simulator.targets.originate(naming.format(call_id), query, {})
     pair, ringing = simulator.targets.called
     pair.answer()
     simulator.simulation.leave(pair.channel)

@@ -164,7 +164,7 @@ async def test_a_refused_answer_is_told_and_the_call_goes_on(asterisk: Asterisk)
 
 async def test_the_audio_address_comes_with_the_answer(asterisk: Asterisk) -> None:
     assert await asterisk.leg.prepare_media("127.0.0.1", 1, "alaw") == ("127.0.0.1", 24794)
-    assert sorted(asterisk.requests) == ["POST /bridges/BRIDGE", EXTERNAL_MEDIA]
+    assert {"POST /bridges/BRIDGE", EXTERNAL_MEDIA} <= set(asterisk.requests)
 
 
 async def test_an_audio_address_that_did_not_come_along_is_asked_for(asterisk: Asterisk) -> None:

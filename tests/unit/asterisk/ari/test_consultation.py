@@ -77,8 +77,8 @@ def test_nothing_follows_the_end() -> None:
     ],
 )
 def test_the_cause_says_why_nobody_answered(cause: int | None, why: Unanswered) -> None:
-    assert why_unanswered(State.CALLING, cause) is why
+    assert why_unanswered(cause, has_answered=False) is why
 
 
 def test_one_who_answered_and_left_hung_up_whatever_the_cause() -> None:
-    assert why_unanswered(State.ANSWERED, 17) is Unanswered.HUNG_UP
+    assert why_unanswered(17, has_answered=True) is Unanswered.HUNG_UP

@@ -19,6 +19,7 @@ from asterisk.ari.events import (
     ChannelHangupRequest,
     ChannelLeftBridge,
     ChannelStateChange,
+    ChannelTransfer,
     Dial,
     StasisEnd,
     StasisStart,
@@ -102,6 +103,35 @@ KINDS: list[tuple[dict[str, object], AriEvent]] = [
         Dial(CALLER, "ANSWER"),
     ),
     (
+        {
+            "type": "ChannelTransfer",
+            "refer_to": {"requested_destination": {"destination": "100"}},
+            "referred_by": {"source_channel": CALLER_JSON, "bridge": BRIDGE_JSON},
+        },
+        ChannelTransfer(CALLER, "100"),
+    ),
+    (
+        {
+            "type": "ChannelTransfer",
+            "refer_to": {
+                "requested_destination": {
+                    "destination": "100",
+                    "protocol_id": "fc2f91c5@127.0.0.4",
+                    "additional_protocol_params": [
+                        {"parameter_name": "from", "parameter_value": "e3e1c4d555f1"},
+                    ],
+                },
+                "destination_channel": CALLER_JSON,
+                "connected_channel": {"id": "d"},
+            },
+            "referred_by": {"source_channel": CALLER_JSON},
+            "state": "channel_answered",
+        },
+        ChannelTransfer(
+            CALLER, "100", is_attended=True, connected=Channel("d"), state="channel_answered"
+        ),
+    ),
+    (
         {"type": "ApplicationReplaced", "application": "voice-ai"},
         ApplicationReplaced("voice-ai"),
     ),
@@ -150,6 +180,8 @@ def test_a_bridge_needs_only_an_id() -> None:
         '{"type": "ChannelDtmfReceived", "digit": "5", "duration_ms": 1.5, "channel": {"id": "x"}}',
         '{"type": "ChannelDestroyed", "cause": true, "channel": {"id": "x"}}',
         '{"type": "ChannelDestroyed", "channel": {"id": "x"}}',
+        '{"type": "ChannelTransfer", "refer_to": {}}',
+        '{"type": "ChannelTransfer", "refer_to": {}, "referred_by": {"source_channel": 1}}',
         '{"type": "BridgeDestroyed", "bridge": {"id": "b", "channels": "x"}}',
     ],
 )
@@ -178,6 +210,8 @@ FIELDS = st.fixed_dictionaries(
             "digit",
             "duration_ms",
             "cause",
+            "refer_to",
+            "referred_by",
         )
     },
 )

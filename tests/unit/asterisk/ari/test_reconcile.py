@@ -85,6 +85,28 @@ def test_a_target_to_whom_a_caller_was_put_through_is_left_alone() -> None:
     assert differences([target("", "Up"), other_half]) == {}
 
 
+def successor(state: str, application: str) -> Channel:
+    return Channel(
+        NAMING.successor(LEFT_BEHIND),
+        "Local/1;1",
+        state,
+        application=application,
+        application_data="voice-ai,inbound,4920189098723",
+    )
+
+
+def test_one_who_took_a_callers_place_waits_as_a_caller_does() -> None:
+    left = successor("Up", "Stasis")
+
+    assert differences([left]) == {"waiting": (left,)}
+
+
+def test_a_successor_that_rings_for_nobody_is_an_orphan() -> None:
+    assert differences([successor("Ringing", "AppDial2")]) == {
+        "orphan_channels": (NAMING.successor(LEFT_BEHIND),)
+    }
+
+
 def test_channels_and_bridges_of_others_are_left_alone() -> None:
     other = Naming("other", "1")
     listed = [

@@ -76,6 +76,16 @@ def test_a_trunk_never_stops_registering() -> None:
     } <= set(lines)
 
 
+def test_a_phone_of_ours_may_hand_a_call_over_and_nobody_out_there_may() -> None:
+    """Who may, may call whom the trunk reaches, and end an Asterisk 22.10 (see `Transfers`)."""
+    rendered = render(params(trunk=TrunkParams(**TRUNK), phone=PhoneParams(password=WORD)))
+    trunk, _, phone = rendered["pjsip.conf"].partition("; A softphone")
+
+    assert "allow_transfer = no" in settings(trunk, "endpoint")
+    assert "set_var = TRANSFER_CONTEXT=voiceai-attended" in settings(phone, "endpoint")
+    assert "TRANSFER_CONTEXT" not in trunk
+
+
 def test_a_trunk_is_never_recognised_by_the_name_in_from() -> None:
     lines = settings(render(params(trunk=TrunkParams(**TRUNK)))["pjsip.conf"], "endpoint")
 
