@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import AsyncIterator
 
 from loguru import logger
@@ -19,12 +18,15 @@ from transports.engine import make_engine
 from transports.errors import TransportError
 from transports.hearing import make_voice_activity
 from transports.params import RtpParams
+from voiceai.calls.garbage import collect_between, leave_out_what_stays
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SettingsError
 from voiceai.http.api import HttpServer
 from voiceai.http.token import access_for
 from voiceai.priority import yield_this_thread
+from voiceai.recording.folder import RecordingFolder
+from voiceai.recording.writer import RecordingWriter
 from voiceai.settings import Settings
 from voiceai.store.look_up import LookUpDatabase
 from voiceai.store.repository import Store
@@ -127,12 +129,14 @@ class App:
         self.engine = make_engine(rtp_params(settings))
         self.resources = make_resources(settings)
         ears = make_voice_activity(self.engine)
+        self._recordings = RecordingWriter(RecordingFolder(settings.voiceai_data_dir))
         services = CallServices(
             self.engine,
             self.resources,
             ears,
             self._on_media_address,
             earlier_calls=self.store.last_conversations,
+            recordings=self._recordings,
         )
         self.supervisor = CallSupervisor(
             services,
@@ -154,6 +158,17 @@ class App:
             "assistant_invalid",
             "Assistants whose rows are wrong; the version before answers, if there was one",
             lambda: self.store.invalid_assistants,
+        )
+        metrics.gauge("recordings", "Calls being recorded", lambda: self._recordings.open_files)
+        metrics.gauge(
+            "recordings_failed",
+            "Recordings that ended early or never began",
+            lambda: self._recordings.failed,
+        )
+        metrics.gauge(
+            "recording_lost_seconds",
+            "Of recordings, what the disk was too slow for",
+            lambda: self._recordings.lost_seconds,
         )
         self.supervisor.watch(metrics)
         MediaMetrics(self.metrics, self.engine, services.barge_in)
@@ -187,6 +202,8 @@ class App:
         scheduling = self.engine.scheduling
         if self._settings.voiceai_media == "process" and not scheduling.startswith("SCHED_FIFO"):
             warnings.append(f"{not_realtime(scheduling)}. {REALTIME_FIX}")
+        if self._recordings.problem:
+            warnings.append(f"calls cannot be recorded: {self._recordings.problem}")
         return warnings
 
     async def run(self) -> None:
@@ -206,6 +223,7 @@ class App:
         """Open what has a life of its own; the database is closed last, for the last records."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
+            stack.push_async_callback(self._recordings.close)
             stack.push_async_callback(self.resources.aclose)
             try:
                 await self.engine.start()
@@ -222,8 +240,8 @@ class App:
     async def _load(self) -> None:
         """Load the models of every assistant, so that no call waits for one."""
         await self.store.settled()
-        gc.collect()
-        gc.freeze()  # later collections leave it out: going through it blocks a call for 0.1 s
+        leave_out_what_stays()
+        self.supervisor.watch(collect_between(self.supervisor.calls))
         self._warm = True
 
     async def _announce(self) -> None:
