@@ -29,6 +29,7 @@ from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 
 from pipelines.mel import FRAME_SAMPLES, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, log_mel
 from pipelines.resources import Resources
+from pipelines.smart_turn_graph import lightened
 from pipelines.speech import TELEPHONE_RATE
 
 __all__ = [
@@ -107,7 +108,7 @@ class SmartTurnModel:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        model = package_files.files(MODEL_PACKAGE).joinpath(MODEL_FILE).read_bytes()
+        model = lightened(package_files.files(MODEL_PACKAGE).joinpath(MODEL_FILE).read_bytes())
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.probability(
             np.zeros(TELEPHONE_RATE, np.float32)
