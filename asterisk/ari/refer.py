@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from asterisk.ari.events import Channel, ChannelTransfer
+from asterisk.ari.events import ChannelTransfer
 from asterisk.ari.naming import is_media
 from asterisk.params import CONNECT_CONTEXT
 
 _EXTENSION: Final = re.compile(r"[A-Za-z0-9*#+][A-Za-z0-9*#+._-]{0,63}")
 """What is looked up in the dialplan of what a phone writes: no second address, no other context."""
+
+
+SHOWN_CHARACTERS: Final = 64
+"""Of what a phone writes that a record keeps."""
 
 
 class State(StrEnum):
@@ -104,7 +108,8 @@ def place_of(event: ChannelTransfer, context: str) -> str:
 
 def shown_name(event: ChannelTransfer) -> str:
     """Return who the successor is, for the record: the number, or the other call's caller."""
-    connected: Channel | None = event.connected
-    if event.is_attended and connected is not None:
-        return connected.caller_number or connected.name
-    return event.destination
+    connected = event.connected
+    if event.is_attended and connected is not None and not is_media(connected):
+        number = connected.caller_number  # of a stranger, who may call himself anything
+        return number if _EXTENSION.fullmatch(number) else connected.name
+    return event.destination[:SHOWN_CHARACTERS]

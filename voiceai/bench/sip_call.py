@@ -86,6 +86,11 @@ class Call:
         self._answering = Answering(put, tag=tag, contact=contact)
 
     @property
+    def dialog(self) -> Dialog:
+        """What both sides call it."""
+        return self._dialog
+
+    @property
     def call_id(self) -> str:
         """The Call-ID header."""
         return self._dialog.call_id
@@ -193,12 +198,19 @@ class Call:
             async with asyncio.timeout(TRANSACTION_SECONDS):
                 if self.is_answered:
                     self.line.close()
-                    await self._transact("BYE")
+                    await self.transact("BYE")
                     self._end("caller", 200, "")
                 return await asyncio.shield(self.ended)
         except TimeoutError:
             self._end("unreachable", self.status, "no answer")
             return self.ended.result()
+
+    async def transact(
+        self, method: str, *, headers: Iterable[tuple[str, str]] = ()
+    ) -> Response | None:
+        """Send a request within the call; return its final response, None where there is none."""
+        request = self._dialog.request(method, branch=_new_branch(), headers=headers)
+        return await asyncio.shield(self._start(request).final)
 
     def receive(self, message: Request | Response) -> None:
         """Take a message with our Call-ID.
@@ -235,11 +247,6 @@ class Call:
         transaction = ClientTransaction(request, self._put, on_response)
         self._transactions[_key(request)] = transaction
         return transaction
-
-    async def _transact(self, method: str) -> Response | None:
-        return await asyncio.shield(
-            self._start(self._dialog.request(method, branch=_new_branch())).final
-        )
 
     def _on_invite_final(self, final: asyncio.Future[Response | None]) -> None:
         if final.result() is None:

@@ -46,6 +46,12 @@ class Dialog:
         self._routes: tuple[str, ...] = ()
         self._sequence_number = 0
 
+    @property
+    def replaces(self) -> str:
+        """By what the other side knows this dialogue (RFC 3891): its own tag, then ours."""
+        ours, theirs = tag_of(self._local), tag_of(self._remote)
+        return f"{self.call_id};to-tag={theirs};from-tag={ours}"
+
     def request(
         self,
         method: str,

@@ -1,8 +1,12 @@
-"""A caller is put through to somebody who is asked first (tool ``transfer``, ``mode: attended``).
+"""Calls that change hands without ending: the assistant's wish, or that of the caller's phone.
 
-The caller hears ringing from the moment at which the other is called until the two are connected,
+A caller is put through to somebody who is asked first (tool ``transfer``, ``mode: attended``). The
+caller hears ringing from the moment at which the other is called until the two are connected,
 and neither hears nor is heard by the assistant: its voice goes to the other alone. When that
 comes to nothing, caller and assistant go on where they were.
+
+A caller's phone may hand the call over to another (SIP's REFER): then the assistant goes on with
+that one, and says its greeting again, as nobody told the other who speaks.
 """
 
 import asyncio
@@ -15,6 +19,7 @@ from asterisk.ari.consultation import Unanswered
 from asterisk.consultation import Consultation
 from asterisk.errors import AriRefused, CallEnded
 from asterisk.leg import Leg
+from asterisk.refer import Refer
 from pipelines.builder import Conversation
 from pipelines.ports import AttendedTransfer
 from transports.engine import MediaStream
@@ -23,6 +28,8 @@ from voiceai.calls.journal import CallJournal
 
 ANNOUNCEMENT_SECONDS = 30.0
 """How long an announcement may take; then the caller is put through all the same."""
+SUCCESSOR_RING_SECONDS = 30
+"""How long somebody rings to whom a caller's phone hands the call over."""
 LAST_WORDS_SECONDS = 2.0
 """How long what was said to the caller may take to play: 60 ms are usual."""
 FAR_BUFFER_SECONDS = 0.2
@@ -60,10 +67,41 @@ class Attendant:
             AriRefused: Asterisk will not join caller and assistant again.
             AriDisconnected: Asterisk cannot be reached.
         """
-        while True:
-            transfer = await self._control.consultations.get()
-            if await self._put_through(transfer, stream, conversation):
-                raise CallEnded(self._leg.ended.result())
+        refers: set[asyncio.Task[None]] = set()
+
+        def asked(refer: Refer) -> None:
+            task = asyncio.ensure_future(self._hand_over(refer, conversation))
+            refers.add(task)
+            task.add_done_callback(over)
+
+        def over(task: asyncio.Task[None]) -> None:
+            refers.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                logger.opt(exception=error).error("call.refer_failed")
+
+        self._leg.on_refer = asked
+        try:
+            while True:
+                transfer = await self._control.consultations.get()
+                if await self._put_through(transfer, stream, conversation):
+                    raise CallEnded(self._leg.ended.result())
+        finally:
+            self._leg.on_refer = None
+            for task in refers:
+                task.cancel()
+            if refers:
+                await asyncio.wait(refers)
+
+    async def _hand_over(self, refer: Refer, conversation: Conversation) -> None:
+        """Let another take the caller's place, and begin with that one anew."""
+        why_not = await refer.accept(SUCCESSOR_RING_SECONDS)
+        self._journal.referred(refer.to, why_not=why_not)
+        if why_not is None:
+            await conversation.hush()
+            await conversation.note(
+                f"The caller has handed this call over to {refer.to}, who speaks with you now."
+            )
+            await conversation.greet()
 
     async def _put_through(
         self, transfer: AttendedTransfer, stream: MediaStream, conversation: Conversation

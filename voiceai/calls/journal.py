@@ -200,6 +200,19 @@ class CallJournal:
         self._writer.add_message(self._record.id, replace(called, content=content))
         logger.bind(tool=name, failed=failed).info("turn.tool_returned")
 
+    def referred(self, to: str, *, why_not: str | None) -> None:
+        """Note that the caller's phone handed the call over, or wanted to (SIP's REFER).
+
+        Args:
+            to: Whom the phone named.
+            why_not: Why the call goes on with the caller; None when it does with the other.
+        """
+        self._messages += 1
+        content = {"to": to, "result": why_not or "accepted", "failed": why_not is not None}
+        message = Message(self._messages, "refer", content, self._milliseconds(self._loop.time()))
+        self._writer.add_message(self._record.id, message)
+        logger.bind(to=to, result=content["result"]).info("call.referred")
+
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
         """Note that a service failed, and who took its place."""
         self._messages += 1
