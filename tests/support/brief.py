@@ -1,13 +1,11 @@
 """An assistant of few words, its data folder that is made once, and how one talks with it."""
 
 import asyncio
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 from asterisk.params import AriParams
-from tests.support.database import connect, settings_for
+from tests.support.database import connect, copy_data, settings_for
 from tests.support.serving import Serving
 from tests.support.speech import Prompt
 from voiceai.bench.sip_call import Call
@@ -60,9 +58,7 @@ def serving_briefly(ari: AriParams, folder: Path, data: Path, **settings: str) -
         settings: Environment variables.
     """
     folder.mkdir(parents=True)
-    copy = shutil.which("cp")
-    assert copy
-    subprocess.run([copy, "-a", str(data), str(folder / "data")], check=True)
+    copy_data(data, folder / "data")
     return Serving(ari, folder, **settings)
 
 

@@ -1,17 +1,33 @@
 """Builders for tests with a real PostgreSQL."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from voiceai.settings import Settings
-from voiceai.store.embedded import Address
+from voiceai.store.embedded import Address, EmbeddedPostgres
 
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
     """Settings of one test; no ``.env`` is read."""
     return Settings(_env_file=None, voiceai_data_dir=data_dir, **values)
+
+
+async def initialise(data_dir: Path) -> None:
+    """Make a data folder with an empty embedded database, which does not run."""
+    server = EmbeddedPostgres(data_dir)
+    await server.open(owner=True)
+    await server.close()
+
+
+def copy_data(data_dir: Path, to: Path) -> None:
+    """Copy a data folder whose database does not run, with owners and modes."""
+    copy = shutil.which("cp")
+    assert copy
+    subprocess.run([copy, "-a", str(data_dir), str(to)], check=True)
 
 
 def address_arguments(address: Address) -> dict[str, Any]:

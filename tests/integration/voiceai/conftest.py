@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.support.database import connect, settings_for
+from tests.support.database import connect, copy_data, initialise, settings_for
 from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.repository import Store
 
@@ -39,6 +39,22 @@ def data_dir() -> Iterator[Path]:
     closed = Path(tempfile.mkdtemp())
     yield closed / "data"
     shutil.rmtree(closed)
+
+
+@pytest.fixture(scope="session")
+def template_dir() -> Iterator[Path]:
+    """A data folder with an empty database; to be copied only."""
+    closed = Path(tempfile.mkdtemp())
+    asyncio.run(initialise(closed / "data"))
+    yield closed / "data"
+    shutil.rmtree(closed)
+
+
+@pytest.fixture
+def empty_dir(template_dir: Path, data_dir: Path) -> Path:
+    """A folder like `data_dir` in which initdb is done: there is an empty database."""
+    copy_data(template_dir, data_dir)
+    return data_dir
 
 
 @pytest.fixture(scope="session")

@@ -137,8 +137,8 @@ def test_a_link_in_a_closed_folder_to_the_programs_is_not_in_the_way(
     assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
 
 
-def test_a_command_alone_leaves_nothing_running(data_dir: Path) -> None:
-    result = Command(data_dir)("assistants", "list", "--json")
+def test_a_command_alone_leaves_nothing_running(empty_dir: Path) -> None:
+    result = Command(empty_dir)("assistants", "list", "--json")
 
     assert len(json.loads(result.stdout)) == 2
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (empty_dir / "postgres" / "postmaster.pid").exists()

@@ -52,19 +52,15 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_starts_in_a_second_once_it_is_initialised(data_dir: Path) -> None:
-    first = EmbeddedPostgres(data_dir)
-    await first.open(owner=True)
-    await first.close()
-
+async def test_starts_in_a_second_once_it_is_initialised(empty_dir: Path) -> None:
     started = time.monotonic()
-    second = EmbeddedPostgres(data_dir)
-    address = await second.open(owner=True)
+    server = EmbeddedPostgres(empty_dir)
+    address = await server.open(owner=True)
     connection = await connect(address)
     took = time.monotonic() - started
 
     await connection.close()
-    await second.close()
+    await server.close()
     assert took < 1
 
 
@@ -110,58 +106,58 @@ async def test_does_not_run_as_root(shared_dir: Path) -> None:
     assert psutil.Process(postmaster(shared_dir)).uids().effective != 0
 
 
-async def test_adopts_the_server_that_a_killed_owner_left(data_dir: Path) -> None:
-    with owner_in_another_process(data_dir) as process:
-        left = postmaster(data_dir)
+async def test_adopts_the_server_that_a_killed_owner_left(empty_dir: Path) -> None:
+    with owner_in_another_process(empty_dir) as process:
+        left = postmaster(empty_dir)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert psutil.pid_exists(left)
 
-    server = EmbeddedPostgres(data_dir)
+    server = EmbeddedPostgres(empty_dir)
     connection = await connect(await server.open(owner=True))
     assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
-    assert postmaster(data_dir) == left
+    assert postmaster(empty_dir) == left
     await server.close()
 
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (empty_dir / "postgres" / "postmaster.pid").exists()
 
 
-async def test_a_guest_uses_what_runs_and_leaves_it_running(data_dir: Path) -> None:
-    with owner_in_another_process(data_dir):
-        guest = EmbeddedPostgres(data_dir)
+async def test_a_guest_uses_what_runs_and_leaves_it_running(empty_dir: Path) -> None:
+    with owner_in_another_process(empty_dir):
+        guest = EmbeddedPostgres(empty_dir)
         connection = await connect(await guest.open(owner=False))
         await connection.close()
         await guest.close()
 
-        assert psutil.pid_exists(postmaster(data_dir))
-    await end(data_dir)
+        assert psutil.pid_exists(postmaster(empty_dir))
+    await end(empty_dir)
 
 
-async def test_a_guest_alone_starts_the_server_and_stops_it(data_dir: Path) -> None:
-    guest = EmbeddedPostgres(data_dir)
+async def test_a_guest_alone_starts_the_server_and_stops_it(empty_dir: Path) -> None:
+    guest = EmbeddedPostgres(empty_dir)
     connection = await connect(await guest.open(owner=False))
     await connection.close()
     await guest.close()
 
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (empty_dir / "postgres" / "postmaster.pid").exists()
 
 
-async def test_the_last_of_two_owners_stops_it(data_dir: Path) -> None:
-    first, second = EmbeddedPostgres(data_dir), EmbeddedPostgres(data_dir)
+async def test_the_last_of_two_owners_stops_it(empty_dir: Path) -> None:
+    first, second = EmbeddedPostgres(empty_dir), EmbeddedPostgres(empty_dir)
     await first.open(owner=True)
     await second.open(owner=True)
 
     await first.close()
-    assert psutil.pid_exists(postmaster(data_dir))
+    assert psutil.pid_exists(postmaster(empty_dir))
     await second.close()
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    assert not (empty_dir / "postgres" / "postmaster.pid").exists()
 
 
 async def test_an_owner_who_comes_while_a_guest_is_in_charge_keeps_the_server(
-    data_dir: Path,
+    empty_dir: Path,
 ) -> None:
-    guest, owner = EmbeddedPostgres(data_dir), EmbeddedPostgres(data_dir)
+    guest, owner = EmbeddedPostgres(empty_dir), EmbeddedPostgres(empty_dir)
     await guest.open(owner=False)
     address = await owner.open(owner=True)
 
@@ -172,42 +168,42 @@ async def test_an_owner_who_comes_while_a_guest_is_in_charge_keeps_the_server(
     await owner.close()
 
 
-async def test_recovers_when_the_whole_server_was_killed(data_dir: Path) -> None:
-    with owner_in_another_process(data_dir) as process:
-        left = postmaster(data_dir)
+async def test_recovers_when_the_whole_server_was_killed(empty_dir: Path) -> None:
+    with owner_in_another_process(empty_dir) as process:
+        left = postmaster(empty_dir)
         process.send_signal(signal.SIGKILL)
         process.wait()
         family = [psutil.Process(left), *psutil.Process(left).children()]
         for member in family:
             member.kill()
         psutil.wait_procs(family, timeout=5)
-    assert (data_dir / "postgres" / "postmaster.pid").exists()
+    assert (empty_dir / "postgres" / "postmaster.pid").exists()
 
-    server = EmbeddedPostgres(data_dir)
+    server = EmbeddedPostgres(empty_dir)
     connection = await connect(await server.open(owner=True))
     await connection.close()
     await server.close()
 
 
-async def test_ignores_a_pid_file_whose_number_is_a_stranger_now(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+async def test_ignores_a_pid_file_whose_number_is_a_stranger_now(empty_dir: Path) -> None:
+    server = EmbeddedPostgres(empty_dir)
     await server.open(owner=True)
-    pid_file = data_dir / "postgres" / "postmaster.pid"
+    pid_file = empty_dir / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     await server.close()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
 
     await server.open(owner=True)
 
-    assert postmaster(data_dir) != os.getpid()
+    assert postmaster(empty_dir) != os.getpid()
     await server.close()
 
 
-async def test_a_lost_password_file_is_replaced(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+async def test_a_lost_password_file_is_replaced(empty_dir: Path) -> None:
+    server = EmbeddedPostgres(empty_dir)
     first = await server.open(owner=True)
     await server.close()
-    (data_dir / "postgres-password").unlink()
+    (empty_dir / "postgres-password").unlink()
 
     second = await server.open(owner=True)
     connection = await connect(second)

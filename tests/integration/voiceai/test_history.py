@@ -64,6 +64,7 @@ async def test_a_call_is_shown_as_it_happened(running: Store) -> None:
         "answered_at": "2026-11-22T12:00:01.000Z",
         "ended_at": "2026-11-22T12:00:10.000Z",
         "end_reason": "caller hung up",
+        "recording": None,
         "turns": [
             turn(1, "assistant", "Guten Tag", 0, 900),
             turn(2, "caller", "Hallo?", 1500, 2000),
@@ -234,14 +235,14 @@ async def test_without_the_right_to_make_a_schema_history_stays_on_disk(
     assert "CREATE SCHEMA IF NOT EXISTS voiceai AUTHORIZATION voiceai" in poor.advice
 
 
-async def test_who_answered_last_answers_while_the_database_is_away(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+async def test_who_answered_last_answers_while_the_database_is_away(empty_dir: Path) -> None:
+    server = EmbeddedPostgres(empty_dir)
     address = await server.open(owner=True)
     settings = settings_for(
-        data_dir,
+        empty_dir,
         db_host=address.host, db_user=address.user, db_password=address.password, db_name="voiceai",
     )  # fmt: skip
-    seeded = Store(settings_for(data_dir), owner=False)
+    seeded = Store(settings_for(empty_dir), owner=False)
     await seeded.open()
     await seeded.close()
     store = Store(settings, owner=True)
@@ -256,12 +257,12 @@ async def test_who_answered_last_answers_while_the_database_is_away(data_dir: Pa
     await store.close()
 
 
-async def test_an_embedded_server_that_is_killed_is_started_again(data_dir: Path) -> None:
-    store = Store(settings_for(data_dir), owner=True)
+async def test_an_embedded_server_that_is_killed_is_started_again(empty_dir: Path) -> None:
+    store = Store(settings_for(empty_dir), owner=True)
     task = asyncio.ensure_future(store.run())
     await until_ready(store)
     await store.assistants()
-    pid_file = data_dir / "postgres" / "postmaster.pid"
+    pid_file = empty_dir / "postgres" / "postmaster.pid"
     postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
     postmaster.send_signal(signal.SIGQUIT)
 
