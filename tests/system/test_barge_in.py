@@ -14,6 +14,7 @@ from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
 from tests.support.brief import greeted, newest_record, serving_briefly
 from tests.support.chat_server import ChatServer, Pause
+from tests.support.exchanges import assign
 from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
@@ -80,12 +81,9 @@ def moonshine() -> Moonshine:
     return have_or_skip(Moonshine)
 
 
-async def use(serving: Serving, chat: ChatServer, folder: Path) -> None:
+async def use(serving: Serving, chat: ChatServer) -> None:
     """Have the number answered by what this language model says."""
-    file = folder / "talkative.yaml"
-    file.write_text(PIPELINE.format(url=chat.url))
-    await serving.json("assistants", "import", str(file))
-    await serving.json("assistants", "assign", NUMBERS[1], "talkative")
+    await assign(serving, NUMBERS[1], PIPELINE.format(url=chat.url))
 
 
 def said_by(role: str, messages: list[dict[str, Any]]) -> list[str]:
@@ -119,14 +117,13 @@ async def test_an_interrupted_assistant_is_silent_listens_and_remembers_what_was
     serving: Serving,
     caller: SipCaller,
     moonshine: Moonshine,
-    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     first = have_or_skip(lambda: prompt("en", FIRST))
     recordings = [prompt("en", name) for _, name in INTERRUPTIONS]
     replies = [(LONG,)] * len(recordings) + [("All right.",)]
     async with ChatServer(replies) as chat:
-        await use(serving, chat, tmp_path)
+        await use(serving, chat)
         call = await caller.dial(NUMBERS[1], via=provider.address)
         await greeted(call)
 
@@ -170,13 +167,12 @@ async def test_a_pause_of_the_language_model_adds_no_words_to_what_was_heard(
     serving: Serving,
     caller: SipCaller,
     moonshine: Moonshine,
-    tmp_path: Path,
 ) -> None:
     first, second = (have_or_skip(partial(prompt, "en", name)) for name in (FIRST, "conf-locked"))
     answer = f"Let me see. {LONG}"
     reply = (answer[:15], Pause(3.0), answer[15:])
     async with ChatServer([reply, ("All right.",)]) as chat:
-        await use(serving, chat, tmp_path)
+        await use(serving, chat)
         call = await caller.dial(NUMBERS[1], via=provider.address)
         await greeted(call)
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
-from tests.support.brief import greeted
+from tests.support.brief import greeted, newest_record
 from tests.support.exchanges import (
     MISHEARD,
     Exchange,
@@ -120,7 +120,7 @@ async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its
         await call.hang_up()
         standstills = await sleepers.end()
 
-    record = await serving.last_call()
+    record = await newest_record(serving)
     heard = [words_heard(moonshine, call.heard, *times) for times in answers]
     moonshine.close()
     request.node.user_properties.append(("greeted after", greeted_at - call.answered_at))
@@ -156,7 +156,7 @@ async def test_three_german_recordings_are_understood_and_each_is_answered_by_it
         await call.hang_up()
         standstills = await sleepers.end()
 
-    record = await serving.last_call()
+    record = await newest_record(serving)
     request.node.user_properties.append(("greeted after", greeted_at - call.answered_at))
     assert greeted_at - call.answered_at < GREETING_SECONDS
     assert (record["number"], record["assistant"]) == (NUMBERS[1], "drei")

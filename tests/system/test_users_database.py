@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
+from tests.support.brief import newest_record
 from tests.support.database import BARE, connect
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
@@ -75,7 +76,7 @@ async def test_a_call_hears_the_greeting_of_its_row_and_the_tables_stay_as_they_
     }
     async with Serving(pbx.params.ari, tmp_path / "serving", **database) as serving:
         first = await heard_greeting(caller, provider, moonshine)
-        record = await serving.last_call()
+        record = await newest_record(serving)
         after = await catalogue(users)
         await users.execute('UPDATE "Assistant" SET greeting = $1', OTHER_GREETING)
         second = await heard_greeting(caller, provider, moonshine)
