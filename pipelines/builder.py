@@ -116,6 +116,7 @@ def build(
     listener: ConversationListener,
     call_id: str,
     observe: Callable[[Frame], None] | None = None,
+    on_secret: Callable[[bool], None] | None = None,
     observers: Sequence[BaseObserver] = (),
     registry: Registry = REGISTRY,
 ) -> Conversation:
@@ -130,6 +131,8 @@ def build(
         call_id: In the names of its parts.
         observe: Called with each frame when input, stt, the caller's turns, llm or tts push it,
             before the next one has it; again when another of these passes it on.
+        on_secret: Called with true when the caller begins to type what nobody else is to know, and
+            with false when that is over.
         observers: Pipecat's own, told of every hop by a queue and a task: one takes a tenth of
             the loop's time.
         registry: Of services.
@@ -144,7 +147,7 @@ def build(
     )
     if isinstance(stt, Anticipating):
         transport.add_pause_tap(stt.caller_paused)
-    toolbox = Toolbox(resources, listener, DigitCollector(DIGITS_SECONDS))
+    toolbox = Toolbox(resources, listener, DigitCollector(DIGITS_SECONDS, on_secret))
     if spec.tools and any(candidate.entry.calls_tools for candidate in candidates["llm"]):
         context = LLMContext(tools=tools_schema(spec.tools, toolbox))
     else:

@@ -171,7 +171,11 @@ def _turns(spec: PipelineSpec) -> tuple[str, ...]:
 
 def _opening(spec: PipelineSpec) -> tuple[str, ...]:
     said = (f"first: {_short(spec.opening)}",) if spec.opening else ("the caller speaks first",)
-    return (*said, "recorded") if spec.recording.enabled else said
+    recording = spec.recording
+    if not recording.enabled:
+        return said
+    who = "" if recording.channels == "both" else f" ({recording.channels} alone)"
+    return (*said, f"recorded{who}, kept {recording.keep_days} days")
 
 
 def _short(value: Any) -> str:

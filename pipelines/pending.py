@@ -17,7 +17,6 @@ def _where(path: KeyPath, asked: Callable[[PipelineSpec], bool]) -> Callable[[Pi
 
 PENDING: Mapping[str, Callable[[PipelineSpec], Uses]] = {
     "flow": _where(("flow",), lambda spec: spec.flow is not None),
-    "recording": _where(("recording", "enabled"), lambda spec: spec.recording.enabled),
 }
 """What is refused, and where a pipeline uses it."""
 

@@ -102,14 +102,19 @@ class LimitsSpec(Spec):
 
 
 class RecordingSpec(Spec):
-    """Whether calls are recorded.
+    """Whether calls are recorded, from the answer to the end.
 
     Attributes:
         enabled: Off unless asked for.
+        channels: Who is recorded: both as two channels, the caller left and the assistant right,
+            or one of them alone.
+        announce: Said before the greeting: that the call is recorded.
         keep_days: Recordings are deleted after so many days.
     """
 
     enabled: bool = False
+    channels: Literal["both", "caller", "assistant"] = "both"
+    announce: Sentence = ""
     keep_days: int = Field(default=30, ge=1, le=3650)
 
 
@@ -205,8 +210,12 @@ class PipelineSpec(Spec):
 
     @property
     def opening(self) -> str:
-        """What is said first: disclosure and greeting; empty lets the caller speak first."""
-        return " ".join(text for text in (self.disclosure, self.greeting) if text)
+        """What is said first; empty lets the caller speak first.
+
+        Disclosure, the announcement of a recording, and greeting.
+        """
+        announced = self.recording.announce if self.recording.enabled else ""
+        return " ".join(text for text in (self.disclosure, announced, self.greeting) if text)
 
     @property
     def language_code(self) -> str:

@@ -12,6 +12,7 @@ from transports.params import StreamOptions
 from transports.rtp.events import ArrivedAudio, PlayedFrame
 from transports.rtp.source import Address
 from transports.rtp.stats import Deviations, StreamStats, Totals
+from transports.rtp.tape import RecordedTick
 
 __all__ = ["MediaEngine", "MediaStream"]
 
@@ -75,6 +76,13 @@ class MediaStream(Protocol):
 
         It is one line of samples without holes: what was lost is filled with noise, and what
         comes after its turn is left out. If it raises, the stream fails.
+        """
+
+    def record(self, on_tick: Callable[[RecordedTick], None]) -> None:
+        """Call ``on_tick`` with both directions of every tick from the next on.
+
+        What was heard is as it was played, what was sent as it left. Ticks that this loop missed
+        are left out; the others keep their times. If it raises, the stream fails.
         """
 
     async def write(self, pcm: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The tool ``collect_digits``: what the caller types, until it is whole."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,10 +71,12 @@ class DigitCollector(DTMFAggregator):
 
     Args:
         timeout: Seconds after the last digit at which they are one entry, without a tool.
+        on_secret: Told when an entry begins that nobody is to hear, and when it is over.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, on_secret: Callable[[bool], None] | None = None) -> None:
         super().__init__(timeout=timeout)
+        self._on_secret = on_secret
         self._entry: DigitEntry | None = None
         self._changed = asyncio.Event()
         self._bot_speaks = False
@@ -103,6 +106,9 @@ class DigitCollector(DTMFAggregator):
         if self._entry is not None:
             raise ToolFailed("the caller is already asked for digits")
         entry = self._entry = DigitEntry(tool, self._now())
+        on_secret = self._on_secret if tool.masked else None
+        if on_secret:
+            on_secret(True)  # noqa: FBT003  its only argument
         try:
             while not entry.ended and (self._bot_speaks or entry.deadline() > self._now()):
                 self._changed.clear()
@@ -114,6 +120,8 @@ class DigitCollector(DTMFAggregator):
                     break
         finally:
             self._entry = None
+            if on_secret:
+                on_secret(False)  # noqa: FBT003
         return {"digits": entry.digits, "entry": entry.ending()}
 
     def _now(self) -> float:

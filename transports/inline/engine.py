@@ -178,15 +178,17 @@ class InlineEngine:
             stream.build_due(due)
         for stream in streams:
             stream.send_built(deadline)
+        for stream in streams:
+            stream.record_sent(deadline)
         for then in self._after_sending:
             then()
         self._read(1)
 
-    def _hear(self, _deadline: float, due: int) -> None:
+    def _hear(self, deadline: float, due: int) -> None:
         """Read what has come, after a stall of ours too, before its turn has passed."""
         self._read(due)
         for stream in self.streams:
-            stream.hear_due(due)
+            stream.hear_due(due, deadline + HEARING_LEAD)
         for then in self._after_hearing:
             then()
 

@@ -22,6 +22,7 @@ from transports.rtp.session import RtpSession
 from transports.rtp.source import Address, checked_address
 from transports.rtp.spread import PlayoutRange
 from transports.rtp.stats import Deviations, StreamStats
+from transports.rtp.tape import RecordedTick, Tape
 from transports.udp.endpoint import UdpEndpoint
 from transports.udp.ports import PortPair
 from transports.udp.reading import Reading
@@ -112,6 +113,8 @@ class InlineStream:
         self._flushes = 0
         self._closed = False
         self._built: list[Outgoing] = []
+        self._tape: Tape | None = None
+        self._audible: list[bytes] = []  # of what was built, for the tape
         self._deviations = Deviations(REMEMBERED_SENDS)
         self._ranked = [0.0, 0.0]
         self._rank_again_at = 0
@@ -182,6 +185,10 @@ class InlineStream:
     def listen(self, on_audio: Callable[[ArrivedAudio], None]) -> None:
         """Call ``on_audio`` with the peer's audio before its playout; see ``MediaStream``."""
         self._listeners.append(on_audio)
+
+    def record(self, on_tick: Callable[[RecordedTick], None]) -> None:
+        """Call ``on_tick`` with both directions of every tick; see ``MediaStream``."""
+        self._tape = Tape(self.codec, on_tick)
 
     def duck(self) -> None:
         """Lower what is sent by 12 dB, within the next packet."""
@@ -258,7 +265,10 @@ class InlineStream:
         try:
             if due > SEND_BURST:
                 self._session.skip(due - SEND_BURST)
-            self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
+            if self._tape is None:
+                self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
+            else:
+                self._build_audible(min(due, SEND_BURST))
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
 
@@ -273,17 +283,38 @@ class InlineStream:
             except Exception as error:  # noqa: BLE001  a broken call must not stop the others
                 self.fail(error)
 
-    def hear_due(self, due: int) -> None:
+    def record_sent(self, deadline: float) -> None:
+        """Let the recording have what was built, the last packet of it due at ``deadline``.
+
+        For the engine. An error breaks this stream only.
+        """
+        if self._tape is None or self._closed or self.failed:
+            return
+        try:
+            self._tape.sent(self._audible, deadline)
+            self._audible = []
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self.fail(error)
+
+    def hear_due(self, due: int, deadline: float) -> None:
         """Tell the listeners what came, and the subscribers what ``due`` ticks play.
+
+        The packet of the last of them is due at ``deadline``.
 
         For the engine. An error breaks this stream only.
         """
         if self._closed or self.failed:
             return
         try:
-            self._hear(due)
+            self._hear(due, deadline)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
+
+    def _build_audible(self, packets: int) -> None:
+        self._built, self._audible = [], []
+        for _ in range(packets):
+            self._built.append(self._session.next_packet())
+            self._audible.append(self._session.sender.audible)
 
     def _send(self, peer: Address, deadline: float) -> None:
         self._due_at = deadline + FRAME_SECONDS
@@ -298,17 +329,21 @@ class InlineStream:
                 self.on_speech_sent(now)
         self._backpressure.progressed()
 
-    def _hear(self, due: int) -> None:
+    def _hear(self, due: int, deadline: float) -> None:
         now = time.monotonic()
         for audio in self._session.arrived(now):
             for listener in self._listeners:
                 listener(audio)
+        played: list[bytes] = []
         for _ in range(min(due, PLAY_BURST)):
             frame = self._session.frame(now)
+            played.append(frame.pcm)
             for subscriber in self._subscribers:
                 subscriber(frame)
             if self._closed:  # by a subscriber
                 return
+        if self._tape is not None:
+            self._tape.heard(played, deadline)
         for digit, duration_ms in self._session.digits(now):
             if self.on_digit is not None:
                 self.on_digit(digit, duration_ms)

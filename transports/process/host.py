@@ -15,6 +15,7 @@ from a user     with                                answered by
 ``connect``     ``stream``, ``host``, ``port``
 ``subscribe``   ``stream``
 ``listen``      ``stream``
+``record``      ``stream``
 ``send_digits`` ``stream``, ``digits``,
                 ``duration_ms``, ``pause_ms``
 ``fail``        ``stream``                          (the stream stops sending and playing)
@@ -262,6 +263,8 @@ class MediaHost:
                 hosted.subscribe()
             case "listen":
                 hosted.listen()
+            case "record":
+                hosted.record()
             case "send_digits":
                 times = {"duration_ms": message["duration_ms"], "pause_ms": message["pause_ms"]}
                 hosted.stream.send_digits(message["digits"], **times)

@@ -16,6 +16,7 @@ from transports.process.layout import (
     WrittenKind,
 )
 from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
+from transports.rtp.tape import RecordedTick
 
 __all__ = ["STATS_TICKS", "HostedStream"]
 
@@ -52,8 +53,8 @@ class HostedStream:
     ) -> None:
         self.stream = stream
         self._ticks = stream.port // 2  # so that not all publish their counters at once
-        self._tell_arrived = self._tell_played = False
-        self._listens = self._subscribed = False
+        self._tell_arrived = self._tell_played = self._tell_recorded = False
+        self._listens = self._subscribed = self._records = False
         stream.on_speech_sent = self._on_speech_sent
         stream.on_failed = lambda _: on_failed(self)
         stream.on_digit = lambda digit, duration_ms: on_news(
@@ -79,12 +80,12 @@ class HostedStream:
         self._played = self.stream.played_samples
         self._speeches = 0
         self._speech_at = 0.0
-        self._tell_arrived = self._tell_played = False
+        self._tell_arrived = self._tell_played = self._tell_recorded = False
 
     def orphan(self) -> None:
         """Send noise from now on, and nothing of what was written."""
         self._slot = None
-        self._tell_arrived = self._tell_played = False
+        self._tell_arrived = self._tell_played = self._tell_recorded = False
         self.stream.flush()
         self.stream.release()
         self.stream.unduck()
@@ -102,6 +103,13 @@ class HostedStream:
         if not self._listens:
             self._listens = True
             self.stream.listen(self._on_audio)
+
+    def record(self) -> None:
+        """Put both directions of every tick into the ring from now on."""
+        self._tell_recorded = True
+        if not self._records:
+            self._records = True
+            self.stream.record(self._on_recorded)
 
     def after_hearing(self) -> None:
         """Take what was written, ahead of the packets, which then leave the sooner."""
@@ -202,3 +210,8 @@ class HostedStream:
         for start in range(0, len(audio.pcm), HEARD_BYTES):
             piece = audio.pcm[start : start + HEARD_BYTES]
             self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + piece)
+
+    def _on_recorded(self, tick: RecordedTick) -> None:
+        if self._tell_recorded:
+            head = HEARD.pack(HeardKind.RECORDED, tick.at)
+            self._heard.put(head + tick.caller + tick.assistant)

@@ -69,8 +69,11 @@ PROGRESS_BYTES = 2 * record_bytes(PROGRESS.size)
 STATS_BYTES = 8192
 HEARD_CELL = record_bytes(HEARD.size + HEARD_BYTES)
 WRITTEN_CELL = record_bytes(WRITTEN.size + WRITTEN_BYTES)
-HEARD_CELLS = 128
-"""1.28 s of arrived and played audio: a user that is late by more has lost the oldest."""
+HEARD_CELLS = 192
+"""1.92 s of arrived and played audio, 1.28 s where a call is recorded besides.
+
+A user that is late by more has lost the oldest.
+"""
 WRITTEN_CELLS = 64
 """Up to 2.56 s that go out however long the user is busy."""
 
@@ -100,12 +103,16 @@ def fingerprint() -> int:
 
 
 class HeardKind:
-    """What a record of the ring ``heard`` is: a frame as it is played, or audio as it came."""
+    """What a record of the ring ``heard`` is: a frame as it is played, or audio as it came.
+
+    Or both directions of a tick as they are recorded, in G.711, with its deadline for the time.
+    """
 
     AUDIO = 0
     CONCEALED = 1
     NOISE = 2
     ARRIVED = 3
+    RECORDED = 4
 
 
 class WrittenKind:

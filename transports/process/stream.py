@@ -24,10 +24,11 @@ from transports.process.layout import (
     WrittenKind,
 )
 from transports.rtp.digits import checked_digits
-from transports.rtp.events import ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.sender import RAMP_SAMPLES
 from transports.rtp.source import Address, checked_address
 from transports.rtp.stats import StreamStats
+from transports.rtp.tape import RecordedTick
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -115,6 +116,7 @@ class ProcessStream:
         self._speeches = 0
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
+        self._on_tick: Callable[[RecordedTick], None] | None = None
         self._backpressure = Backpressure(lambda: self.queued_samples)
         self._closed = False
 
@@ -161,6 +163,12 @@ class ProcessStream:
         if not self._listeners:
             self._send("listen")
         self._listeners.append(on_audio)
+
+    def record(self, on_tick: Callable[[RecordedTick], None]) -> None:
+        """Call ``on_tick`` with both directions of every tick; see ``MediaStream``."""
+        if self._on_tick is None:
+            self._send("record")
+        self._on_tick = on_tick
 
     async def write(self, pcm: bytes) -> bool:
         """Queue audio of any length; return when less than 60 ms of it wait to be sent.
@@ -256,7 +264,7 @@ class ProcessStream:
 
     def hear(self) -> None:
         """Tell listeners and subscribers what has come into the ring. For the engine."""
-        if not self._subscribers and not self._listeners:
+        if not self._subscribers and not self._listeners and self._on_tick is None:
             return
         while not self._closed and not self.failed:
             record = self._heard.take()
@@ -268,6 +276,10 @@ class ProcessStream:
                 audio = ArrivedAudio(pcm, came)
                 for listener in self._listeners:
                     self._guarded(listener, audio)
+            elif kind == HeardKind.RECORDED:
+                if self._on_tick is not None:
+                    sides = pcm[:FRAME_SAMPLES], pcm[FRAME_SAMPLES:]
+                    self._guarded(self._on_tick, RecordedTick(arrived_at, *sides))
             else:
                 frame = PlayedFrame(pcm, came, KINDS[kind])
                 for subscriber in self._subscribers:

@@ -47,6 +47,7 @@ class Sender:
         clock_rate: Of the timestamps, in Hz.
         digits: Keys to send; audio waits meanwhile.
         skipped: Ticks without a packet.
+        audible: The samples of the last packet, 16-bit; empty where it was of a digit.
         held: Queued audio stays and noise goes out.
         ducked: Queued audio goes out 12 dB lower.
 
@@ -66,6 +67,7 @@ class Sender:
         self._tick = FRAME_SAMPLES * codec.clock_rate // SAMPLE_RATE
         self.digits = DigitSender(is_event=telephone_event is not None, tick=self._tick)
         self.skipped = 0
+        self.audible = b""
         self.held = False
         self.ducked = False
         self._encoder = codec.encoder()
@@ -130,6 +132,7 @@ class Sender:
         was_held = self._resuming
         if self.digits.pending and not self._tail:
             self._resuming = self._resuming or was_speaking
+            self.audible = b""
             return Outgoing(self._digit_packet(), starts_speech=False)
         if self._tail:
             pcm, self._tail = self._faded(self._tail), b""
@@ -142,6 +145,7 @@ class Sender:
         marker = self._speaking and not was_speaking
         if len(pcm) < FRAME_BYTES:
             pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
+        self.audible = pcm
         packet = self._packet(self._encoder.encode(pcm), marker=marker)
         return Outgoing(packet, starts_speech=marker and not was_held)
 

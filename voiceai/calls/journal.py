@@ -54,6 +54,9 @@ class CallWriter(Protocol):
     def add_message(self, call_id: str, message: Message) -> None:
         """Something else happened."""
 
+    def add_recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
+        """It is recorded; later news replace it."""
+
     def end_call(
         self,
         call_id: str,
@@ -222,6 +225,10 @@ class CallJournal:
             self._record.id, Message(self._messages, "service_failed", content, at)
         )
         self._tell(ServiceFailed(self._record.id, kind, service, instead))
+
+    def recorded(self, recording: Mapping[str, Any]) -> None:
+        """Note where the call's recording is, and how long it is."""
+        self._writer.add_recording(self._record.id, recording)
 
     def ended(self, reason: EndReason, details: Mapping[str, Any] | None = None) -> None:
         """Close the record."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -35,6 +36,8 @@ from voiceai.calls.control import LegControl
 from voiceai.calls.journal import CallJournal
 from voiceai.calls.outcome import EndReason, Refusal
 from voiceai.calls.remembering import EarlierCalls, no_earlier_calls, with_history
+from voiceai.recording.recorder import CallRecording
+from voiceai.recording.writer import RecordingWriter
 from voiceai.store.repository import Assistant
 from voiceai.telemetry.turn_observer import TurnObserver
 
@@ -106,6 +109,7 @@ class CallServices:
         on_media_address: Told where Asterisk's end of a call's audio is: host and port.
         barge_in: Where the callers' barge-ins are counted.
         earlier_calls: What was said in a caller's earlier calls.
+        recordings: Writes them; without it nothing is recorded.
     """
 
     engine: MediaEngine
@@ -114,6 +118,7 @@ class CallServices:
     on_media_address: Callable[[tuple[str, int]], None] = lambda _: None
     barge_in: BargeInTally = field(default_factory=BargeInTally)
     earlier_calls: EarlierCalls = no_earlier_calls
+    recordings: RecordingWriter | None = None
 
 
 class CallSession:
@@ -136,6 +141,7 @@ class CallSession:
         self._journal = journal
         self._control = LegControl(leg)
         self._digits: asyncio.Queue[str] = asyncio.Queue(DIGITS_LIMIT)
+        self._recording: CallRecording | None = None
         self._decided: EndReason | None = None  # by the conversation, which then ends the leg
 
     async def run(self) -> EndReason:
@@ -201,9 +207,33 @@ class CallSession:
             await self._leg.answer()
             await self._leg.join()
             self._journal.answered(self._assistant)
-            stream.release()
-            await conversation.greet()
-            return await self._until_over(stream, conversation, running)
+            with self._recorded(stream):
+                stream.release()
+                await conversation.greet()
+                return await self._until_over(stream, conversation, running)
+
+    @contextlib.contextmanager
+    def _recorded(self, stream: MediaStream) -> Iterator[None]:
+        """Record the call, if its pipeline asks for that."""
+        spec, writer = self._spec.recording, self._services.recordings
+        if not spec.enabled or writer is None:
+            yield
+            return
+        self._recording = CallRecording(
+            self._leg.call_id,
+            stream,
+            spec,
+            writer,
+            self._journal.recorded,
+            wall_clock=datetime.now(UTC),
+        )
+        with contextlib.closing(self._recording):
+            yield
+
+    def _on_secret(self, secret: bool) -> None:  # noqa: FBT001  as it is called
+        """Keep what the caller types out of the recording."""
+        if self._recording is not None:
+            self._recording.mask(masked=secret)
 
     @contextlib.asynccontextmanager
     async def _conversation(
@@ -267,6 +297,7 @@ class CallSession:
                 listener=self._journal,
                 call_id=self._leg.call_id,
                 observe=TurnObserver(self._journal.clock, transport.marks).observe,
+                on_secret=self._on_secret,
             )
         except SpecError as error:
             raise Refusal(EndReason.PIPELINE_INVALID, HangupCause.FAILURE, str(error)) from error

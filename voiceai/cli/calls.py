@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,7 +66,7 @@ def erase_caller(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase what is known of a caller: number, name, and all that was said."""
+    """Erase what is known of a caller: number, name, all that was said, and recordings."""
     if not any(character.isdigit() for character in number):
         raise fail(f"{number} is not a telephone number")
     if not yes:
@@ -78,7 +79,7 @@ def erase_caller(
     else:
         sys.stdout.write(
             f"{erased.calls} calls: {erased.turns} turns and {erased.messages} messages erased, "
-            f"{erased.waiting} that waited on disk\n"
+            f"{erased.waiting} that waited on disk, {erased.recordings} recordings\n"
         )
 
 
@@ -92,6 +93,8 @@ def _write_call(history: CallHistory) -> None:
         "seconds": _seconds(call),
         "end": call.end_reason or "in progress",
     }
+    if call.recording:
+        facts["recording"] = _recording(call.recording)
     write_table(("call", call.id), list(facts.items()))
     rows = [
         (
@@ -113,6 +116,13 @@ def _interrupted(turn: Turn) -> str:
     if turn.started_ms is None or turn.ended_ms is None:
         return " (interrupted)"
     return f" (interrupted after {(turn.ended_ms - turn.started_ms) / 1000:.1f} s)"
+
+
+def _recording(recording: Mapping[str, Any]) -> str:
+    """Say where it is, how long, and what is wrong with it."""
+    where = recording.get("path") or "none"
+    problem = f": {recording['problem']}" if recording.get("problem") else ""
+    return f"{where} ({recording.get('seconds', 0):.1f} s){problem}"
 
 
 def _local(moment: datetime) -> str:

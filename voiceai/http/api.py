@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -33,6 +34,9 @@ class History(Protocol):
 
     async def call(self, call_id: str) -> CallHistory | None:
         """One call with its turns."""
+
+    async def recording(self, call_id: str) -> Path | None:
+        """The file of a call's recording."""
 
     async def erase(self, number: str) -> Erased:
         """Erase what is known of a caller."""
@@ -77,6 +81,7 @@ class HttpServer:
                 web.get("/metrics", self._metrics),
                 web.get("/calls", self._calls),
                 web.get("/calls/{id}", self._call),
+                web.get("/calls/{id}/recording", self._recording),
                 web.delete("/callers/{number}", self._erase),
                 web.get("/assistants", self._assistants),
                 web.get("/assistants/{name}", self._assistant),
@@ -160,6 +165,18 @@ class HttpServer:
         if found is None:
             return _error(404, "there is no call of this id")
         return web.json_response(history_shape(found))
+
+    async def _recording(self, request: web.Request) -> web.StreamResponse:
+        """Serve a recording, or a part of it; nobody may keep a copy on the way."""
+        file = await self._history.recording(request.match_info["id"])
+        if file is None:
+            return _error(404, "there is no recording of this call")
+        headers = {
+            "Content-Type": "audio/wav",
+            "Content-Disposition": f'inline; filename="{file.name}"',
+            "Cache-Control": "no-store",
+        }
+        return web.FileResponse(file, headers=headers)
 
     async def _erase(self, request: web.Request) -> web.Response:
         number = request.match_info["number"]

@@ -99,6 +99,9 @@ class CallNotes:
         self.messages[message.n] = message
         self.changed.set()
 
+    def add_recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
+        """Do nothing: conversations that are tried out are not recorded."""
+
     def end_call(
         self,
         call_id: str,

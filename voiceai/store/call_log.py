@@ -19,6 +19,7 @@ from voiceai.store.database import Database
 from voiceai.store.erasure import Erased
 from voiceai.store.numbers import normalise_number
 from voiceai.store.recorder import Recorder
+from voiceai.store.recordings import RecordingKeeper
 from voiceai.store.records import CallHistory, CallRecord, Entry, Message, Op, Turn
 
 RETENTION_SECONDS = 3600.0
@@ -38,15 +39,23 @@ class CallLog:
         database: Where calls are kept.
         folder: Where they wait while it is away.
         process_id: Of this process.
+        recordings: Of the calls.
         transcript_days: So long transcripts are kept; 0: for ever.
     """
 
     def __init__(
-        self, database: Database, folder: Path, process_id: str, *, transcript_days: int
+        self,
+        database: Database,
+        folder: Path,
+        process_id: str,
+        recordings: RecordingKeeper,
+        *,
+        transcript_days: int,
     ) -> None:
         self._database = database
         self._folder = folder
         self._process_id = process_id
+        self._recordings = recordings
         self._days = transcript_days
         self._tables = CallTables(database)
         self.recorder = Recorder(folder, process_id, self._tables.write)
@@ -82,6 +91,10 @@ class CallLog:
         """Something else happened; the same ``n`` again replaces it."""
         self.recorder.put(Entry(Op.MESSAGE, call_id, asdict(message)))
 
+    def recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
+        """It is recorded; later news replace it."""
+        self.recorder.put(Entry(Op.RECORDING, call_id, recording))
+
     def end(
         self, call_id: str, ended_at: datetime, reason: str, details: Mapping[str, Any] | None
     ) -> None:
@@ -107,9 +120,14 @@ class CallLog:
             StoreUnavailable: The database is away.
         """
         if self._database.has_schema:
-            return await self._tables.call(call_id)
-        histories = await asyncio.to_thread(history.read_history, self._folder)
-        return next((found for found in histories if found.call.id == call_id), None)
+            found = await self._tables.call(call_id)
+        else:
+            histories = await asyncio.to_thread(history.read_history, self._folder)
+            found = next((each for each in histories if each.call.id == call_id), None)
+        if found is None:
+            return None
+        recording = self._recordings.measured(found.call.recording)
+        return replace(found, call=replace(found.call, recording=recording))
 
     async def earlier(self, caller: str, assistant_id: str, calls: int) -> list[Earlier]:
         """The last conversations of a caller with an assistant, newest first.
@@ -125,7 +143,7 @@ class CallLog:
         return await self._tables.earlier(normal, assistant_id, calls)
 
     async def erase(self, number: str) -> Erased:
-        """Erase what is known of a caller, in the database and on disk.
+        """Erase what is known of a caller: in the database, on disk, and recordings.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -140,7 +158,9 @@ class CallLog:
                 async with self._database.connection() as connection:
                     erased, ids = await erasure.erase(connection, normal)
             begun, gone = await asyncio.to_thread(history.erase_caller, self._folder, normal, ids)
-        return replace(erased, calls=erased.calls + begun, waiting=gone)
+        recordings = await self._recordings.remove({*ids, *begun})
+        calls = erased.calls + len(begun)
+        return replace(erased, calls=calls, waiting=gone, recordings=len(recordings))
 
     async def keep_retention(self) -> None:
         """Remove transcripts that are too old, now and every hour, until cancelled."""

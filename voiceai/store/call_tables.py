@@ -47,6 +47,9 @@ STATEMENTS: Mapping[Op, str] = {
                           WHERE id = $1 AND transcript_removed_at IS NOT NULL)
         ON CONFLICT (call_id, n) DO UPDATE SET kind = excluded.kind, at_ms = excluded.at_ms,
             content = excluded.content""",
+    Op.RECORDING: """
+        UPDATE voiceai.calls SET recording = $2::jsonb
+        WHERE id = $1 AND transcript_removed_at IS NULL""",
     Op.END: """
         UPDATE voiceai.calls SET ended_at = (e->>'ended_at')::timestamptz,
                end_reason = e->>'end_reason', details = details || coalesce(e->'details', '{}')
@@ -59,7 +62,7 @@ A call whose transcript was removed gets no more of one, whatever comes late fro
 
 CALL_COLUMNS = (
     "id, number, caller, caller_name, assistant, assistant_id, started_at, answered_at, ended_at, "
-    "end_reason, details::text AS details"
+    "end_reason, details::text AS details, recording::text AS recording"
 )
 
 
@@ -175,7 +178,8 @@ def _storable(value: Any) -> Any:
 
 
 def _call(row: asyncpg.Record) -> CallRecord:
-    return CallRecord(**{**row, "details": _json(row["details"]) or {}})
+    details, recording = _json(row["details"]) or {}, _json(row["recording"])
+    return CallRecord(**{**row, "details": details, "recording": recording})
 
 
 def _json(text: str | None) -> Any:

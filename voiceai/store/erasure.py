@@ -20,12 +20,14 @@ class Erased:
     Attributes:
         calls: Calls that were the caller's.
         waiting: Entries that waited on disk.
+        recordings: Files.
     """
 
     calls: int = 0
     turns: int = 0
     messages: int = 0
     waiting: int = 0
+    recordings: int = 0
 
 
 async def remove_old(connection: Connection, before: datetime) -> int:
@@ -56,7 +58,8 @@ async def erase(connection: Connection, caller: str) -> tuple[Erased, list[str]]
     """
     async with connection.transaction():
         rows = await connection.fetch(
-            "UPDATE voiceai.calls SET caller = NULL, caller_name = NULL "  # noqa: S608 - constant
+            "UPDATE voiceai.calls "  # noqa: S608 - constant
+            "SET caller = NULL, caller_name = NULL, recording = NULL "
             f"WHERE {SQL_NORMAL.format('caller')} = $1 RETURNING id",
             caller,
         )

@@ -114,7 +114,7 @@ def read_entries(path: Path) -> list[Entry]:
     return [entry for entry in map(Entry.parse, lines) if entry]
 
 
-def erase_caller(folder: Path, caller: str, call_ids: Collection[str] = ()) -> tuple[int, int]:
+def erase_caller(folder: Path, caller: str, call_ids: Collection[str] = ()) -> tuple[set[str], int]:
     """Erase what waits of a caller, in the files of living processes too.
 
     Args:
@@ -123,7 +123,7 @@ def erase_caller(folder: Path, caller: str, call_ids: Collection[str] = ()) -> t
         call_ids: Calls that are known to be the caller's.
 
     Returns:
-        How many calls began in these files, and how many entries are gone.
+        Which calls began in these files, and how many entries are gone.
     """
     return _strip(
         folder,
@@ -149,7 +149,7 @@ def remove_old(folder: Path, before: datetime) -> int:
     if not any(_begins_with(path, is_old) for path in folder.glob("*.jsonl")):
         return 0
     with _folder_lock(folder):
-        return _strip(folder, is_old, keep_caller=True)[0]
+        return len(_strip(folder, is_old, keep_caller=True)[0])
 
 
 def _begins_with(path: Path, wanted: Callable[[Entry], bool]) -> bool:
@@ -168,9 +168,9 @@ def _strip(
     *,
     known: Collection[str] = (),
     keep_caller: bool = False,
-) -> tuple[int, int]:
+) -> tuple[set[str], int]:
     if not folder.exists():
-        return 0, 0
+        return set(), 0
     files = {path: read_entries(path) for path in sorted(folder.glob("*.jsonl"))}
     begun = {
         entry.call_id
@@ -179,18 +179,19 @@ def _strip(
         if entry.op is Op.BEGIN and chosen(entry)
     }
     ids, gone = begun | set(known), 0
+    removed = {Op.TURN, Op.MESSAGE} if keep_caller else {Op.TURN, Op.MESSAGE, Op.RECORDING}
     for path, entries in files.items():
         kept = [
             _without_caller(entry, keep_caller=keep_caller)
             if entry.call_id in ids and entry.op is Op.BEGIN
             else entry
             for entry in entries
-            if entry.call_id not in ids or entry.op not in {Op.TURN, Op.MESSAGE}
+            if entry.call_id not in ids or entry.op not in removed
         ]
         if kept != entries:
             gone += len(entries) - len(kept)
             _rewrite(path, kept)
-    return len(begun), gone
+    return begun, gone
 
 
 def _without_caller(entry: Entry, *, keep_caller: bool) -> Entry:

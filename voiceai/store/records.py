@@ -14,7 +14,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One call. Times are aware; ``assistant`` is the name that answered."""
+    """One call. Times are aware; ``assistant`` is the name that answered.
+
+    Attributes:
+        recording: Where its recording is and how long; None without one.
+    """
 
     id: str
     number: str
@@ -27,6 +31,7 @@ class CallRecord:
     ended_at: datetime | None = None
     end_reason: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    recording: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Op(enum.StrEnum):
     ANSWER = "answer"
     TURN = "turn"
     MESSAGE = "message"
+    RECORDING = "recording"
     END = "end"
 
 
@@ -119,6 +125,8 @@ def fold(entries: Iterable[Entry]) -> list[CallHistory]:
         elif entry.op is Op.MESSAGE:
             message = Message(**entry.values)
             messages.setdefault(entry.call_id, {})[message.n] = message
+        elif entry.op is Op.RECORDING:
+            calls.setdefault(entry.call_id, {})["recording"] = dict(entry.values)
         elif entry.call_id in calls:
             call = calls[entry.call_id]
             details = {**(call.get("details") or {}), **(entry.values.get("details") or {})}
@@ -141,5 +149,5 @@ def _record(call_id: str, values: Mapping[str, Any]) -> CallRecord:
         if values.get(key)
     }
     kept = ("number", "caller", "caller_name", "assistant", "assistant_id", "end_reason")
-    fields.update((key, values.get(key)) for key in kept)
+    fields.update((key, values.get(key)) for key in (*kept, "recording"))
     return CallRecord(id=call_id, details=values.get("details") or {}, **fields)

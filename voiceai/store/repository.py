@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
 from pipelines.errors import SpecError
 from voiceai.errors import SettingsError, StoreUnavailable
+from voiceai.recording.folder import RecordingFolder
 from voiceai.settings import Settings
 from voiceai.store.access import TableAccess
 from voiceai.store.answering import Answering, Assistant, AssistantEntry
@@ -26,6 +28,7 @@ from voiceai.store.erasure import Erased
 from voiceai.store.files import PipelineFiles
 from voiceai.store.mapping import TableNames
 from voiceai.store.processes import INTERVAL, close_interrupted, process_id, sign_of_life
+from voiceai.store.recordings import RecordingKeeper
 from voiceai.store.records import CallHistory, CallRecord, Message, Turn
 from voiceai.store.roster import Roster
 from voiceai.store.seeding import seed
@@ -66,10 +69,14 @@ class Store:
         self._access = TableAccess(self._database, self._names)
         self._prepared = False
         self._process_id = process_id()
+        self._recordings = RecordingKeeper(
+            self._database, RecordingFolder(settings.voiceai_data_dir)
+        )
         self._log = CallLog(
             self._database,
             settings.voiceai_data_dir / "history",
             self._process_id,
+            self._recordings,
             transcript_days=settings.voiceai_transcript_days,
         )
         answering = Answering(self._files, settings.default_pipeline)
@@ -98,6 +105,7 @@ class Store:
             await self._connect_for_ever()
             group.create_task(self._roster.run(), name="watcher")
             group.create_task(self._log.keep_retention(), name="retention")
+            group.create_task(self._recordings.keep(), name="recordings")
             while True:
                 try:
                     await self._keep_alive()
@@ -204,6 +212,10 @@ class Store:
         """Something else happened; the same ``n`` again replaces it."""
         self._log.message(call_id, message)
 
+    def add_recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
+        """It is recorded; later news replace it."""
+        self._log.recording(call_id, recording)
+
     def end_call(
         self,
         call_id: str,
@@ -229,6 +241,15 @@ class Store:
             StoreUnavailable: The database is away.
         """
         return await self._log.call(call_id)
+
+    async def recording(self, call_id: str) -> Path | None:
+        """The file of a call's recording; None if there is none on this machine.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        found = await self._log.call(call_id)
+        return self._recordings.file(found.call.recording) if found else None
 
     async def last_conversations(self, caller: str, assistant_id: str, calls: int) -> list[Earlier]:
         """The last conversations of a caller with an assistant, newest first.

@@ -20,6 +20,7 @@ def call_shape(call: CallRecord) -> dict[str, Any]:
         "answered_at": _time(call.answered_at),
         "ended_at": _time(call.ended_at),
         "end_reason": call.end_reason,
+        "recording": None if call.recording is None else dict(call.recording),
     }
 
 
@@ -83,6 +84,7 @@ def erased_shape(erased: Erased) -> dict[str, int]:
         "turns": erased.turns,
         "messages": erased.messages,
         "waiting": erased.waiting,
+        "recordings": erased.recordings,
     }
 
 

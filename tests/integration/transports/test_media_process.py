@@ -26,6 +26,7 @@ from transports.process.engine import ProcessEngine
 from transports.process.stream import ProcessStream
 from transports.rtp.events import PlayedFrame
 from transports.rtp.packet import RtpPacket
+from transports.rtp.tape import RecordedTick
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs memfd and eventfd")
 
@@ -315,17 +316,23 @@ async def test_what_was_written_before_a_flush_never_leaves_after_it(
 async def test_a_user_that_was_busy_hears_what_is_left_in_order(
     engine: ProcessEngine, stream: ProcessStream
 ) -> None:
-    """A ring holds 1.28 s of both: the oldest of a longer stall are dropped, and counted."""
+    """A ring holds 1.92 s of two things: the oldest of a longer stall are dropped, and counted."""
     heard: list[PlayedFrame] = []
     stream.subscribe(heard.append)
+    recorded: list[RecordedTick] = []
+    stream.record(recorded.append)
     await until(lambda: len(heard) >= 3)
 
-    time.sleep(3)  # noqa: ASYNC251  the fault under test
+    time.sleep(2.4)  # noqa: ASYNC251  the fault under test
+    before = recorded[-1].at
     heard.clear()
+    recorded.clear()
     await until(lambda: bool(heard))
 
-    assert 100 <= len(heard) <= 128
-    assert 15 <= stream.lost_audio <= 40
+    assert 75 <= len(heard) <= 96
+    assert 30 <= stream.lost_audio <= 80
+    missed = (recorded[0].at - before) / 0.02 - 1
+    assert missed == pytest.approx(stream.lost_audio / 2, abs=1), "ticks keep their times"
 
 
 async def test_a_killed_worker_leaves_its_call_in_noise_until_the_supervisor_ends_it(

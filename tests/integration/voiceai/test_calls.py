@@ -89,10 +89,12 @@ class Records:
         ended: By call, the reason of its end.
         turns: Of all calls.
         messages: Of all calls, by number.
+        recordings: By call, the latest news of it.
     """
 
     def __init__(self) -> None:
         self.messages: dict[int, Message] = {}
+        self.recordings: dict[str, Mapping[str, Any]] = {}
         self._spoken = asyncio.Event()
         self.ended: dict[str, str] = {}
         self.turns: list[Turn] = []
@@ -111,6 +113,9 @@ class Records:
 
     def add_message(self, call_id: str, message: Message) -> None:
         self.messages[message.n] = message
+
+    def add_recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
+        self.recordings[call_id] = recording
 
     def results(self) -> list[object]:
         """What came of the tools."""

@@ -25,6 +25,7 @@ class Calls:
     """A history of one call that can be away."""
 
     away = False
+    file: Path | None = None
 
     async def calls(self, limit: int = 50) -> list[CallRecord]:
         if self.away:
@@ -34,8 +35,11 @@ class Calls:
     async def call(self, call_id: str) -> CallHistory | None:
         return CallHistory(CALL, (Turn(1, "caller", "Hallo"),)) if call_id == "c1" else None
 
+    async def recording(self, call_id: str) -> Path | None:
+        return self.file if call_id == "c1" else None
+
     async def erase(self, number: str) -> Erased:
-        return Erased(2, 5, 1, 0) if number == "+49 170" else Erased()
+        return Erased(2, 5, 1, 0, 1) if number == "+49 170" else Erased()
 
     async def assistants(self) -> list[AssistantEntry]:
         problem = "greeting: became null"
@@ -153,7 +157,13 @@ async def test_a_caller_is_erased_and_the_answer_counts_what_is_gone(rig: Rig) -
     status, body = await rig.ask("DELETE", "/callers/+49%20170", "secret")
 
     assert status == 200
-    assert json.loads(body) == {"calls": 2, "turns": 5, "messages": 1, "waiting": 0}
+    assert json.loads(body) == {
+        "calls": 2,
+        "turns": 5,
+        "messages": 1,
+        "waiting": 0,
+        "recordings": 1,
+    }
     assert (await rig.ask("DELETE", "/callers/everybody", "secret"))[0] == 400
     assert (await rig.ask("DELETE", "/callers/+49170", None))[0] == 401
 

@@ -46,14 +46,8 @@ def test_english_recognition_of_german_is_an_error() -> None:
     ]
 
 
-LATER = {
-    "recording: {enabled: true}": "t.yaml:2:22: recording.enabled",
-}
-
-
-@pytest.mark.parametrize(("line", "place"), LATER.items())
-def test_a_key_that_is_not_carried_out_yet_is_refused_with_its_place(line: str, place: str) -> None:
-    assert f"{place}: is not supported yet" in told(f"name: a\n{line}\n")
+def test_a_recording_is_carried_out() -> None:
+    assert told("name: a\nrecording: {enabled: true, channels: caller, keep_days: 7}\n") == []
 
 
 @pytest.mark.parametrize("stop", ["smart-turn", "silence", "stt", "eager"])

@@ -36,7 +36,7 @@ def test_a_caller_is_erased_in_any_notation_and_the_skeleton_of_the_call_stays(
 ) -> None:
     file = living(tmp_path, "p", [*call("c1", "+49 170/12 34"), *call("c2", "0049170999")])
 
-    assert erase_caller(tmp_path, "491701234") == (1, 2)
+    assert erase_caller(tmp_path, "491701234") == ({"c1"}, 2)
     file.append(call("c3", "+49170777"))  # by the process that has it open
 
     found = {history.call.id: history for history in read_history(tmp_path)}
@@ -54,7 +54,7 @@ def test_calls_that_are_known_to_be_the_callers_lose_what_waits_of_them(tmp_path
     _, *rest = call("c1", "+49170")
     file = living(tmp_path, "p", rest)
 
-    assert erase_caller(tmp_path, "49170", ["c1"]) == (0, 2)
+    assert erase_caller(tmp_path, "49170", ["c1"]) == (set(), 2)
     assert "I am" not in on_disk(tmp_path)
     file.close()
 
@@ -81,11 +81,11 @@ def test_old_transcripts_are_removed_once_and_the_numbers_stay(tmp_path: Path) -
     found = {history.call.id: history for history in read_history(tmp_path)}
     assert (found["c1"].turns, found["c1"].call.caller) == ((), "+49170")
     assert len(found["c2"].turns) == 1
-    assert erase_caller(tmp_path, "49170")[0] == 1
+    assert erase_caller(tmp_path, "49170")[0] == {"c1"}
     assert "+49170" not in on_disk(tmp_path).replace("+49171", "")
     file.close()
 
 
 def test_without_a_folder_there_is_nothing_to_erase(tmp_path: Path) -> None:
-    assert erase_caller(tmp_path / "none", "49") == (0, 0)
+    assert erase_caller(tmp_path / "none", "49") == (set(), 0)
     assert remove_old(tmp_path / "none", NOW) == 0
