@@ -10,38 +10,28 @@ Notebooks use what is named here; ``voiceai chat`` is made of ``text_call``.
 """
 
 from transports.netem import GilbertElliott, Impairments
-from voiceai.lab.comparison import (
-    Check,
-    Comparison,
-    Customer,
-    ends_with,
-    never_says,
-    says,
-    uses,
-)
+from voiceai.lab.comparison import Comparison
 from voiceai.lab.laboratory import Lab
 from voiceai.lab.picture import Picture
+from voiceai.lab.prices import Prices
 from voiceai.lab.recording import Recording
 from voiceai.lab.spoken import Say
-from voiceai.lab.transcript import Tokens, Transcript
+from voiceai.lab.transcript import Transcript
 from voiceai.lab.trials import Condition, Trials
+from voiceai.lab.usage import Tokens, Usage
 
 __all__ = [
-    "Check",
     "Comparison",
     "Condition",
-    "Customer",
     "GilbertElliott",
     "Impairments",
     "Lab",
     "Picture",
+    "Prices",
     "Recording",
     "Say",
     "Tokens",
     "Transcript",
     "Trials",
-    "ends_with",
-    "never_says",
-    "says",
-    "uses",
+    "Usage",
 ]

@@ -1,110 +1,21 @@
-"""The same callers talk to several pipelines, and scripted checks say what came of it."""
+"""The same callers talk to several pipelines: what came of it, as a table and a picture."""
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import median
-from typing import Any
 
-from pipelines.spec import PipelineSpec
 from voiceai.bench import svg
+from voiceai.lab.outcome import Outcome
 from voiceai.lab.picture import Picture
-from voiceai.lab.transcript import Ending, Tokens, Transcript
+from voiceai.lab.prices import NO_PRICES, Prices
+from voiceai.lab.usage import Usage
 
-__all__ = [
-    "Check",
-    "Comparison",
-    "Customer",
-    "Outcome",
-    "compare",
-    "ends_with",
-    "never_says",
-    "says",
-    "uses",
-]
+__all__ = ["Comparison"]
 
-Chat = Callable[[PipelineSpec, Sequence[str]], Awaitable[Transcript]]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What is expected of a conversation.
-
-    Attributes:
-        name: For the table.
-        holds: Whether a conversation is as expected.
-    """
-
-    name: str
-    holds: Callable[[Transcript], bool]
-
-
-def says(pattern: str) -> Check:
-    """Expect the assistant to say something: a regular expression, whatever the case."""
-    compiled = re.compile(pattern, re.IGNORECASE)
-    return Check(f"says {pattern}", lambda told: any(map(compiled.search, told.answers)))
-
-
-def never_says(pattern: str) -> Check:
-    """Expect the assistant not to say something."""
-    compiled = re.compile(pattern, re.IGNORECASE)
-    return Check(f"never says {pattern}", lambda told: not any(map(compiled.search, told.answers)))
-
-
-def uses(tool: str, **arguments: Any) -> Check:
-    """Expect a tool to be used without failing, with at least these arguments."""
-
-    def holds(told: Transcript) -> bool:
-        return any(
-            not use.failed and arguments.items() <= use.arguments.items() for use in told.used(tool)
-        )
-
-    return Check(f"uses {tool}", holds)
-
-
-def ends_with(ending: Ending) -> Check:
-    """Expect the conversation to end so."""
-    return Check(f"ends with {ending}", lambda told: told.ending == ending)
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Somebody who calls.
-
-    Attributes:
-        name: For the table.
-        lines: What is said, a turn a line.
-        checks: What is expected.
-    """
-
-    name: str
-    lines: Sequence[str]
-    checks: Sequence[Check]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One customer's conversation with one pipeline.
-
-    Attributes:
-        pipeline: Its name in the comparison.
-        customer: Who called.
-        transcript: What was said; None if it could not be held.
-        passed: By the checks' names.
-        problem: Why it could not be held.
-    """
-
-    pipeline: str
-    customer: str
-    transcript: Transcript | None
-    passed: Mapping[str, bool]
-    problem: str = ""
-
-    @property
-    def score(self) -> float:
-        """The share of the checks that hold."""
-        return sum(self.passed.values()) / len(self.passed) if self.passed else 1.0
+WIDTH, NAMES, SCORES, ROW, TOP = 720.0, 190.0, 70.0, 40.0, 66.0
+LETTER = 6.6
+CELL = ' style="text-align:left; vertical-align:top"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +23,12 @@ class Comparison:
     """What came of it.
 
     Attributes:
-        outcomes: Of every customer with every pipeline.
-        prices: Of a million tokens read and written.
+        outcomes: Of every caller with every pipeline.
+        prices: Of what was used.
     """
 
     outcomes: tuple[Outcome, ...]
-    prices: tuple[float, float] = (0.0, 0.0)
+    prices: Prices = NO_PRICES
 
     @property
     def pipelines(self) -> list[str]:
@@ -125,27 +36,35 @@ class Comparison:
         return list(dict.fromkeys(outcome.pipeline for outcome in self.outcomes))
 
     @property
-    def customers(self) -> list[str]:
+    def callers(self) -> list[str]:
         """In the order in which they were given."""
-        return list(dict.fromkeys(outcome.customer for outcome in self.outcomes))
+        return list(dict.fromkeys(outcome.caller for outcome in self.outcomes))
 
     def of(self, pipeline: str) -> list[Outcome]:
         """Return the outcomes of one pipeline."""
         return [outcome for outcome in self.outcomes if outcome.pipeline == pipeline]
 
-    def score(self, pipeline: str) -> float:
-        """Return the share of all its checks that hold."""
-        passed = [each for outcome in self.of(pipeline) for each in outcome.passed.values()]
-        return sum(passed) / len(passed) if passed else 1.0
+    def between(self, pipeline: str, caller: str) -> Outcome:
+        """Return what came of one caller with one pipeline.
 
-    def tokens(self, pipeline: str) -> Tokens:
-        """Return what its model read and wrote in all conversations."""
+        Raises:
+            StopIteration: There is none of that name.
+        """
+        return next(each for each in self.of(pipeline) if each.caller == caller)
+
+    def score(self, pipeline: str) -> float | None:
+        """Return the share of all that was expected that holds; None if nothing was."""
+        checks = [check.holds for outcome in self.of(pipeline) for check in outcome.checks]
+        return sum(checks) / len(checks) if checks else None
+
+    def usage(self, pipeline: str) -> Usage:
+        """Return what its conversations used."""
         told = (each.transcript for each in self.of(pipeline))
-        return sum((each.tokens for each in told if each), Tokens())
+        return sum((each.usage for each in told if each), Usage())
 
-    def cost(self, pipeline: str) -> float:
-        """Return what that costs, in the currency of the prices."""
-        return self.tokens(pipeline).cost(*self.prices)
+    def cost(self, pipeline: str) -> float | None:
+        """Return what that costs, in the currency of the prices; None without a price."""
+        return self.prices.cost(self.usage(pipeline))
 
     def latency_ms(self, pipeline: str) -> float | None:
         """Return the median wait for an answer, in milliseconds; of text, so without any voice."""
@@ -154,87 +73,101 @@ class Comparison:
         return median(waits) if waits else None
 
     def failed(self) -> list[tuple[str, str, str]]:
-        """Return pipeline, customer and name of every check that does not hold."""
+        """Return pipeline, caller and name of all that was expected and does not hold."""
         return [
-            (outcome.pipeline, outcome.customer, name)
+            (outcome.pipeline, outcome.caller, check.name)
             for outcome in self.outcomes
-            for name, holds in outcome.passed.items()
-            if not holds
+            for check in outcome.checks
+            if not check.holds
         ]
+
+    def not_run(self) -> dict[str, str]:
+        """Return the callers who could not call, and why."""
+        return {each.caller: each.not_run for each in self.outcomes if each.not_run}
 
     def __str__(self) -> str:
-        """Return a line for each pipeline, and one for each check that does not hold."""
+        """Return a line for each pipeline, and one for all that does not hold or was not run."""
         lines = [
-            f"{name}: {100 * self.score(name):.0f} %, {self._spent(name)}"
+            f"{name}: {_percent(self.score(name))}, {', '.join(self._spent(name))}"
             for name in self.pipelines
         ]
-        lines += [f"  {name}, {customer}: not {check}" for name, customer, check in self.failed()]
+        lines += [f"  {name}, {caller}: not {check}" for name, caller, check in self.failed()]
+        lines += [f"  {caller}: not run, {reason}" for caller, reason in self.not_run().items()]
         return "\n".join(lines)
 
-    def plot(self, width: int = 560) -> Picture:
-        """Return the scores as bars."""
-        names, height = self.pipelines, 30.0
-        axis = svg.Axis(0.0, 1.0, 170.0, width - 60.0)
-        parts = []
-        for index, name in enumerate(names):
-            y, score = 14 + index * height, self.score(name)
-            color = svg.PALETTE[index % len(svg.PALETTE)]
-            parts.append(svg.rectangle(axis.start, y, axis.end - axis.start, 18, color=svg.FAINT))
-            parts.append(svg.rectangle(axis.start, y, axis.at(score) - axis.start, 18, color=color))
-            parts.append(svg.text(axis.start - 8, y + 13, name, anchor="end"))
-            parts.append(svg.text(axis.end + 8, y + 13, f"{100 * score:.0f} %", bold=True))
-        return Picture(svg.document(width, 28 + len(names) * height, parts))
+    def plot(self) -> Picture:
+        """Return who got what: a row for each caller, a column for each pipeline."""
+        column = (WIDTH - NAMES) / max(1, len(self.pipelines))
+        parts = [svg.text(12, 24, "What was expected, and what of it holds", size=14, bold=True)]
+        for number, name in enumerate(self.pipelines):
+            x = NAMES + number * column
+            heading = f"{_short(name, column - SCORES)}: {_percent(self.score(name))}"
+            parts.append(svg.text(x, TOP - 12, heading, bold=True))
+            for row, caller in enumerate(self.callers):
+                outcome = self.between(name, caller)
+                parts += _bar(outcome, x, TOP + row * ROW, column - SCORES)
+        for row, caller in enumerate(self.callers):
+            words = _short(caller, NAMES - 24)
+            parts.append(svg.text(NAMES - 14, TOP + row * ROW + 18, words, anchor="end"))
+        return Picture(svg.document(WIDTH, TOP + len(self.callers) * ROW + 6, parts))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.pipelines)
+        head = "".join(f"<th{CELL}>{escape(name)}</th>" for name in self.pipelines)
         rows = [f"<tr><th></th>{head}</tr>"]
-        for customer in self.customers:
-            cells = "".join(_cell(each) for each in self.outcomes if each.customer == customer)
-            rows.append(f"<tr><th>{escape(customer)}</th>{cells}</tr>")
+        for caller in self.callers:
+            cells = "".join(_cell(self.between(name, caller)) for name in self.pipelines)
+            rows.append(f"<tr><th{CELL}>{escape(caller)}</th>{cells}</tr>")
         totals = "".join(
-            f"<td><b>{100 * self.score(name):.0f} %</b><br>{escape(self._spent(name))}</td>"
+            f"<td{CELL}><b>{_percent(self.score(name))}</b><br>"
+            f"{'<br>'.join(map(escape, self._spent(name)))}</td>"
             for name in self.pipelines
         )
-        rows.append(f"<tr><th>all</th>{totals}</tr>")
-        return f"<table>{''.join(rows)}</table>"
+        rows.append(f"<tr><th{CELL}>all</th>{totals}</tr>")
+        source = f"<p>Prices: {escape(self.prices.source)}</p>" if self.prices.source else ""
+        return f"<table>{''.join(rows)}</table>{source}"
 
-    def _spent(self, pipeline: str) -> str:
-        tokens, latency = self.tokens(pipeline), self.latency_ms(pipeline)
-        parts = [] if latency is None else [f"{latency:.0f} ms"]
-        if tokens != Tokens():
-            parts.append(f"{tokens.prompt} + {tokens.completion} tokens")
-        if any(self.prices):
-            parts.append(f"cost {self.cost(pipeline):.6f}")
-        return ", ".join(parts) or "no answer"
-
-
-async def compare(
-    chat: Chat,
-    pipelines: Mapping[str, PipelineSpec],
-    customers: Sequence[Customer],
-    prices: tuple[float, float],
-) -> Comparison:
-    """Let each customer talk to each pipeline, one conversation after the other."""
-    outcomes = [
-        await _outcome(chat, name, spec, customer)
-        for customer in customers
-        for name, spec in pipelines.items()
-    ]
-    return Comparison(tuple(outcomes), prices)
+    def _spent(self, pipeline: str) -> list[str]:
+        usage, latency = self.usage(pipeline), self.latency_ms(pipeline)
+        parts = [] if latency is None else [f"answers after {latency:.0f} ms (median)"]
+        parts.append(str(usage))
+        cost = self.prices.describe(usage)
+        return [*parts, f"cost {cost}" if cost else "no prices given"]
 
 
-async def _outcome(chat: Chat, name: str, spec: PipelineSpec, customer: Customer) -> Outcome:
-    try:
-        told = await chat(spec, customer.lines)
-    except TimeoutError:
-        passed = {check.name: False for check in customer.checks}
-        return Outcome(name, customer.name, None, passed, "no answer came")
-    passed = {check.name: check.holds(told) for check in customer.checks}
-    return Outcome(name, customer.name, told, passed)
+def _percent(score: float | None) -> str:
+    return "not run" if score is None else f"{100 * score:.0f} %"
+
+
+def _short(text: str, pixels: float) -> str:
+    room = max(1, int(pixels / LETTER))
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _bar(outcome: Outcome, x: float, y: float, width: float) -> Sequence[str]:
+    """Return a field for each expectation: filled where it holds, crossed out where not."""
+    if outcome.not_run or not outcome.checks:
+        return [
+            svg.text(
+                x, y + 18, "not run" if outcome.not_run else "nothing expected", color="#6b737c"
+            )
+        ]
+    parts, field = [], min(90.0, (width - 4) / len(outcome.checks))
+    for number, check in enumerate(outcome.checks):
+        left, right = x + number * field, x + (number + 1) * field - 3
+        color = svg.PALETTE[0] if check.holds else "#f3d6d0"
+        parts.append(svg.rectangle(left, y, right - left, 26, color=color))
+        mark, ink = ("✓", "#ffffff") if check.holds else ("✗", "#8f1d14")
+        middle = (left + right) / 2
+        parts.append(svg.text(middle, y + 18, mark, color=ink, anchor="middle", bold=True))
+    return parts
 
 
 def _cell(outcome: Outcome) -> str:
+    if outcome.not_run:
+        return f"<td{CELL}><i>not run: {escape(outcome.not_run)}</i></td>"
     marks = "<br>".join(
-        f"{'✓' if holds else '✗'} {escape(name)}" for name, holds in outcome.passed.items()
+        f"{'✓' if check.holds else '✗'} {escape(check.name)}"
+        + (f"<br><small>{escape(check.reason)}</small>" if check.reason and not check.holds else "")
+        for check in outcome.checks
     )
-    return f'<td style="text-align:left">{marks}{escape(outcome.problem)}</td>'
+    return f"<td{CELL}>{marks}</td>"

@@ -17,8 +17,10 @@ from transports.netem import Impairments
 from voiceai.app import make_resources
 from voiceai.fakes.mistral import MistralFake
 from voiceai.lab.caller import follow
-from voiceai.lab.comparison import Comparison, Customer, compare
+from voiceai.lab.comparison import Comparison
 from voiceai.lab.exchange import Exchange
+from voiceai.lab.judge import MISTRAL, Judge
+from voiceai.lab.prices import NO_PRICES, Prices
 from voiceai.lab.recording import Recording, record
 from voiceai.lab.spoken import DIGITS, Say, Sound, caller_voice, say_of, to_pcm, to_samples
 from voiceai.lab.stand_in import answer
@@ -27,12 +29,14 @@ from voiceai.lab.transcript import Transcript
 from voiceai.lab.trials import GOOD_NETWORK, QUIET_ROOM_DBFS, Condition, Trials
 from voiceai.settings import Settings, load_settings
 from voiceai.store.shelf import Shelf
+from voiceai.telemetry.logging import configure_logging
 
 __all__ = ["Lab"]
 
 PORTS = (30_100, 30_198)
 """Beyond those of calls and of Asterisk, so that a laboratory runs beside ``serve``."""
 PATIENCE_SECONDS = 8.0
+ANSWER_SECONDS = 10.0
 
 Pipeline = PipelineSpec | str | Path
 Spoken = Say | str | bytes | NDArray[Any]
@@ -45,6 +49,9 @@ class Lab:
         ports: The first and the last UDP port for calls.
         stand_in: Where no key for Mistral is set, let something answer in its place that finds
             its answers in the prompt (``stand_in``).
+        judge: A language model that plays callers and judges conversations, as under ``llm:`` of
+            a pipeline; Mistral's where there is a key for it.
+        log_level: Least severe line that is logged; None leaves logging as it is.
         settings: Fields of :class:`voiceai.settings.Settings` that win over the environment,
             such as ``mistral_base_url=fake.url``.
 
@@ -53,13 +60,22 @@ class Lab:
     """
 
     def __init__(
-        self, *, ports: tuple[int, int] = PORTS, stand_in: bool = False, **settings: Any
+        self,
+        *,
+        ports: tuple[int, int] = PORTS,
+        stand_in: bool = False,
+        judge: Mapping[str, Any] | None = None,
+        log_level: str | None = "ERROR",
+        **settings: Any,
     ) -> None:
         given = Settings(**settings)
         wanted = {name: getattr(given, name) for name in settings}
         self._settings = load_settings().settings.model_copy(update=wanted)
         self._ports = ports
         self._stands_in = stand_in and self._settings.mistral_api_key is None
+        self._log_level = log_level
+        has_key = self._settings.mistral_api_key is not None
+        self._judge = judge or (MISTRAL if has_key else None)
         self._shelf = Shelf(self._settings.voiceai_pipelines)
         self._stack = contextlib.AsyncExitStack()
         self._exchanges: dict[Codec, Exchange] = {}
@@ -74,6 +90,8 @@ class Lab:
     async def open(self) -> Self:
         """Open it, where a block would be in the way, as in notebooks."""
         settings = self._settings
+        if self._log_level is not None:
+            configure_logging("text", self._log_level, secrets=settings.secret_values())
         if self._stands_in:
             fake = MistralFake(respond=answer, strict=False)
             await self._stack.enter_async_context(fake)
@@ -181,19 +199,37 @@ class Lab:
     async def compare(
         self,
         pipelines: Mapping[str, Pipeline],
-        customers: Sequence[Customer],
+        scenarios: str | Path,
         *,
-        prices: tuple[float, float] = (0.0, 0.0),
+        prices: Prices = NO_PRICES,
+        patience: float = ANSWER_SECONDS,
+        at_once: int = 4,
     ) -> Comparison:
         """Let the same callers talk to several pipelines, in text, and score what comes of it.
 
         Args:
             pipelines: By the name that the comparison shows.
-            customers: Who calls, what they say, and what is expected.
-            prices: Of a million tokens read and written.
+            scenarios: Who calls, what they say, and what is expected: YAML of ``pipecat.evals``,
+                or its file.
+            prices: Of what they use.
+            patience: Seconds after which an expectation does not hold, unless it has a
+                ``within_ms`` of its own.
+            at_once: So many conversations at a time.
+
+        Raises:
+            ValueError: Something in the scenarios is wrong.
+            SpecError: A pipeline cannot be built.
+            ServiceUnavailable: A model or a key is missing.
         """
+        from voiceai.lab.evaluation import Evaluation  # noqa: PLC0415 - 0.6 s for others
+        from voiceai.lab.scenarios import load_scenarios  # noqa: PLC0415
+
         specs = {name: self.pipeline(each) for name, each in pipelines.items()}
-        return await compare(self.chat, specs, customers, prices)
+        resources = self._ready()
+        judge = Judge(resources, self._judge)
+        evaluation = Evaluation(resources, judge, patience=patience, at_once=at_once)
+        outcomes = await evaluation.run(specs, load_scenarios(scenarios))
+        return Comparison(tuple(outcomes), prices)
 
     async def try_out(
         self,

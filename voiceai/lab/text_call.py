@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
 from pipecat.frames.frames import (
     Frame,
@@ -11,6 +12,8 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.observers.base_observer import BaseObserver
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.utils.time import time_now_iso8601
 from pipecat.workers.runner import WorkerRunner
 
@@ -21,10 +24,11 @@ from pipelines.registry import Registry
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
 from pipelines.validate import candidates_of, validate
-from voiceai.lab.text_telephone import SaidFrame, TextTelephone, as_text
-from voiceai.lab.transcript import Notes, Tokens, Transcript
+from voiceai.lab.text_telephone import OwnText, SaidFrame, TextTelephone, as_text
+from voiceai.lab.transcript import Notes, Transcript
+from voiceai.lab.usage import Tokens
 
-__all__ = ["TextCall", "open_text_call"]
+__all__ = ["TextCall", "TextEnds", "open_text_call"]
 
 TURN_SECONDS = 2.0
 """How long it may take until an older answer is out of the way; milliseconds are usual."""
@@ -33,6 +37,33 @@ ANSWER_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 OnText = Callable[[str], None]
+
+
+class TextEnds(Protocol):
+    """Something that stands at both ends of a conversation's pipeline, and has it greet."""
+
+    @property
+    def input(self) -> FrameProcessor:
+        """Where the pipeline begins."""
+        ...
+
+    @property
+    def output(self) -> FrameProcessor:
+        """Where it ends."""
+        ...
+
+    @property
+    def observers(self) -> Sequence[BaseObserver]:
+        """Pipecat's own, for the pipeline."""
+        ...
+
+    async def own_text(self, text: str, part: OwnText) -> None:
+        """Take note of a text that no model wrote."""
+        ...
+
+    def note(self) -> None:
+        """Take note of what else happened."""
+        ...
 
 
 class TextCall:
@@ -48,16 +79,28 @@ class TextCall:
         spec: What answers, as it was written.
         on_text: Called with each piece of an answer, as it comes.
         on_note: Called after everything else that happens.
+        ends: What stands at the ends of the pipeline, if anything does.
     """
 
-    def __init__(self, spec: PipelineSpec, on_text: OnText, on_note: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        on_text: OnText,
+        on_note: Callable[[], None],
+        ends: TextEnds | None = None,
+    ) -> None:
         self._spec = spec
         self._on_text = on_text
         self._on_note = on_note
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self.notes = Notes(self._now_ms, self._noted)
-        self.telephone = TextTelephone(self._text_came, self._tokens_came)
+        came = self._text_came, self._tokens_came
+        if ends is None:
+            self.telephone = TextTelephone(*came)
+        else:
+            both = ends.input, ends.output
+            self.telephone = TextTelephone(*came, ends=both, on_own_text=ends.own_text)
         self.ended = asyncio.Event()
         self._conversation: Conversation | None = None
         self._changed = asyncio.Event()
@@ -78,14 +121,14 @@ class TextCall:
             return
         self._begin_turn()
         telephone.interrupted.clear()
-        await self._queue(VADUserStartedSpeakingFrame())
+        await self.queue(VADUserStartedSpeakingFrame())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TURN_SECONDS):
                 await telephone.interrupted.wait()
         self._begin_turn()
         self.notes.asked()
-        await self._queue(VADUserStoppedSpeakingFrame(stop_secs=0.2))
-        await self._queue(TranscriptionFrame(text, "", time_now_iso8601(), finalized=True))
+        await self.queue(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await self.queue(TranscriptionFrame(text, "", time_now_iso8601(), finalized=True))
 
     async def press(self, digits: str) -> None:
         """Type digits; the last entry of a line ends with ``#`` or after a pause."""
@@ -145,9 +188,19 @@ class TextCall:
             self._turn_pending = False
         self._changed.set()
 
+    async def greet(self) -> None:
+        """Say disclosure and greeting, if any."""
+        if self._conversation:
+            await self._conversation.greet()
+
+    async def queue(self, frame: Frame) -> None:
+        """Put a frame into the beginning of the pipeline."""
+        if self._conversation:
+            await self._conversation.worker.queue_frame(frame)
+
     @contextlib.asynccontextmanager
     async def run(self, conversation: Conversation) -> AsyncIterator[None]:
-        """Run the pipeline, which greets; leaving hangs up."""
+        """Run the pipeline; leaving hangs up."""
         self._conversation = conversation
         worker = conversation.worker
         worker.set_reached_downstream_filter((SaidFrame,))
@@ -159,7 +212,6 @@ class TextCall:
         if self._spec.opening:
             self.telephone.answers.expect_greeting()
         try:
-            await conversation.greet()
             yield
         finally:
             await runner.cancel()
@@ -191,6 +243,7 @@ class TextCall:
 
     def _text_came(self, text: str) -> None:
         self.notes.answer_began()
+        self.notes.characters += len(text)
         self._on_text(text)
         self._changed.set()
 
@@ -206,10 +259,6 @@ class TextCall:
     def _is_over(self, _running: "asyncio.Future[None]") -> None:
         self.ended.set()
         self._changed.set()
-
-    async def _queue(self, frame: Frame) -> None:
-        if self._conversation:
-            await self._conversation.worker.queue_frame(frame)
 
     async def _arrived(self, _worker: object, frame: Frame) -> None:
         if isinstance(frame, SaidFrame):
@@ -229,6 +278,7 @@ async def open_text_call(
     *,
     on_text: OnText = _nothing,
     on_note: Callable[[], None] = lambda: None,
+    ends: TextEnds | None = None,
 ) -> AsyncIterator[TextCall]:
     """Begin a conversation in text; leaving hangs up.
 
@@ -237,12 +287,13 @@ async def open_text_call(
         resources: Shared by all conversations.
         on_text: Called with each piece of an answer, as it comes.
         on_note: Called after everything else that happens.
+        ends: What stands at the ends of the pipeline; then the greeting waits for ``greet``.
 
     Raises:
         SpecError: The pipeline cannot be built.
         ServiceUnavailable: A model or a key is missing.
     """
-    call = TextCall(spec, on_text, on_note)
+    call = TextCall(spec, on_text, on_note if ends is None else ends.note, ends)
     text, registry = as_text(spec), call.telephone.registry
     wrong = [
         found
@@ -260,9 +311,12 @@ async def open_text_call(
         listener=call.notes,
         call_id="chat",
         observe=call.observe,
+        observers=ends.observers if ends else (),
         registry=registry,
     )
     async with call.run(conversation):
+        if ends is None:
+            await call.greet()
         yield call
 
 

@@ -6,8 +6,9 @@ model writes is spoken as soon as it comes.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from pipecat.frames.frames import (
     ControlFrame,
@@ -34,11 +35,25 @@ from pipelines.registry import REGISTRY, Registry
 from pipelines.services.entry import ServiceEntry
 from pipelines.spec import PipelineSpec, ServiceSpec, Spec, TurnSpec
 from voiceai.lab.answers import Answers
-from voiceai.lab.transcript import Tokens
+from voiceai.lab.usage import Tokens
 
-__all__ = ["SaidFrame", "TextTelephone", "as_text", "tokens_of"]
+__all__ = ["OwnText", "SaidFrame", "TextTelephone", "as_text", "tokens_of"]
 
 TEXT = "text"
+
+
+class OwnText(Enum):
+    """How a text that no model wrote stands: for itself, or within an answer of a model's."""
+
+    WHOLE = auto()
+    WITHIN = auto()
+
+
+OnOwnText = Callable[[str, OwnText], Awaitable[None]]
+
+
+async def _unheeded(_text: str, _part: OwnText) -> None:
+    """Do nothing with a text of our own."""
 
 
 @dataclass
@@ -59,15 +74,25 @@ class TextTelephone:
     Args:
         on_text: Called with each piece of an answer, as it comes.
         on_tokens: Called with what a model reports.
+        ends: Where the pipeline begins and ends; nothing is there unless given.
+        on_own_text: Awaited with each text that no model wrote.
     """
 
-    def __init__(self, on_text: Callable[[str], None], on_tokens: Callable[[Tokens], None]) -> None:
+    def __init__(
+        self,
+        on_text: Callable[[str], None],
+        on_tokens: Callable[[Tokens], None],
+        *,
+        ends: tuple[FrameProcessor, FrameProcessor] | None = None,
+        on_own_text: OnOwnText = _unheeded,
+    ) -> None:
         self.answers = Answers()
         self.interrupted = asyncio.Event()
-        self._input = _Passing()
-        self._output = _Passing()
+        self._input, self._output = ends or (_Passing(), _Passing())
         ear = ServiceEntry(make=lambda _: _Ear(self.interrupted), params=Spec)
-        voice = ServiceEntry(make=lambda _: _Voice(self.answers, on_text, on_tokens), params=Spec)
+        voice = ServiceEntry(
+            make=lambda _: _Voice(self.answers, on_text, on_tokens, on_own_text), params=Spec
+        )
         self.registry: Registry = {
             "stt": {TEXT: ear},
             "llm": REGISTRY["llm"],
@@ -154,11 +179,13 @@ class _Voice(FrameProcessor):
         answers: Answers,
         on_text: Callable[[str], None],
         on_tokens: Callable[[Tokens], None],
+        on_own_text: OnOwnText,
     ) -> None:
         super().__init__()
         self._answers = answers
         self._on_text = on_text
         self._on_tokens = on_tokens
+        self._on_own_text = on_own_text
         self._answering = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -202,6 +229,7 @@ class _Voice(FrameProcessor):
         """Say a text that no model wrote; between answers it is one of its own."""
         remembered = bool(frame.append_to_context)
         self._on_text(frame.text)
+        await self._on_own_text(frame.text, OwnText.WITHIN if self._answering else OwnText.WHOLE)
         if not self._answering:
             await self.push_frame(TTSStartedFrame(append_to_context=remembered))
         text = TTSTextFrame(frame.text, TextType.SENTENCE)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-__all__ = ["LEAVING", "Ending", "Failure", "Notes", "Tokens", "ToolUse", "Transcript", "Turn"]
+from voiceai.lab.usage import NO_TOKENS, Tokens, Usage
+
+__all__ = ["LEAVING", "Ending", "Failure", "Notes", "ToolUse", "Transcript", "Turn"]
 
 Role = Literal["caller", "assistant"]
 Ending = Literal["hangup", "transfer", "caller", "idle"]
@@ -76,22 +78,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a language model reports to have read and written; zero where it reports nothing."""
-
-    prompt: int = 0
-    completion: int = 0
-
-    def __add__(self, other: "Tokens") -> "Tokens":
-        """Return the sum."""
-        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
-
-    def cost(self, prompt_price: float, completion_price: float) -> float:
-        """Return what they cost at prices for a million of each, in the prices' currency."""
-        return (self.prompt * prompt_price + self.completion * completion_price) / 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
 class Transcript:
     """A whole conversation.
 
@@ -104,16 +90,25 @@ class Transcript:
         ending: How it ended.
         transferred_to: Whom the caller was handed to.
         digits_sent: Digits that the assistant sent.
+        characters: Given to the voice.
+        seconds: Of audio given to recognition; none in text.
     """
 
     pipeline: str
     turns: tuple[Turn, ...]
     tools: tuple[ToolUse, ...] = ()
     failures: tuple[Failure, ...] = ()
-    tokens: Tokens = Tokens()
+    tokens: Tokens = NO_TOKENS
     ending: Ending = "caller"
     transferred_to: str | None = None
     digits_sent: str = ""
+    characters: int = 0
+    seconds: float = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        """What was used."""
+        return Usage(self.tokens, self.characters, self.seconds)
 
     @property
     def answers(self) -> list[str]:
@@ -152,6 +147,7 @@ class Transcript:
                 {name: getattr(each, name) for name in Failure.__slots__} for each in self.failures
             ],
             "tokens": {"prompt": self.tokens.prompt, "completion": self.tokens.completion},
+            "characters": self.characters,
         }
 
     def __str__(self) -> str:
@@ -186,10 +182,11 @@ class Notes:
     turns: list[Turn] = field(default_factory=list)
     tools: list[ToolUse] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    tokens: Tokens = Tokens()
+    tokens: Tokens = NO_TOKENS
     ending: Ending = "caller"
     transferred_to: str | None = None
     digits_sent: str = ""
+    characters: int = 0
     typed: str = ""
     answer_began_ms: int | None = None
     asked_ms: int | None = None
@@ -210,6 +207,7 @@ class Notes:
             self.ending,
             self.transferred_to,
             self.digits_sent,
+            self.characters,
         )
 
     def asked(self) -> None:

@@ -60,12 +60,15 @@ async def test_a_prompt_is_talked_to_in_text_and_by_voice() -> None:
 
 
 async def test_two_prompts_are_compared() -> None:
-    ran = await run_notebook(NOTEBOOKS / "compare.ipynb", {})
+    ran = await run_notebook(NOTEBOOKS / "compare.ipynb", {"PATIENCE": 1.0})
     comparison = ran.names["comparison"]
 
-    assert comparison.score("full prompt") == 1.0
-    assert {customer for _, customer, _ in comparison.failed()} == {"weekend", "where"}
-    assert 0 < comparison.cost("short prompt") < comparison.cost("full prompt")
+    assert comparison.score("with emergencies") == 1.0
+    assert {caller for _, caller, _ in comparison.failed()} == {"emergency", "parking"}
+    assert set(comparison.not_run()) == {"worried caller", "in a hurry"}
+    usage = [comparison.usage(name) for name in comparison.pipelines]
+    assert 0 < usage[0].tokens.prompt < usage[1].tokens.prompt
+    assert comparison.cost("short prompt") is None
     assert len(ran.pictures) == 2
 
 

@@ -1,78 +1,79 @@
-"""The same callers with several pipelines: checks, scores, costs."""
+"""The same callers with several pipelines: scores, costs, and who could not call."""
 
-from collections.abc import Sequence
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipelines.spec import PipelineSpec
-from voiceai.lab.comparison import (
-    Comparison,
-    Customer,
-    compare,
-    ends_with,
-    never_says,
-    says,
-    uses,
-)
-from voiceai.lab.transcript import Tokens, ToolUse, Transcript, Turn
+from voiceai.lab.comparison import Comparison
+from voiceai.lab.outcome import Check, Outcome
+from voiceai.lab.prices import Prices
+from voiceai.lab.transcript import Transcript, Turn
+from voiceai.lab.usage import Tokens
 
-GOOD = Transcript(
-    "good",
-    (Turn("caller", "Order 7?", 0, 0), Turn("assistant", "It was sent.", 100, 200, 100)),
-    (ToolUse("order", {"number": "7"}, 10, {"state": "sent"}, took_ms=5),),
-    tokens=Tokens(100, 10),
-    ending="hangup",
-)
-BAD = Transcript(
-    "bad",
-    (Turn("caller", "Order 7?", 0, 0), Turn("assistant", "I don't <know>.", 300, 400, 300)),
-    (ToolUse("order", {"number": "7"}, 10, "no answer", failed=True, took_ms=5),),
-    tokens=Tokens(200, 20),
-)
-CUSTOMER = Customer(
-    "Ann",
-    ["Order 7?"],
-    [says("SENT"), never_says("don't"), uses("order", number="7"), ends_with("hangup")],
+
+def told(pipeline: str, latency_ms: int, prompt: int) -> Transcript:
+    turns = Turn("caller", "Order 7?", 0, 0), Turn("assistant", "It was sent.", 0, 0, latency_ms)
+    return Transcript(pipeline, turns, tokens=Tokens(prompt, 10), characters=12)
+
+
+SENT, CALLED = "says “sent”", "calls order(number='7')"
+GOOD = (Check(SENT, holds=True), Check(CALLED, holds=True))
+BAD = (Check(SENT, holds=True), Check(CALLED, holds=False, reason="<none> seen"))
+COMPARISON = Comparison(
+    (
+        Outcome("good", "Ann", GOOD, told("good", 100, 100)),
+        Outcome("good", "Bob", not_run="nobody to judge"),
+        Outcome("bad", "Ann", BAD, told("bad", 300, 200)),
+        Outcome("bad", "Bob", not_run="nobody to judge"),
+    ),
+    Prices(prompt=1.0, completion=10.0, source="price list of a day"),
 )
 
 
-async def chat(spec: PipelineSpec, lines: Sequence[str]) -> Transcript:
-    assert lines == ["Order 7?"]
-    if spec.name == "mute":
-        raise TimeoutError
-    return {"good": GOOD, "bad": BAD}[spec.name]
+def test_each_expectation_counts_for_the_pipeline_it_was_made_of() -> None:
+    assert [COMPARISON.score(name) for name in COMPARISON.pipelines] == [1.0, 0.5]
+    assert COMPARISON.failed() == [("bad", "Ann", CALLED)]
+    assert [COMPARISON.latency_ms(name) for name in COMPARISON.pipelines] == [100, 300]
 
 
-async def compared(*names: str) -> Comparison:
-    pipelines = {name: PipelineSpec(name=name) for name in names}
-    return await compare(chat, pipelines, [CUSTOMER], (1.0, 10.0))
+def test_what_was_used_has_its_price_and_the_price_its_source() -> None:
+    assert COMPARISON.usage("bad").tokens == Tokens(200, 10)
+    assert COMPARISON.cost("good") == pytest.approx(0.0002)
+    assert "price list of a day" in COMPARISON._repr_html_()
+    assert str(COMPARISON).splitlines()[0] == (
+        "good: 100 %, answers after 100 ms (median), 100 + 10 tokens, 12 characters, "
+        "cost 0.000200 EUR without the voice"
+    )
 
 
-async def test_each_check_counts_for_the_pipeline_it_was_made_of() -> None:
-    comparison = await compared("good", "bad")
+def test_who_could_not_call_counts_for_nothing_and_is_named_with_the_reason() -> None:
+    outcome = COMPARISON.between("good", "Bob")
 
-    assert [comparison.score(name) for name in comparison.pipelines] == [1.0, 0.0]
-    assert [name for _, _, name in comparison.failed()] == [
-        "says SENT",
-        "never says don't",
-        "uses order",
-        "ends with hangup",
-    ]
-    assert comparison.cost("good") == pytest.approx(0.0002)
-    assert comparison.tokens("bad") == Tokens(200, 20)
-    assert [comparison.latency_ms(name) for name in comparison.pipelines] == [100, 300]
-    assert str(comparison).splitlines()[0] == "good: 100 %, 100 ms, 100 + 10 tokens, cost 0.000200"
+    assert outcome.score is None
+    assert COMPARISON.not_run() == {"Bob": "nobody to judge"}
+    assert "  Bob: not run, nobody to judge" in str(COMPARISON).splitlines()
+    assert "not run: nobody to judge" in COMPARISON._repr_html_()
 
 
-async def test_a_conversation_that_cannot_be_held_fails_all_its_checks() -> None:
-    comparison = await compared("mute")
+def test_nothing_that_was_run_has_no_score() -> None:
+    nothing = Comparison((Outcome("good", "Bob", not_run="nobody to judge"),))
 
-    assert comparison.score("mute") == 0.0
-    assert "no answer came" in comparison._repr_html_()
+    assert nothing.score("good") is None
+    assert str(nothing).startswith("good: not run, nothing, no prices given")
 
 
-async def test_it_is_a_table_and_a_picture() -> None:
-    comparison = await compared("good", "bad")
+def test_the_table_says_why_and_is_no_markup_of_the_assistants() -> None:
+    table = COMPARISON._repr_html_()
 
-    assert "✓ says SENT" in comparison._repr_html_()
-    assert "100 %" in comparison.plot().svg
+    assert "✓ says “sent”" in table
+    assert "&lt;none&gt; seen" in table
+
+
+def test_the_picture_has_a_field_for_each_expectation() -> None:
+    root = ET.fromstring(COMPARISON.plot().svg)  # noqa: S314 - our own
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+
+    assert texts.count("✓") == 3
+    assert texts.count("✗") == 1
+    assert texts.count("not run") == 2
+    assert "bad: 50 %" in texts

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from voiceai.lab.transcript import Notes, Tokens, ToolUse, Turn
+from voiceai.lab.transcript import Notes, ToolUse, Turn
 
 
 class Clock:
@@ -92,9 +92,3 @@ def test_it_is_plain_data_and_a_table_without_markup_of_the_caller(notes: Notes)
     assert data["tools"][0]["arguments"] == {"number": "<1>"}
     assert "&lt;b&gt;hello" in transcript._repr_html_()
     assert "<1>" not in transcript._repr_html_()
-
-
-def test_tokens_add_up_and_have_a_price() -> None:
-    tokens = Tokens(1_000_000, 0) + Tokens(0, 500_000)
-
-    assert tokens.cost(prompt_price=0.1, completion_price=0.4) == pytest.approx(0.3)
