@@ -6,6 +6,8 @@ came to it is not answered, since by then the turn may be over and nothing would
 and within a chain it is the chain that holds the answer, because it has to see that one comes.
 """
 
+from dataclasses import dataclass
+
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     Frame,
@@ -16,7 +18,12 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 
-__all__ = ["SpeculatingModel", "Withdrawals"]
+__all__ = ["ModelAtWorkFrame", "SpeculatingModel", "Withdrawals"]
+
+
+@dataclass
+class ModelAtWorkFrame(SystemFrame):
+    """A piece of a tool call has come, of which a chain sees nothing else before it is whole."""
 
 
 class Withdrawals:
@@ -38,7 +45,7 @@ class Withdrawals:
 class SpeculatingModel(LLMService):
     """A language model's service, to be mixed in ahead of another one."""
 
-    _chain_holds = False
+    _in_chain = False
 
     def __init__(self, **given: object) -> None:
         super().__init__(**given)  # type: ignore[arg-type]
@@ -53,9 +60,14 @@ class SpeculatingModel(LLMService):
         """Whether a frame is of use: all are but questions that were withdrawn."""
         return not self._withdrawals.withdrew(frame)
 
+    @property
+    def is_in_chain(self) -> bool:
+        """Whether a chain takes what it pushes."""
+        return self._in_chain
+
     def let_chain_hold(self) -> None:
         """From now on push answers at once; whoever takes them holds them."""
-        self._chain_holds = True
+        self._in_chain = True
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer no question that was withdrawn."""
@@ -70,7 +82,7 @@ class SpeculatingModel(LLMService):
 
         The gate still learns of the turns, for tools are its to stop.
         """
-        is_held_elsewhere = self._chain_holds and not isinstance(frame, SystemFrame)
+        is_held_elsewhere = self._in_chain and not isinstance(frame, SystemFrame)
         if is_held_elsewhere or isinstance(frame, TTSSpeakFrame):
             await FrameProcessor.push_frame(self, frame, direction)
         else:

@@ -9,7 +9,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines.fallback.llm import FIRST_WORD_SECONDS, LanguageModelChain
 from pipelines.fallback.rung import RungParams
-from pipelines.fallback.stt import TRANSCRIPT_SECONDS, RecognitionChain
+from pipelines.fallback.stt import START_SECONDS, TRANSCRIPT_SECONDS, RecognitionChain
 from pipelines.fallback.tts import FIRST_SOUND_SECONDS, VoiceChain
 from pipelines.ports import ConversationListener
 from pipelines.registry import Kind
@@ -83,9 +83,13 @@ def make_stage(
 
 
 def turn_timeout(candidates: Sequence[Candidate]) -> float:
-    """Return the seconds after speech at which a turn without a transcript is over."""
+    """Return the seconds after speech at which a turn without a transcript is over.
+
+    Each recogniser but the last is waited for; each but the first has to start.
+    """
     longest = max(candidate.entry.turn_timeout for candidate in candidates)
-    return longest + sum(_patience("stt", candidate) for candidate in candidates[:-1])
+    patience = [_patience("stt", candidate) for candidate in candidates]
+    return longest + sum(patience[:-1]) + sum(max(START_SECONDS, each) for each in patience[1:])
 
 
 def _rung(kind: Kind, candidate: Candidate, spec: PipelineSpec, resources: Resources) -> RungParams:

@@ -5,7 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from loguru import logger
-from pipecat.frames.frames import Frame, StartFrame
+from pipecat.frames.frames import (
+    Frame,
+    ServiceUpdateSettingsFrame,
+    StartFrame,
+    STTMuteFrame,
+)
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipelines.fallback.health import ServiceHealth
@@ -14,6 +19,9 @@ from pipelines.fallback.rung import GivenUp, Outlet, Rung, RungParams
 from pipelines.ports import FailureListener
 
 Kind = Literal["stt", "llm", "tts"]
+
+MOST_SETTINGS = 32
+"""Changes of settings that are kept for services that open later."""
 
 
 class Ladder:
@@ -47,6 +55,7 @@ class Ladder:
         self._warming: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._awaited: list[Rung] = []
+        self._standing: list[Frame] = []
 
     def start(self, frame: StartFrame) -> None:
         """Begin to open the service that will be asked first; nobody has to wait for it."""
@@ -56,25 +65,29 @@ class Ladder:
 
     async def _warm(self, rung: Rung) -> None:
         try:
-            await self._open(rung)
+            await self._open(rung)  # nobody has asked it: others may
         except Exception as error:  # noqa: BLE001 - whatever it is, another service may work
             if rung in self._awaited or isinstance(error, GivenUp):
                 return  # whoever waits for it tells
-            others = (other for other in self.order() if other is not rung)
-            self.report(rung, f"cannot start: {reason_of(error)}", next(others, None))
+            self.report(rung, f"cannot start: {reason_of(error)}", self.other_than(rung))
 
     def order(self) -> Iterator[Rung]:
         """Return the services in the order in which to ask them."""
         keys = [rung.params.key for rung in self.rungs]
         return (self.rungs[index] for index in self._health.order(keys, _now()))
 
+    def other_than(self, rung: Rung) -> Rung | None:
+        """Return who is asked in the place of a service."""
+        return next((other for other in self.order() if other is not rung), None)
+
     async def open(self, rung: Rung) -> None:
-        """Make sure that a service is open.
+        """Make sure that a service is open, because it is asked something.
 
         Raises:
             Exception: It cannot be opened.
         """
         self._awaited.append(rung)
+        self._health.asked(rung.params.key, _now())
         try:
             await self._open(rung)
         finally:
@@ -83,13 +96,16 @@ class Ladder:
     async def _open(self, rung: Rung) -> None:
         if self._start is None:
             raise RuntimeError("the chain has not been started")
-        self._health.asked(rung.params.key, _now())
-        await rung.open(self._owner.processor_setup, self._start)
+        await rung.open(self._owner.processor_setup, self._start, self._standing)
 
     async def put_to_all(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
-        """Give every open service a frame, such as an interruption."""
+        """Give every open service a frame, such as an interruption; settings to later ones too."""
+        if isinstance(frame, STTMuteFrame):
+            self._standing[:] = [one for one in self._standing if type(one) is not STTMuteFrame]
+        if isinstance(frame, STTMuteFrame | ServiceUpdateSettingsFrame):
+            self._standing[:] = [*self._standing[1 - MOST_SETTINGS :], frame]
         for rung in self.rungs:
             await rung.put(frame, direction)
 
@@ -107,6 +123,21 @@ class Ladder:
             "service.failed: {}", reason
         )
         self._listener.service_failed(self._kind, rung.name, reason=reason, instead=taken_by)
+        self.throw_away(rung)
+
+    def note_error(self, rung: Rung, reason: str) -> bool:
+        """Note that a service failed of which nothing was expected.
+
+        Returns:
+            Whether it counts: whoever is waiting for it to open will tell otherwise.
+        """
+        if rung in self._awaited:
+            return False
+        self.report(rung, reason, self.other_than(rung))
+        return True
+
+    def throw_away(self, rung: Rung) -> None:
+        """Close a service; it is made anew when it is needed."""
         task = self._owner.create_task(rung.detach(), name=f"close {rung.name}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -19,6 +19,7 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     LLMTextFrame,
     LLMUpdateSettingsFrame,
+    MetricsFrame,
     StartFrame,
     TTSSpeakFrame,
     UserStartedSpeakingFrame,
@@ -34,7 +35,7 @@ from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.reason import reason_of
 from pipelines.fallback.rung import Rung, RungParams
 from pipelines.ports import FailureListener
-from pipelines.speculation import SpeculatingModel, Withdrawals
+from pipelines.speculation import ModelAtWorkFrame, SpeculatingModel, Withdrawals
 
 FIRST_WORD_SECONDS = 1.2
 """So long a language model may be silent, at its start or between words, unless set."""
@@ -200,6 +201,8 @@ class LanguageModelChain(FrameProcessor):
                 raise
             if isinstance(frame, ErrorFrame):
                 return await self._break_off(frame.error, is_heard=is_heard)
+            if isinstance(frame, ModelAtWorkFrame):
+                continue
             if not is_heard and _says_something(frame):
                 is_heard = True
                 for one in held:
@@ -231,14 +234,22 @@ class LanguageModelChain(FrameProcessor):
             if is_last and not isinstance(frame, FunctionCallInProgressFrame):
                 del self._calls[frame.tool_call_id]
             await self.push_frame(frame, direction)
-        elif rung is not self._asked:
-            return
-        elif isinstance(frame, VERDICTS):
+        elif isinstance(frame, MetricsFrame):
+            await self.push_frame(frame, direction)
+        elif rung is self._asked:
+            await self._answer_came(frame, direction)
+        elif isinstance(frame, ErrorFrame) and not _is_of_a_tool(frame):
+            self._ladder.note_error(rung, frame.error)
+            await self._give_up_calls(rung)
+
+    async def _answer_came(self, frame: Frame, direction: FrameDirection) -> None:
+        """Take what the model pushes that was asked last."""
+        if isinstance(frame, VERDICTS):
             if direction is FrameDirection.UPSTREAM:  # it will not use a tool ahead of time
                 self._pieces.put_nowait((EagerEndOfTurnCancelFrame(), FrameDirection.DOWNSTREAM))
                 await self.push_frame(frame, direction)
         elif not self._answering or _is_of_a_tool(frame):
-            if not isinstance(frame, ANSWER):
+            if not isinstance(frame, (*ANSWER, ModelAtWorkFrame)):
                 await self.push_frame(frame, direction)
         elif self._is_of_this_answer(frame):
             self._pieces.put_nowait((frame, direction))

@@ -2,12 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InterruptionFrame, StartFrame
+from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InterruptionFrame,
+    MetricsFrame,
+    StartFrame,
+)
 from pipecat.frames.frames import StopFrame as PipecatStopFrame
 from pipecat.pipeline.pipeline import Pipeline, PipelineSink, PipelineSource
 from pipecat.processors.frame_processor import (
@@ -81,10 +88,17 @@ class Rung:
         """Whether the service can be given frames."""
         return self._started.is_set()
 
-    async def open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
+    async def open(
+        self, setup: FrameProcessorSetup, start: StartFrame, standing: Sequence[Frame] = ()
+    ) -> None:
         """Make and start the service, unless it is open; whoever comes second waits as well.
 
         Whoever stops waiting leaves it opening for the next one.
+
+        Args:
+            setup: The chain's own.
+            start: The conversation's.
+            standing: What holds for every service, and grows meanwhile: given to it first.
 
         Raises:
             Exception: What the service raises when it cannot be made.
@@ -93,7 +107,8 @@ class Rung:
         if self.is_open:
             return
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open(setup, start), name=f"open {self.name}")
+            opens = self._open(setup, start, standing)
+            self._opening = asyncio.create_task(opens, name=f"open {self.name}")
         opening = self._opening
         try:
             await asyncio.shield(opening)
@@ -103,13 +118,17 @@ class Rung:
                 raise GivenUp("given up") from None
             raise
 
-    async def _open(self, setup: FrameProcessorSetup, start: StartFrame) -> None:
+    async def _open(
+        self, setup: FrameProcessorSetup, start: StartFrame, standing: Sequence[Frame]
+    ) -> None:
         try:
             pipeline = self._make()
             async with asyncio.timeout(OPEN_SECONDS):
                 await pipeline.setup(setup)
                 await pipeline.queue_frame(start)
                 await self._started.wait()
+                for frame in standing:
+                    await pipeline.queue_frame(frame)
         except Exception:
             if self._opening is asyncio.current_task():
                 self._opening = None
@@ -127,11 +146,18 @@ class Rung:
             elif isinstance(frame, CancelFrame):
                 stopped.set()
             elif self._service is service and not isinstance(frame, LIFE_FRAMES):
-                await self._outlet(self, frame, direction)
+                await self._outlet(self, self._named(frame), direction)
 
         pipeline = Pipeline([service], source=PipelineSource(came_out), sink=PipelineSink(came_out))
         self._service, self._pipeline = service, pipeline
         return pipeline
+
+    def _named(self, frame: Frame) -> Frame:
+        """Say of whom something was measured."""
+        if not isinstance(frame, MetricsFrame):
+            return frame
+        by_name = {"processor": self.name}
+        return MetricsFrame(data=[data.model_copy(update=by_name) for data in frame.data])
 
     async def put(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM

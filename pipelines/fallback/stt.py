@@ -54,7 +54,7 @@ ABOUT_SPEECH = (
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
-PASSED_ON = (TranscriptionFrame, InterimTranscriptionFrame, MetricsFrame, ServiceMetadataFrame)
+PASSED_ON = (TranscriptionFrame, InterimTranscriptionFrame, ServiceMetadataFrame)
 
 
 class _Recent:
@@ -114,7 +114,8 @@ class RecognitionChain(FrameProcessor):
     speech, and only their transcripts come back, so that one that hangs holds nothing up.
 
     A silent recogniser may be right, when it was a cough: it has failed only if another
-    one understood something.
+    one understood something. If it understands the same after all, and nobody else has, its text
+    counts: it is the earliest that there is.
 
     Args:
         params: The recognisers, the preferred one first.
@@ -137,6 +138,7 @@ class RecognitionChain(FrameProcessor):
         self._recent = _Recent(EARLIER_SECONDS)
         self._utterance = _Utterance(is_over=True, is_settled=True)
         self._doubted: Rung | None = None
+        self._late: list[Rung] = []  # they were silent, and have heard all there is
         self._watch: asyncio.Task[None] | None = None
         self._repeating: asyncio.Task[None] | None = None
 
@@ -176,6 +178,7 @@ class RecognitionChain(FrameProcessor):
     async def _begin(self) -> None:
         """Start an utterance, or go on with one that is not settled yet."""
         await self._stop_watching()
+        self._late.clear()
         if not self._utterance.is_settled:
             self._utterance.is_over = False
             return
@@ -210,6 +213,7 @@ class RecognitionChain(FrameProcessor):
             return
         if self._doubted is None:
             self._doubted = rung
+        self._late.append(rung)
         self._switch(following)
 
     async def _stop_watching(self) -> None:
@@ -257,7 +261,10 @@ class RecognitionChain(FrameProcessor):
 
     async def _came_out(self, rung: Rung, frame: Frame, direction: FrameDirection) -> None:
         """Take transcripts, and what goes wrong."""
-        if rung is not self._current:
+        if isinstance(frame, MetricsFrame):
+            await self.push_frame(frame, direction)
+            return
+        if rung is not self._current and not await self._is_late_text(rung, frame):
             return
         if isinstance(frame, ErrorFrame):
             await self._failed(rung, frame.error)
@@ -269,7 +276,26 @@ class RecognitionChain(FrameProcessor):
         if isinstance(frame, PASSED_ON):
             await self.push_frame(frame, direction)
 
+    async def _is_late_text(self, rung: Rung, frame: Frame) -> bool:
+        """Judge what comes of one that is not asked; go on with it if it has understood."""
+        if isinstance(frame, ErrorFrame):
+            if self._ladder.note_error(rung, frame.error) and rung is self._doubted:
+                self._doubted = None
+            return False
+        is_text = isinstance(frame, TranscriptionFrame) and frame.text.strip()
+        if rung not in self._late or not is_text:
+            return False
+        repeating, self._repeating = self._repeating, None
+        if repeating:
+            await self.cancel_task(repeating)
+        self._ladder.throw_away(self._current)  # it would understand the same again
+        self._current = rung
+        if self._doubted is rung:
+            self._doubted = None
+        return True
+
     async def _answered(self, rung: Rung) -> None:
+        self._late.clear()
         self._utterance.settle()
         await self._stop_watching()
         self._ladder.worked(rung)

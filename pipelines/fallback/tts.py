@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 from pipecat.frames.frames import (
     CancelFrame,
+    ControlFrame,
     EndFrame,
     ErrorFrame,
     Frame,
     InterruptionFrame,
+    MetricsFrame,
     StartFrame,
     TTSAudioRawFrame,
+    TTSUpdateSettingsFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import TTSSettings
@@ -88,6 +91,11 @@ class _Sentence:
         return taken
 
 
+@dataclass
+class _BrokenOffFrame(ControlFrame):
+    """Behind what was heard of a sentence that nobody could say to its end."""
+
+
 class VoiceChain(TTSService):
     """Lets the next voice speak a sentence when one errors, hangs or sends silence.
 
@@ -136,6 +144,21 @@ class VoiceChain(TTSService):
         if isinstance(frame, InterruptionFrame | EndFrame | CancelFrame):
             self._sentence = None
             await self._ladder.put_to_all(frame, direction)
+        elif isinstance(frame, TTSUpdateSettingsFrame):
+            await self._ladder.put_to_all(frame, direction)
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Push a frame; have the rest of a sentence that broke off taken for done.
+
+        Else Pipecat tells all of it when the answer is over: as words whose times a voice forgot.
+        """
+        if not isinstance(frame, _BrokenOffFrame):
+            await super().push_frame(frame, direction)
+            return
+        for behind in self._aggregated_frame_sequencer.complete_spoken_slot():
+            await super().push_frame(behind)
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Speak a text with the first voice that can.
@@ -174,6 +197,7 @@ class VoiceChain(TTSService):
                 if self._sentence is sentence:
                     self._sentence = None
         yield _nothing(context_id)
+        yield _BrokenOffFrame()
         yield ErrorFrame(error=f"no voice works: {candidates[-1].name}: {reason}")
 
     async def _speak(
@@ -187,6 +211,7 @@ class VoiceChain(TTSService):
         rung, trimmer = sentence.rung, sentence.trimmer
         service = await self._opened(rung, patience)
         self._sentence = sentence
+        await service.start_ttfb_metrics()
         async for frame in _patiently(service.run_tts(text, context_id), patience):
             if isinstance(frame, ErrorFrame):
                 raise _Failed(frame.error)
@@ -195,6 +220,7 @@ class VoiceChain(TTSService):
             self._spoken.sent(rung, _seconds(frame.audio))
             audio = trimmer.feed(frame.audio)
             if audio:
+                await service.stop_ttfb_metrics()
                 yield await self._pass_on(audio, sentence, context_id)
             elif not trimmer.is_heard and trimmer.quiet_samples > SILENCE_SAMPLES:
                 raise _Failed("sends silence")
@@ -234,8 +260,15 @@ class VoiceChain(TTSService):
             await self.add_word_timestamps(words, context_id)
 
     async def _came_out(self, rung: Rung, frame: Frame, direction: FrameDirection) -> None:
-        """Ignore what a voice pushes by itself: its audio is yielded, its errors too."""
-        del rung, frame, direction
+        """Ignore most of what a voice pushes by itself: its audio is yielded, its errors too."""
+        if isinstance(frame, MetricsFrame):
+            await self.push_frame(frame, direction)
+            return
+        is_speaking = self._sentence is not None and self._sentence.rung is rung
+        if is_speaking or not isinstance(frame, ErrorFrame):
+            return
+        if self._ladder.note_error(rung, frame.error):
+            self._spoken.by_rung.pop(rung.params.key, None)
 
 
 class _Failed(Exception):

@@ -12,9 +12,14 @@ from pydantic import Field
 from pipelines.findings import Finding
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
-from pipelines.services.openai import ChatParams, ModelName, chat_settings, shared_client
+from pipelines.services.openai import (
+    ChatParams,
+    ModelName,
+    StreamedChat,
+    chat_settings,
+    shared_client,
+)
 from pipelines.spec import PipelineSpec, Spec
-from pipelines.speculation import SpeculatingModel
 from pipelines.speech import TELEPHONE_RATE
 
 BASE_URL = "https://api.mistral.ai/v1"
@@ -50,7 +55,7 @@ def _key(resources: Resources) -> str:
     return key.get_secret_value() if key else ""
 
 
-class MistralChat(SpeculatingModel, MistralLLMService):
+class MistralChat(StreamedChat, MistralLLMService):
     """Pipecat's service on a client that is shared."""
 
     def __init__(self, client: AsyncOpenAI, settings: MistralLLMSettings) -> None:

@@ -1,10 +1,12 @@
 """Any language model behind an OpenAI-compatible address, through Pipecat."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from openai import AsyncOpenAI
+from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
-from pipecat.services.openai.base_llm import OpenAILLMSettings
+from pipecat.services.openai.base_llm import BaseOpenAILLMService, OpenAILLMSettings
 from pipecat.services.openai.llm import OpenAILLMService
 from pydantic import Field, StringConstraints
 
@@ -12,7 +14,7 @@ from pipelines.findings import Finding
 from pipelines.resources import Resources
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.spec import PipelineSpec, Spec
-from pipelines.speculation import SpeculatingModel
+from pipelines.speculation import ModelAtWorkFrame, SpeculatingModel
 
 NO_KEY = "none"
 SILENCE_SECONDS = 10.0
@@ -78,7 +80,25 @@ def shared_client(resources: Resources, key: str, base_url: str | None) -> Async
     return resources.engine(f"chat {base_url} {hash(key)}", make)
 
 
-class OpenAiChat(SpeculatingModel, OpenAILLMService):
+class StreamedChat(SpeculatingModel, BaseOpenAILLMService):
+    """A chat that tells its chain of tool calls on their way; to be mixed in ahead."""
+
+    async def get_chat_completions(self, context: LLMContext) -> Any:
+        """Ask."""
+        return self._seen(await super().get_chat_completions(context))
+
+    async def _seen(self, chunks: Any) -> AsyncIterator[Any]:
+        try:
+            async for chunk in chunks:
+                delta = chunk.choices[0].delta if chunk.choices else None
+                if delta and delta.tool_calls and self.is_in_chain:
+                    await self.push_frame(ModelAtWorkFrame())
+                yield chunk
+        finally:
+            await chunks.close()
+
+
+class OpenAiChat(StreamedChat, OpenAILLMService):
     """Pipecat's service on a client that is shared."""
 
     def __init__(self, client: AsyncOpenAI, settings: OpenAILLMSettings) -> None:

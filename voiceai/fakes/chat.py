@@ -4,6 +4,7 @@ The shape is that of ``POST /v1/chat/completions`` with ``stream: true``, as Mis
 every OpenAI-compatible server: server-sent events, the last of which is ``[DONE]``.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 CREATED: Final = 1_760_000_000
+CALL_ID_LETTERS: Final = 9
 COMPLETION: Final = "cmpl-e5cc70bb28c444948073e77776eb30ef"
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -43,13 +45,13 @@ class ToolCall:
     Attributes:
         name: Of the tool.
         arguments: As a mapping, or as the very text that comes, malformed if you like.
-        call_id: Mistral's are nine letters and digits.
+        call_id: Mistral's are nine letters and digits; one of its own unless given.
         pieces: The arguments come in so many; Mistral sends one, OpenAI-compatible servers more.
     """
 
     name: str
     arguments: Mapping[str, Any] | str = field(default_factory=dict[str, Any])
-    call_id: str = "D681PevKs"
+    call_id: str = ""
     pieces: int = 1
 
     @property
@@ -121,7 +123,7 @@ def events(parts: Iterable[Part], body: Mapping[str, Any]) -> Iterator[bytes | P
             case Finish(reason):
                 pass
             case ToolCall():
-                for delta in _tool_deltas(part, calls):
+                for delta in _tool_deltas(part, calls, body):
                     yield _chunk(model, {"tool_calls": [delta]})
                 calls += 1
             case str():
@@ -145,7 +147,11 @@ def completion(parts: Iterable[Part], body: Mapping[str, Any]) -> dict[str, Any]
         "role": "assistant",
         "content": "".join(part for part in said if isinstance(part, str)),
         "tool_calls": [
-            {**_call(call), "index": index, "function": {"name": call.name, "arguments": call.text}}
+            {
+                **_call(call, index, body),
+                "index": index,
+                "function": {"name": call.name, "arguments": call.text},
+            }
             for index, call in enumerate(calls)
         ]
         or None,
@@ -159,20 +165,23 @@ def completion(parts: Iterable[Part], body: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _tool_deltas(call: ToolCall, index: int) -> Iterator[dict[str, Any]]:
+def _tool_deltas(call: ToolCall, index: int, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     text = call.text
     size = -(-len(text) // max(1, call.pieces)) or 1
     pieces = [text[start : start + size] for start in range(0, len(text), size)] or [""]
     for number, piece in enumerate(pieces):
         if number == 0:
             function = {"name": call.name, "arguments": piece}
-            yield {**_call(call), "index": index, "function": function}
+            yield {**_call(call, index, body), "index": index, "function": function}
         else:
             yield {"index": index, "function": {"arguments": piece}}
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.call_id, "type": "function"}
+def _call(call: ToolCall, index: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Identify a call: by its place in the answer, and the answer's in the conversation."""
+    place = f"{len(body.get('messages', ()))} {index}"
+    call_id = call.call_id or hashlib.sha256(place.encode()).hexdigest()[:CALL_ID_LETTERS]
+    return {"id": call_id, "type": "function"}
 
 
 def _head(model: str) -> dict[str, Any]:

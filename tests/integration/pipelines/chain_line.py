@@ -15,6 +15,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
+    MetricsFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
     TTSTextFrame,
@@ -143,6 +144,19 @@ class Voice(WordTeller):
                 await asyncio.sleep(FOR_EVER)
 
 
+class Noting(FrameProcessor):
+    """A service that does nothing but to keep what it is told."""
+
+    def __init__(self, told: list[Frame]) -> None:
+        super().__init__()
+        self._told = told
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        self._told.append(frame)
+        await self.push_frame(frame, direction)
+
+
 @dataclass(slots=True)
 class Line:
     """What is around a chain.
@@ -191,6 +205,15 @@ class Line:
         """Return the words that were told to be heard."""
         return [frame.text for frame in self.of(TTSTextFrame)]
 
+    def metrics(self) -> list[tuple[str, str]]:
+        """Return of whom something was measured, and what; zeros are announcements."""
+        return [
+            (data.processor, type(data).__name__.removesuffix("MetricsData"))
+            for frame in self.of(MetricsFrame)
+            for data in frame.data
+            if getattr(data, "value", 0)
+        ]
+
     def service_failed(self, kind: str, service: str, *, reason: str, instead: str | None) -> None:
         """Note a failure."""
         del kind
@@ -228,7 +251,12 @@ async def running(line: Line, chain: FrameProcessor) -> AsyncIterator[None]:
     after = _Collector(line, FrameDirection.DOWNSTREAM)
     worker = PipelineWorker(
         Pipeline([before, chain, after]),
-        params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
+        params=PipelineParams(
+            audio_in_sample_rate=RATE,
+            audio_out_sample_rate=RATE,
+            enable_metrics=True,
+            enable_usage_metrics=True,
+        ),
         enable_rtvi=False,
         enable_turn_tracking=False,
         idle_timeout_secs=None,

@@ -4,7 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from pipecat.frames.frames import LLMContextFrame, LLMFullResponseEndFrame
+from pipecat.frames.frames import (
+    FunctionCallsStartedFrame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+)
 from pipecat.processors.aggregators.llm_context import LLMContext
 
 from pipelines.fallback.assemble import APOLOGIES, make_stage
@@ -14,6 +18,7 @@ from pipelines.resources import Resources
 from pipelines.validate import candidates_of
 from tests.integration.pipelines.chain_line import Line, running
 from tests.support.fakes import KEY, mistral_fake
+from voiceai.fakes.chat import ToolCall
 from voiceai.fakes.endpoint import Endpoint
 from voiceai.fakes.mistral import MistralFake
 
@@ -60,6 +65,26 @@ async def test_mistral_answers() -> None:
     assert asked["model"] == "mistral-small-latest"
     assert asked["stream"] is True
     assert asked["messages"][-1]["content"] == QUESTION
+
+
+async def test_a_tool_call_on_its_way_is_no_silence() -> None:
+    long = ToolCall("note", {"text": "a caller's whole story"}, pieces=8)
+    async with mistral_fake() as fake, asking(fake) as line:
+        fake.expect([long])
+        fake.chat.slow(0.0, between_seconds=0.1)
+        await line.put(LLMContextFrame(LLMContext([{"role": "user", "content": QUESTION}])))
+        await line.until(lambda: line.of(FunctionCallsStartedFrame))
+    (started,) = line.of(FunctionCallsStartedFrame)
+    assert started.function_calls[0].arguments == long.arguments
+    assert line.failures == []
+
+
+async def test_a_tool_call_that_breaks_off_is_silence() -> None:
+    async with mistral_fake() as fake, asking(fake) as line:
+        fake.expect([ToolCall("note", {"text": "a caller's whole story"}, pieces=8)])
+        fake.chat.stall(4)
+        assert await ask(line) == [OTHER]
+    assert line.failures == [("mistral", "silent for 0.5 s", "scripted")]
 
 
 TROUBLES: dict[str, Callable[[Endpoint], None]] = {

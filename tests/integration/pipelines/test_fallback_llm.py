@@ -2,8 +2,19 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from pipecat.frames.frames import InterruptionFrame, LLMContextFrame, LLMTextFrame
+import pytest
+from pipecat.frames.frames import (
+    Frame,
+    InterruptionFrame,
+    LLMContextFrame,
+    LLMTextFrame,
+    LLMUpdateSettingsFrame,
+    MetricsFrame,
+)
+from pipecat.metrics.metrics import TTFBMetricsData
 from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.settings import LLMSettings
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.llm import LanguageModelChain
@@ -126,3 +137,74 @@ async def test_an_interrupted_answer_ends_and_the_next_question_is_answered() ->
         assert await models.ask() == "now then"
     assert models.line.failures == []
     assert models.line.texts() == ["let me", "now then"]
+
+
+class Measured(Model):
+    """A model that is measured whatever it does."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if isinstance(frame, LLMContextFrame):
+            await self.push_frame(MetricsFrame([TTFBMetricsData(processor="Chat#7", value=0.2)]))
+        await super().process_frame(frame, direction)
+
+
+def chain_of(models: Models, *made: Model) -> LanguageModelChain:
+    """A chain of models that are there already; a model that is made anew is the same."""
+    return LanguageModelChain(
+        [rung(f"m{index}", lambda model=model: model) for index, model in enumerate(made)],  # type: ignore[misc]
+        health=models.health,
+        listener=models.line,
+        apology=SORRY,
+    )
+
+
+async def test_what_is_measured_of_a_model_bears_its_name_though_it_fails() -> None:
+    models = Models()
+    chain = chain_of(models, Measured(["nothing"], [], "a"), Measured(["here I am"], [], "b"))
+    async with running(models.line, chain):
+        assert await models.ask() == "here I am"
+    assert models.line.metrics() == [("m0", "TTFB"), ("m1", "TTFB")]
+
+
+async def test_an_error_of_one_that_is_not_asked_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.fallback.health.REST_SECONDS", 0.0)
+    does, second = ["error", "here I am"], Model(["here I am"], [], "second")
+    models = Models()
+    chain = LanguageModelChain(
+        [
+            rung("first", lambda: Model([does.pop(0)], [], "first")),
+            rung("second", lambda: second),
+        ],
+        health=models.health,
+        listener=models.line,
+        apology=SORRY,
+    )
+    async with running(models.line, chain):
+        await models.ask()
+        await models.ask()
+        await second.push_error("socket closed")
+        await models.line.until(lambda: len(models.line.failures) == 2)
+    assert models.line.failures[1] == ("second", "socket closed", "first")
+    assert models.health.failing() == {"second"}
+
+
+class Told(Model):
+    """A model that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(["here I am"], [], "told")
+        self.told: list[Frame] = []
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        self.told.append(frame)
+        await super().process_frame(frame, direction)
+
+
+async def test_one_that_opens_later_is_set_as_the_others_were() -> None:
+    models, told = Models(), Told()
+    warmer = LLMUpdateSettingsFrame(delta=LLMSettings(temperature=0.9))
+    async with running(models.line, chain_of(models, Model(["error"], [], "a"), told)):
+        await models.line.put(warmer)
+        assert await models.ask() == "here I am"
+    kinds = [type(frame) for frame in told.told]
+    assert kinds.index(LLMUpdateSettingsFrame) < kinds.index(LLMContextFrame)

@@ -6,18 +6,39 @@ from functools import partial
 
 import pytest
 from pipecat.frames.frames import (
+    Frame,
     InputAudioRawFrame,
+    MetricsFrame,
+    STTMuteFrame,
+    STTUpdateSettingsFrame,
     TranscriptionFrame,
     UserStartedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.metrics.metrics import TTFBMetricsData
+from pipecat.services.settings import STTSettings
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.stt import RecognitionChain
-from tests.integration.pipelines.chain_line import PATIENCE, RATE, Ears, Line, rung, running, sound
+from tests.integration.pipelines.chain_line import (
+    PATIENCE,
+    RATE,
+    Ears,
+    Line,
+    Noting,
+    rung,
+    running,
+    sound,
+)
 
 SPOKEN_SECONDS = 0.4
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait no second for one that hangs to hang up."""
+    monkeypatch.setattr("pipelines.fallback.rung.STOP_SECONDS", 0.1)
 
 
 class Recognisers:
@@ -54,6 +75,14 @@ class Recognisers:
     async def quiet(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.02)):
             await self.line.put(InputAudioRawFrame(sound(0.02), RATE, 1))
+
+    async def made_second(self) -> None:
+        """Wait until the second is asked."""
+        await self.line.until(lambda: len(self.made) == 2)
+
+    async def late(self, text: str, by: int = 0) -> None:
+        """Have one of them understand something after all."""
+        await self.made[by].push_frame(TranscriptionFrame(text, "", ""))
 
     def texts(self) -> list[str]:
         return [frame.text for frame in self.line.of(TranscriptionFrame)]
@@ -191,3 +220,99 @@ async def test_the_end_of_a_very_long_utterance_is_told_to_whom_it_is_repeated(
     async with ears.running():
         await ears.say()
         await ears.understood("good morning")
+
+
+async def test_a_late_text_counts_while_nobody_else_has_one() -> None:
+    ears = Recognisers(first=["nothing", "how are you"], second=["hang"])
+    async with ears.running():
+        await ears.say()
+        await ears.made_second()
+        await ears.late("good morning")
+        await ears.understood("good morning")
+        await ears.say()
+        await ears.understood("good morning", "how are you")
+    assert ears.line.failures == []
+
+
+async def test_what_was_understood_late_is_not_understood_again() -> None:
+    ears = Recognisers(first=["nothing", "how are you"], second=["nothing"])
+    async with ears.running():
+        await ears.say()
+        await ears.line.until(lambda: len(ears.heard) == 2)
+        await ears.late("good morning")
+        await ears.understood("good morning")
+        await ears.late("good evening", by=1)
+        await ears.say()
+        await ears.understood("good morning", "how are you")
+    assert ears.line.failures == []
+
+
+async def test_a_late_text_of_the_beginning_alone_does_not_count() -> None:
+    ears = Recognisers(first=["nothing"], second=["nothing", "all of it"])
+    async with ears.running():
+        await ears.say()
+        await ears.made_second()
+        await ears.line.put(VADUserStartedSpeakingFrame())
+        await ears.line.until(lambda: len(ears.line.of(VADUserStartedSpeakingFrame)) == 2)
+        await ears.late("the beginning")
+        await ears.quiet(0.1)
+        await ears.line.put(VADUserStoppedSpeakingFrame(stop_secs=0.0))
+        await ears.understood("all of it")
+
+
+async def test_an_error_of_one_that_is_not_asked_counts() -> None:
+    ears = Recognisers(first=["nothing"], second=["hang"])
+    async with ears.running():
+        await ears.say()
+        await ears.made_second()
+        await ears.made[0].push_error("socket closed")
+        await ears.line.until(lambda: ears.line.failures)
+        assert ears.health.failing() == {"first"}
+        await ears.late("good morning", by=1)
+        await ears.understood("good morning")
+    assert ears.line.failures == [("first", "socket closed", "second")]
+
+
+async def test_one_that_opens_later_is_muted_and_set_as_the_others_were() -> None:
+    line, told = Line(), list[Frame]()
+    german, french = STTSettings(language="de"), STTSettings(language="fr")
+    ears = Recognisers()
+    ears.line = line
+    chain = RecognitionChain(
+        [rung("first", lambda: Ears(["error"], [], "first")), rung("next", lambda: Noting(told))],
+        health=ServiceHealth(),
+        listener=line,
+    )
+    async with running(line, chain):
+        for frame in (
+            STTMuteFrame(mute=True),
+            STTUpdateSettingsFrame(delta=german),
+            STTMuteFrame(mute=False),
+            STTUpdateSettingsFrame(delta=french),
+        ):
+            await line.put(frame)
+        await ears.say()
+        await line.until(lambda: VADUserStoppedSpeakingFrame in map(type, told))
+    assert [frame.mute for frame in told if isinstance(frame, STTMuteFrame)] == [False]
+    deltas = [frame.delta for frame in told if isinstance(frame, STTUpdateSettingsFrame)]
+    assert deltas == [german, french]
+
+
+async def test_one_whose_rest_is_over_is_asked_in_a_call_that_opened_it_ahead() -> None:
+    ears = Recognisers(first=["good morning"], second=["never"])
+    ears.health.failed("first", asyncio.get_running_loop().time() - 100)
+    async with ears.running():
+        await ears.line.until(lambda: ears.made)
+        await ears.say()
+        await ears.understood("good morning")
+    assert [name for name, _ in ears.heard] == ["first"]
+
+
+async def test_what_is_measured_of_a_recogniser_bears_its_name() -> None:
+    ears = Recognisers(first=["nothing"], second=["hang"])
+    async with ears.running():
+        await ears.say()
+        await ears.made_second()
+        measured = TTFBMetricsData(processor="Ears#7", value=0.2)
+        await ears.made[0].push_frame(MetricsFrame(data=[measured]))
+        await ears.line.until(lambda: ("first", "TTFB") in ears.line.metrics())

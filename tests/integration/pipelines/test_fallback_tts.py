@@ -1,9 +1,12 @@
 """Voices that take each other's place."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 from pipecat.frames.frames import (
+    Frame,
     InterruptionFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
@@ -12,7 +15,10 @@ from pipecat.frames.frames import (
     TTSSpeakFrame,
     TTSStoppedFrame,
     TTSTextFrame,
+    TTSUpdateSettingsFrame,
 )
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.settings import TTSSettings
 
 from pipelines.fallback.health import ServiceHealth
 from pipelines.fallback.tts import VoiceChain
@@ -149,3 +155,117 @@ async def test_an_interruption_leaves_the_voices_usable() -> None:
         voices.line.frames.clear()
         assert await voices.say("good morning") == 0.22
     assert voices.line.failures == []
+
+
+SENTENCES = (
+    LLMFullResponseStartFrame(),
+    LLMTextFrame("One two three. "),
+    LLMTextFrame("Four five. "),
+    LLMFullResponseEndFrame(),
+)
+
+
+async def test_what_nobody_could_say_of_a_sentence_is_not_told_as_said() -> None:
+    line, does = Line(), ["break", "speak"]
+    chain = VoiceChain(
+        [rung("only", lambda: Voice([does.pop(0)], [], "only"))],
+        health=ServiceHealth(),
+        listener=line,
+        language="en-US",
+    )
+    async with running(line, chain):
+        await line.put(*SENTENCES)
+        await line.until(lambda: line.of(TTSStoppedFrame))
+    assert line.words() == ["One", "Four", "five."]
+
+
+async def test_a_sentence_that_nobody_began_leaves_no_word() -> None:
+    voices = Voices(first=["error"], second=["raise"])
+    async with voices.running():
+        await voices.line.put(*SENTENCES)
+        await voices.line.until(lambda: voices.line.of(TTSStoppedFrame))
+    assert voices.line.words() == []
+
+
+async def test_an_error_of_a_voice_that_is_not_asked_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.fallback.health.REST_SECONDS", 0.0)
+    line, made, health = Line(), list[Voice](), ServiceHealth()
+
+    def make(name: str, *does: str) -> Voice:
+        made.append(Voice(does, [], name))
+        return made[-1]
+
+    does = ["error", "speak"]
+    chain = VoiceChain(
+        [
+            rung("first", lambda: make("first", does.pop(0))),
+            rung("second", lambda: make("second", "speak")),
+        ],
+        health=health,
+        listener=line,
+        language="en-US",
+    )
+    voices = Voices()
+    voices.line = line
+    async with running(line, chain):
+        await voices.say("good morning")
+        await voices.say("good evening")
+        await made[1].push_error("socket closed")
+        await line.until(lambda: len(line.failures) == 2)
+    assert line.failures[1] == ("second", "socket closed", "first")
+    assert "second" in health.failing()
+
+
+async def test_a_voice_that_opens_later_is_set_as_the_others_were() -> None:
+    told: list[Frame] = []
+
+    class Told(Voice):
+        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+            told.append(frame)
+            await super().process_frame(frame, direction)
+
+    line = Line()
+    chain = VoiceChain(
+        [
+            rung("first", lambda: Voice(["error"], [], "first")),
+            rung("second", lambda: Told(["speak"], [], "second")),
+        ],
+        health=ServiceHealth(),
+        listener=line,
+        language="en-US",
+    )
+    faster = TTSUpdateSettingsFrame(delta=TTSSettings(voice="anna"))
+    async with running(line, chain):
+        await line.put(faster, TTSSpeakFrame("good morning"))
+        await line.until(lambda: "morning" in line.words())
+    deltas = [frame.delta for frame in told if isinstance(frame, TTSUpdateSettingsFrame)]
+    assert deltas == [faster.delta]
+
+
+class Measured(Voice):
+    """A voice that is measured."""
+
+    def can_generate_metrics(self) -> bool:
+        return True
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        await self.start_tts_usage_metrics(text)
+        await asyncio.sleep(0.001)
+        async for frame in super().run_tts(text, context_id):
+            yield frame
+
+
+async def test_what_is_measured_of_a_voice_bears_its_name() -> None:
+    line = Line()
+    chain = VoiceChain(
+        [rung("first", lambda: Measured(["speak"], [], "first"))],
+        health=ServiceHealth(),
+        listener=line,
+        language="en-US",
+    )
+    async with running(line, chain):
+        await line.put(TTSSpeakFrame("good morning"))
+        await line.until(lambda: "morning" in line.words())
+    assert {("first", "TTFB"), ("first", "TTSUsage")} <= set(line.metrics())

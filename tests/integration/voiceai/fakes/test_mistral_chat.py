@@ -105,7 +105,10 @@ async def test_an_answer_without_a_stream_is_the_same(
 async def test_tools_are_called_in_order_with_their_arguments(
     fake: MistralFake, client: openai.AsyncOpenAI, sdk: Any
 ) -> None:
-    reply: list[Part] = [ToolCall("first", {"a": 1}), ToolCall("second", call_id="second123")]
+    reply: list[Part] = [
+        ToolCall("first", {"a": 1}, call_id="D681PevKs"),
+        ToolCall("second", call_id="second123"),
+    ]
     fake.expect(reply, reply)
 
     for chunks in (await by_openai(client), await by_sdk(sdk)):

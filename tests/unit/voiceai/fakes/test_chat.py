@@ -1,6 +1,7 @@
 """Answers have the shape that chat completions have on the wire."""
 
 import json
+import re
 from typing import Any
 
 from hypothesis import given
@@ -60,3 +61,22 @@ def test_the_echo_repeats_the_user_and_not_the_tool() -> None:
     told = [*BODY["messages"], {"role": "tool", "content": "7"}]
 
     assert "".join(str(part) for part in echo({"messages": told})) == "You said: Hi there"
+
+
+def call_ids(found: list[dict[str, Any]]) -> list[str]:
+    deltas = [chunk["choices"][0]["delta"] for chunk in found if chunk["choices"]]
+    return [call["id"] for delta in deltas for call in delta.get("tool_calls", ()) if "id" in call]
+
+
+def test_each_call_of_a_conversation_has_an_id_of_its_own() -> None:
+    later = {**BODY, "messages": [*BODY["messages"], {"role": "tool", "content": "5"}]}
+    calls: list[Part] = [ToolCall("price"), ToolCall("price", pieces=2), ToolCall("stock")]
+    ids = [*call_ids(chunks(calls)), *call_ids(chunks(calls, later))]
+    assert len(set(ids)) == len(ids) == 2 * len(calls)
+    assert all(re.fullmatch("[a-zA-Z0-9]{9}", call_id) for call_id in ids)
+    message = completion(calls, BODY)["choices"][0]["message"]
+    assert [call["id"] for call in message["tool_calls"]] == ids[: len(calls)]
+
+
+def test_a_call_may_be_given_its_id() -> None:
+    assert call_ids(chunks([ToolCall("price", call_id="abcdefghi")])) == ["abcdefghi"]
