@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
-from asterisk.config.check import Finding, check_rtp_ranges
+from asterisk.config.finding import Finding
+from asterisk.config.rtp_conf import check_rtp_ranges
 from asterisk.config.seen_ports import SeenPorts
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams

@@ -16,7 +16,8 @@ import aiohttp
 from loguru import logger
 
 from asterisk.ari.client import AriClient
-from asterisk.config.check import Finding, startup_checks
+from asterisk.config.check import startup_checks
+from asterisk.config.finding import Finding
 from pipelines.resources import Resources
 from pipelines.validate import validate
 from transports.scheduling import prefer_this_thread

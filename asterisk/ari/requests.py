@@ -109,6 +109,20 @@ def originate(
     return Request("POST", _path("channels", channel_id), (*query, *shown), body)
 
 
+def create_channel(channel_id: str, endpoint: str, *, app: str, limit_seconds: int) -> Request:
+    """Make a channel that enters an application without calling anybody.
+
+    Args:
+        channel_id: Chosen by us.
+        endpoint: Whom it could call.
+        app: Application that it enters; it is gone at once where nobody has registered that.
+        limit_seconds: Asterisk itself hangs it up after this time.
+    """
+    query = (("endpoint", endpoint), ("app", app), ("channelId", channel_id))
+    body = {"variables": {"TIMEOUT(absolute)": str(limit_seconds)}}
+    return Request("POST", _path("channels", "create"), query, body)
+
+
 def hang_up(channel_id: str, cause: HangupCause = HangupCause.NORMAL) -> Request:
     """Hang up a channel; refuse it when it is not answered yet."""
     return Request("DELETE", _path("channels", channel_id), (("reason_code", str(int(cause))),))

@@ -1,16 +1,14 @@
 """Findings about an Asterisk: is it there, may we, is all loaded, do the audio ports collide.
 
-For ``doctor`` and for the start of ``serve``. ARI shows neither ``rtp.conf`` nor whether a trunk
-is registered: the former is read from disk where Asterisk runs on this host, the latter shows
-only in ``asterisk -rx 'pjsip show registrations'``.
+For ``doctor`` and for the start of ``serve``. What ``rtp.conf`` and the dialplan hold Asterisk's
+own functions say; without ``func_config`` the former is read from disk where Asterisk runs on this
+host. Whether a trunk is registered shows only in ``asterisk -rx 'pjsip show registrations'``.
 """
 
 import asyncio
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 
 from asterisk.ari import requests
@@ -18,42 +16,41 @@ from asterisk.ari.client import AriClient
 from asterisk.ari.events import parse_channel
 from asterisk.ari.naming import EXTERNAL_MEDIA_TECHNOLOGY
 from asterisk.config import modules
+from asterisk.config.evaluation import evaluate
+from asterisk.config.finding import Finding
+from asterisk.config.rtp_conf import (
+    RTP_CONF,
+    RTP_SETTINGS,
+    PortRange,
+    check_probation,
+    check_rtp_ranges,
+    parse_rtp_conf,
+    rtp_range,
+)
 from asterisk.config.seen_ports import is_of_this_machine
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError
-from asterisk.params import AriParams, FormatName
+from asterisk.params import (
+    ATTENDED_CONTEXT,
+    CONNECT_CONTEXT,
+    FALLBACK_CONTEXT,
+    TRANSFER_CONTEXT,
+    AriParams,
+    FormatName,
+)
 
 MAJOR_VERSION: Final = "22"
-RTP_CONF: Final = Path("/etc/asterisk/rtp.conf")
-DEFAULT_RTP_RANGE: Final = (5000, 31_000)
-"""What Asterisk uses where rtp.conf says nothing (``res_rtp_asterisk.c``)."""
-
-PORTS_PER_CALL: Final = 4
-"""The caller's channel and the external one take a pair each."""
+CONTEXTS: Final = {
+    TRANSFER_CONTEXT: "transfers",
+    ATTENDED_CONTEXT: "attended transfers",
+    CONNECT_CONTEXT: "attended transfers",
+    FALLBACK_CONTEXT: "callers whom we cannot take",
+}
+"""Contexts that the dialplan has, and what does not work without."""
 
 REPLACEABLE: Final = frozenset(
     {"codec_ulaw", "codec_alaw", "bridge_simple", "res_pjsip_endpoint_identifier_ip"}
 )
 """Modules whose work another one may do."""
-
-Level: TypeAlias = Literal["ok", "warn", "fail"]
-PortRange: TypeAlias = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of a check-up.
-
-    Attributes:
-        check: What was looked at, a short name.
-        level: ``fail``: calls do not work. ``warn``: they may not, or not all.
-        message: What was seen.
-        fix: What to do about it; empty when nothing is.
-    """
-
-    check: str
-    level: Level
-    message: str
-    fix: str = ""
 
 
 async def startup_checks(
@@ -92,53 +89,46 @@ async def startup_checks(
         findings.append(await _application(client, params.app))
     except AriDisconnected as error:
         return [*findings, Finding("ari", "fail", error.reason, error.fix)]
+    told = await evaluate(params, (*map(_exists, CONTEXTS), *map(_in_rtp_conf, RTP_SETTINGS)))
+    findings.append(check_contexts({name: told.get(_exists(name)) for name in CONTEXTS}))
+    in_rtp_conf = {
+        name: told[_in_rtp_conf(name)] for name in RTP_SETTINGS if _in_rtp_conf(name) in told
+    }
+    if not in_rtp_conf and urlsplit(params.url).hostname in {"127.0.0.1", "::1", "localhost"}:
+        text = await asyncio.to_thread(_read, rtp_conf)
+        in_rtp_conf = {} if text is None else parse_rtp_conf(text)
+    if in_rtp_conf:
+        findings.append(check_probation(in_rtp_conf))
     if rtp_ports:
-        local = urlsplit(params.url).hostname in {"127.0.0.1", "::1", "localhost"}
-        text = await asyncio.to_thread(_read, rtp_conf) if local else None
-        theirs = parse_rtp_range(text) if text is not None else await _observed(client)
-        findings.append(check_rtp_ranges(rtp_ports, theirs, known=text is not None))
+        theirs = rtp_range(in_rtp_conf) if in_rtp_conf else await _observed(client)
+        findings.append(check_rtp_ranges(rtp_ports, theirs, known=bool(in_rtp_conf)))
     return findings
 
 
-def parse_rtp_range(text: str) -> PortRange:
-    """Read first and last port from the text of an ``rtp.conf``; Asterisk's defaults otherwise."""
-    found = {"rtpstart": DEFAULT_RTP_RANGE[0], "rtpend": DEFAULT_RTP_RANGE[1]}
-    for name, value in re.findall(r"(?m)^\s*(rtpstart|rtpend)\s*=>?\s*(\d{1,5})\b", text):
-        found[name] = int(value)
-    return found["rtpstart"], found["rtpend"]
-
-
-def check_rtp_ranges(ours: PortRange, theirs: PortRange | None, *, known: bool) -> Finding:
-    """Compare our audio range with Asterisk's.
+def check_contexts(found: Mapping[str, str | None]) -> Finding:
+    """Report which contexts of the dialplan are missing.
 
     Args:
-        ours: First and last port.
-        theirs: First and last port; None when nothing is known about them.
-        known: ``theirs`` is the range itself, not just ports seen in use.
+        found: By context, what ``DIALPLAN_EXISTS`` says: ``1`` or ``0``; None when it says nothing.
     """
-    mine = f"{ours[0]}..{ours[1]}"
-    if theirs is None:
+    missing = [name for name, exists in found.items() if exists == "0"]
+    if missing:
+        uses = ", ".join(f"{name} ({CONTEXTS[name]})" for name in missing)
         return Finding(
-            "rtp",
-            "ok",
-            f"our audio ports are {mine}; Asterisk's range shows only in its rtp.conf",
-        )
-    seen = f"{theirs[0]}..{theirs[1]}"
-    if ours[0] <= theirs[1] and theirs[0] <= ours[1]:
-        whose = f"Asterisk's {seen}" if known else f"Asterisk's, which was seen using {seen}"
-        return Finding(
-            "rtp",
+            "dialplan",
             "warn",
-            f"our audio ports {mine} overlap {whose}",
-            "Set rtpstart=20002 and rtpend=30001 in rtp.conf, or move RTP_PORT and RTP_PORT_MAX: "
-            "an Asterisk that finds no free port crashes.",
+            f"not in the dialplan: {uses}",
+            "Write extensions.conf anew: `voiceai asterisk render`, then `asterisk -rx 'dialplan "
+            "reload'`; or add these contexts to a dialplan of your own.",
         )
-    if not known:
-        return Finding("rtp", "ok", f"our audio ports {mine}; Asterisk was seen using {seen}")
-    calls = (theirs[1] - theirs[0] + 1) // PORTS_PER_CALL
-    return Finding(
-        "rtp", "ok", f"our audio ports {mine}, Asterisk's {seen}: room for {calls} calls there"
-    )
+    if None in found.values():
+        return Finding(
+            "dialplan",
+            "ok",
+            "which contexts the dialplan has shows only with func_dialplan.so",
+            "Add `load = func_dialplan.so` to modules.conf to have it looked at.",
+        )
+    return Finding("dialplan", "ok", f"has {', '.join(found)}")
 
 
 def check_installed(
@@ -178,6 +168,14 @@ def _settings(text: str) -> list[tuple[int, str]]:
     """Return the lines that mean something, with their numbers."""
     numbered = enumerate(text.splitlines(), 1)
     return [(n, line.strip()) for n, line in numbered if line.strip() and line.strip()[0] != ";"]
+
+
+def _exists(context: str) -> str:
+    return f"DIALPLAN_EXISTS({context})"
+
+
+def _in_rtp_conf(setting: str) -> str:
+    return f"AST_CONFIG(rtp.conf,general,{setting})"
 
 
 def _version(info: object) -> Finding:

@@ -78,11 +78,13 @@ DIALPLAN: Final = (
     "app_exec",
     "func_channel",
     "func_callerid",
+    "func_config",
     "func_cut",
+    "func_dialplan",
     "func_logic",
     "func_strings",
 )
-"""Applications and functions which the rendered dialplan and common fallbacks use."""
+"""Applications and functions which the rendered dialplan, common fallbacks and `doctor` use."""
 
 FURTHER: Final = (
     "res_ari_endpoints",

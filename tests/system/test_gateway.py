@@ -1,7 +1,7 @@
 """The gateway against a real Asterisk: what it takes, refuses, clears away and outlives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -172,9 +172,39 @@ async def test_the_rendered_configuration_passes_the_check_up(pbx: Pbx) -> None:
         taking_calls(pbx.params.ari, talk),
         AriClient(pbx.params.ari) as client,
     ):
-        rtp_conf = pbx.process.configuration / "rtp.conf"
-        found = await startup_checks(
-            client, pbx.params.ari, rtp_ports=(10_000, 20_000), rtp_conf=rtp_conf
-        )
+        found = await startup_checks(client, pbx.params.ari, rtp_ports=(10_000, 20_000))
+        probes = [name for name in pbx.channels() if name.startswith("Local/")]
 
     assert {finding.level for finding in found} == {"ok"}
+    assert "room for" in found[-1].message
+    assert probes == []
+
+
+async def test_what_an_older_configuration_lacks_is_told_with_its_fix(pbx: Pbx) -> None:
+    """A rtp.conf without ``probation``, a dialplan without the context of attended transfers."""
+    rendered = {
+        name: (pbx.process.configuration / name).read_text()
+        for name in ("rtp.conf", "extensions.conf")
+    }
+    older = {
+        "rtp.conf": rendered["rtp.conf"].replace("probation = 2", ""),
+        "extensions.conf": rendered["extensions.conf"].replace("[voiceai-connect]", "[other]"),
+    }
+    try:
+        configure(pbx, older)
+        async with AriClient(pbx.params.ari) as client:
+            found = await startup_checks(client, pbx.params.ari)
+    finally:
+        configure(pbx, rendered)
+
+    told = {finding.check: finding for finding in found if finding.level == "warn"}
+    assert set(told) == {"application", "dialplan", "probation"}
+    assert told["dialplan"].message == "not in the dialplan: voiceai-connect (attended transfers)"
+    assert "probation=2" in told["probation"].fix
+
+
+def configure(pbx: Pbx, files: Mapping[str, str]) -> None:
+    """Have the PBX read these files instead of its own."""
+    for name, text in files.items():
+        (pbx.process.configuration / name).write_text(text)
+    pbx.process.rx("dialplan reload")

@@ -10,7 +10,8 @@ import pytest
 
 from asterisk.ari import requests
 from asterisk.ari.client import AriClient
-from asterisk.config.check import Finding, startup_checks
+from asterisk.config.check import startup_checks
+from asterisk.config.finding import Finding
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams, FormatName
@@ -201,6 +202,7 @@ async def test_a_sound_asterisk_has_no_failure(asterisk: AsteriskSimulator) -> N
         "write": "ok",
         "modules": "ok",
         "application": "warn",
+        "dialplan": "ok",
         "rtp": "ok",
     }
 

@@ -2,22 +2,57 @@
 
 import pytest
 
-from asterisk.config.check import (
+from asterisk.config.check import check_contexts, check_installed
+from asterisk.config.rtp_conf import (
     DEFAULT_RTP_RANGE,
-    check_installed,
+    check_probation,
     check_rtp_ranges,
-    parse_rtp_range,
+    parse_rtp_conf,
+    rtp_range,
 )
 
 
 def test_the_range_is_read_from_rtp_conf() -> None:
     text = "[general]\n; rtpstart=1\nrtpstart = 20002 ; comment\n  rtpend=>30001\n"
 
-    assert parse_rtp_range(text) == (20002, 30001)
+    assert rtp_range(parse_rtp_conf(text)) == (20002, 30001)
 
 
-def test_what_rtp_conf_does_not_say_is_asterisks_default() -> None:
-    assert parse_rtp_range("") == DEFAULT_RTP_RANGE
+@pytest.mark.parametrize("text", ["", "rtpstart = x"])
+def test_what_rtp_conf_does_not_say_is_asterisks_default(text: str) -> None:
+    assert rtp_range(parse_rtp_conf(text)) == DEFAULT_RTP_RANGE
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("probation = 2 ; packets\n", "ok"),
+        ("probation=1", "ok"),
+        ("", "warn"),
+        ("probation=4", "warn"),
+        ("strictrtp=no", "ok"),
+        ("strictrtp=yes", "warn"),
+    ],
+)
+def test_a_caller_who_is_heard_late_on_a_bad_network_is_reported(text: str, level: str) -> None:
+    finding = check_probation(parse_rtp_conf(text))
+
+    assert (finding.level, "probation=2" in finding.fix) == (level, level == "warn")
+
+
+def test_a_context_that_is_missing_is_named_with_what_needs_it() -> None:
+    finding = check_contexts({"voiceai-transfer": "1", "voiceai-connect": "0"})
+
+    assert finding.level == "warn"
+    assert finding.message == "not in the dialplan: voiceai-connect (attended transfers)"
+    assert "voiceai asterisk render" in finding.fix
+
+
+def test_a_dialplan_that_cannot_be_looked_at_is_no_fault() -> None:
+    finding = check_contexts({"voiceai-transfer": None, "voiceai-connect": None})
+
+    assert finding.level == "ok"
+    assert "func_dialplan.so" in finding.fix
 
 
 @pytest.mark.parametrize(
