@@ -87,6 +87,7 @@ class Telephone:
         self.failures: list[tuple[str, str, str, str | None]] = []
         self.tools: list[tuple[str, dict[str, Any]]] = []
         self.control: list[tuple[Any, ...]] = []
+        self.secrets: list[bool] = []
         self.played_when_ended = 0
 
     def input(self) -> FrameProcessor:
@@ -206,6 +207,7 @@ async def call(
         control=telephone,
         listener=telephone,
         call_id="test",
+        on_secret=telephone.secrets.append,
     )
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(conversation.worker)

@@ -166,6 +166,7 @@ async def test_digits_are_collected_by_the_tool_and_kept_from_everybody_else(
     assert telephone.results == [("customer", {"digits": "••••", "entry": "complete"}, False)]
     assert "4711" in next(each["content"] for each in told if each["role"] == "tool")
     assert all("4711" not in text for text in telephone.caller)
+    assert telephone.secrets == [True, False], "the recording is silent meanwhile"
 
 
 async def test_the_caller_is_handed_to_whom_the_model_chose_once_it_was_said(

@@ -143,6 +143,30 @@ async def test_errors_are_json(rig: Rig, path: str, status: int) -> None:
     assert body.startswith('{"error": ')
 
 
+async def test_a_recording_is_served_whole_and_in_parts_to_who_has_the_token(
+    rig: Rig, tmp_path: Path
+) -> None:
+    rig.calls.file = tmp_path / "c1_30d.wav"
+    rig.calls.file.write_bytes(bytes(range(200)))
+    url = f"http://127.0.0.1:{rig.server.port}/calls/c1/recording"
+    headers = {"Authorization": "Bearer secret"}
+
+    async with aiohttp.ClientSession(headers=headers) as client:
+        async with client.get(url) as whole:
+            assert await whole.read() == bytes(range(200))
+            assert whole.content_type == "audio/wav"
+            assert whole.headers["Cache-Control"] == "no-store"
+            assert 'filename="c1_30d.wav"' in whole.headers["Content-Disposition"]
+        async with client.get(url, headers={"Range": "bytes=50-59"}) as part:
+            assert (part.status, await part.read()) == (206, bytes(range(50, 60)))
+    assert (await rig.get("/calls/c1/recording", token=None))[0] == 401
+
+
+async def test_a_call_that_was_not_recorded_has_no_recording(rig: Rig) -> None:
+    assert (await rig.get("/calls/c1/recording"))[0] == 404
+    assert (await rig.get("/calls/c2/recording"))[0] == 404
+
+
 async def test_assistants_are_served_with_what_is_wrong_with_them(rig: Rig) -> None:
     status, body = await rig.get("/assistants")
     assert status == 200

@@ -1,7 +1,11 @@
 """One entry on the keypad."""
 
+import asyncio
+
+import pytest
+
 from pipelines.tool_specs import CollectDigitsTool
-from pipelines.tools.digits import DigitEntry
+from pipelines.tools.digits import DigitCollector, DigitEntry
 
 
 def entry(**given: object) -> DigitEntry:
@@ -50,3 +54,19 @@ def test_time_does_not_run_while_the_caller_is_spoken_to() -> None:
 def test_too_few_and_nothing_are_told() -> None:
     assert typed(entry(min=4), "12").ending() == "too_few"
     assert typed(entry(), "#").ending() == "nothing"
+
+
+@pytest.mark.parametrize(("masked", "told"), [(True, [True, False]), (False, [])])
+async def test_whoever_records_is_told_of_a_secret_however_it_ends(
+    masked: bool, told: list[bool]
+) -> None:
+    secrets: list[bool] = []
+    collector = DigitCollector(1.0, secrets.append)
+    collecting = asyncio.ensure_future(collector.collect(CollectDigitsTool(masked=masked)))
+    await asyncio.sleep(0)
+    assert secrets == told[:1]
+
+    collecting.cancel()
+    await asyncio.gather(collecting, return_exceptions=True)
+
+    assert secrets == told
