@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -21,6 +22,8 @@ from pipelines.params import ModelParams
 from pipelines.resources import Resources
 from pipelines.warm import warm
 from tests.support.availability import have_or_skip
+from tests.support.recordings import read_recording
+from transports.audio.level import level_dbfs
 from transports.engine import make_engine
 from transports.errors import AddressUnavailable
 from transports.hearing import make_voice_activity
@@ -30,12 +33,20 @@ from voiceai.calls.journal import CallJournal
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SchemaMismatch
+from voiceai.recording.folder import RecordingFolder
+from voiceai.recording.writer import RecordingWriter
 from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Assistant
 
 NUMBER = "4920189098720"
 IMPATIENT = load_pipeline(
-    "{name: impatient, extends: local-en, greeting: Hello., idle: {after_ms: 1000, times: 0}}",
+    """
+name: impatient
+extends: local-en
+greeting: Hello.
+idle: {after_ms: 1000, times: 0}
+recording: {enabled: true, announce: This call is recorded., keep_days: 7}
+""",
     source="impatient",
 )
 """Hangs up on a caller who says nothing."""
@@ -198,6 +209,7 @@ def serve(
     records: Records,
     resources: Resources,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Serve:
     @asynccontextmanager
     async def serving(
@@ -210,7 +222,9 @@ def serve(
         if address_lost:  # after the start, which tries it
             lost = AddressUnavailable(f"{address_lost} is not an address of this machine")
             monkeypatch.setattr(engine, "open_stream", AsyncMock(side_effect=lost))
-        services = CallServices(engine, resources, make_voice_activity(engine))
+        recordings = RecordingWriter(RecordingFolder(tmp_path))
+        ears = make_voice_activity(engine)
+        services = CallServices(engine, resources, ears, recordings=recordings)
         supervisor = CallSupervisor(services, find_assistant, records, limit=5)
         gateway = Gateway(asterisk.params(**patience), on_call=supervisor.take)
         running = asyncio.create_task(gateway.run())
@@ -220,6 +234,7 @@ def serve(
         finally:
             await gateway.close()
             await running
+            await recordings.close()
             await engine.close()
 
     return serving
@@ -246,9 +261,12 @@ def refuse(name: str) -> Callable[[str], Any]:
 
 
 async def test_an_assistant_that_hangs_up_is_recorded_as_such_however_slowly_asterisk_answers(
-    asterisk: AsteriskSimulator, serve: Serve, records: Records
+    asterisk: AsteriskSimulator, serve: Serve, records: Records, tmp_path: Path
 ) -> None:
-    """Channel and bridge were given back first, and the call was taken for ended by shutdown."""
+    """Channel and bridge were given back first, and the call was taken for ended by shutdown.
+
+    What it said is in the recording, from where the transcript has it.
+    """
     async with serve() as gateway:
         call = asterisk.new_call(NUMBER)
         caller = f"DELETE /channels/{call.channel.id}"
@@ -265,6 +283,25 @@ async def test_an_assistant_that_hangs_up_is_recorded_as_such_however_slowly_ast
         asterisk.before_request = before_request
 
         assert await reason(gateway, records, call) == "caller_silent"
+
+    [greeting] = records.turns
+    [recording] = records.recordings.values()
+    assert greeting.text.endswith("This call is recorded. Hello.")
+    assert (recording["complete"], recording["missing_seconds"]) == (True, 0)
+    assert recording["path"].endswith("_7d.wav")
+    theirs, ours = read_recording(tmp_path / recording["path"]).channels
+    spoken = [1000 * at for at in loud_seconds(ours)]
+    assert greeting.started_ms is not None
+    assert greeting.ended_ms is not None
+    assert greeting.started_ms - 20 <= spoken[0] <= greeting.started_ms + 400
+    assert spoken[0] + 1000 < spoken[-1] <= greeting.ended_ms + 20
+    assert loud_seconds(theirs) == []
+
+
+def loud_seconds(pcm: bytes) -> list[float]:
+    """When there is more than noise, from the beginning."""
+    frames = range(0, len(pcm), 320)
+    return [at / 16_000 for at in frames if level_dbfs(pcm[at : at + 320]) > -40]
 
 
 async def test_a_caller_whose_transfer_asterisk_refuses_is_not_left_in_silence(
