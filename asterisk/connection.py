@@ -14,9 +14,10 @@ from loguru import logger
 
 from asterisk.ari.backoff import Backoff
 from asterisk.ari.client import AriClient
-from asterisk.ari.diagnosis import ConnectionState, replaced
-from asterisk.ari.events import ApplicationReplaced, AriEvent
+from asterisk.ari.diagnosis import ConnectionState, occupied, replaced
+from asterisk.ari.events import ApplicationReplaced, AriEvent, UserEvent
 from asterisk.errors import AriDisconnected, AriRefused, AsteriskError
+from asterisk.ownership import Owner, Ownership
 from asterisk.params import AriParams
 
 STABLE_SECONDS: Final = 60.0
@@ -47,12 +48,21 @@ class _Replaced(Exception):
     """Another client took our application."""
 
 
+class _Occupied(Exception):
+    """Another process of ours has the application."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(str(owner))
+        self.owner = owner
+
+
 class Connection:
     """Keeps one application registered.
 
     Args:
         client: Speaks to Asterisk; opened and closed by the owner.
         params: How patient to be.
+        ownership: Says whether another process has the application already.
         on_event: Called with each event, in order; must not block.
         on_change: Called after each change of :attr:`status`.
 
@@ -65,6 +75,7 @@ class Connection:
         self,
         client: AriClient,
         params: AriParams,
+        ownership: Ownership,
         *,
         on_event: Callable[[AriEvent], None],
         on_change: Callable[[GatewayStatus], None],
@@ -73,6 +84,7 @@ class Connection:
         self.times_replaced = 0
         self._client = client
         self._params = params
+        self._ownership = ownership
         self._on_event = on_event
         self._on_change = on_change
 
@@ -90,6 +102,9 @@ class Connection:
                 await self._listen()
             except _Replaced:
                 await self._stand_back()
+                continue
+            except _Occupied as error:
+                await self._stand_by(error.owner)
                 continue
             except AriDisconnected as error:
                 self.turn("unreachable", str(error))
@@ -115,15 +130,26 @@ class Connection:
         """Connect and dispatch events; ends with an error, never by itself.
 
         Writing is tried first: with a read-only account calls would arrive and stay silent,
-        while without us they reach the dialplan's fallback.
+        while without us they reach the dialplan's fallback. An application that another process
+        has is left to it, calls and all.
         """
         await self._client.check_write()
+        if owner := await self._ownership.other():
+            raise _Occupied(owner)
         async with self._client.listen() as events:
             self.turn("connected", "")
             async for event in events:
                 if isinstance(event, ApplicationReplaced):
                     raise _Replaced
+                if isinstance(event, UserEvent):
+                    await self._ownership.answer(self._client, event)
                 self._on_event(event)
+
+    async def _stand_by(self, owner: Owner) -> None:
+        """Leave the application to a process that lives; ask again in a moment."""
+        found = occupied(self._params.app, str(owner))
+        self.turn(found.state, f"{found.reason}. {found.fix}")
+        await asyncio.sleep(self._params.backoff_limit)
 
     async def _stand_back(self) -> None:
         """Leave the application to whoever took it: for a while, in the end for good."""

@@ -20,6 +20,7 @@ from asterisk.ari.requests import HangupCause, Request
 from asterisk.connection import Connection, GatewayStatus
 from asterisk.errors import AriDisconnected, AriProtocolError, AsteriskError, CallEnded
 from asterisk.leg import Leg
+from asterisk.ownership import Ownership
 from asterisk.params import AriParams
 
 OFFLINE_INTERVAL_SECONDS: Final = 2.0
@@ -54,7 +55,11 @@ class Gateway:
         self._naming = Naming(params.app, params.instance)
         self._client = AriClient(params)
         self._connection = Connection(
-            self._client, params, on_event=self._dispatch, on_change=self._connection_changed
+            self._client,
+            params,
+            Ownership(params),
+            on_event=self._dispatch,
+            on_change=self._connection_changed,
         )
         self._legs: dict[str, Leg] = {}  # by call id
         self._leg_of: dict[str, Leg] = {}  # by id of channel and bridge
@@ -137,7 +142,9 @@ class Gateway:
                     self._spawn(self._quietly(requests.hang_up(channel.id)))
             case events.StasisStart(channel=channel, arguments=arguments):
                 self._begin(channel, arguments)
-            case events.UnknownEvent() | events.Dial() | events.ApplicationReplaced():
+            case events.UnknownEvent() | events.UserEvent() | events.ApplicationReplaced():
+                pass
+            case events.Dial():
                 pass
             case events.BridgeDestroyed(bridge=bridge):
                 if leg := self._leg_of.get(bridge.id):

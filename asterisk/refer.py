@@ -157,9 +157,9 @@ class Refer:
     def receive(self, event: AriEvent) -> bool:
         """Take in an event; returns whether it was of one who is not the caller."""
         match event:
-            case events.UnknownEvent() | events.Dial() | events.ApplicationReplaced():
+            case events.UnknownEvent() | events.UserEvent() | events.ApplicationReplaced():
                 return False
-            case events.BridgeDestroyed() | events.ChannelTransfer():
+            case events.Dial() | events.BridgeDestroyed() | events.ChannelTransfer():
                 return False
             case _ if event.channel.id == self._succession.successor_id:
                 return self._of_successor(event)

@@ -17,21 +17,13 @@ from pydantic import SecretStr
 from asterisk.params import TRANSFER_CONTEXT_VARIABLE, AriParams
 from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_channel import ExternalMedia, Json
+from asterisk.simulated_listeners import Listeners
 from asterisk.simulated_target import Targets
 from asterisk.simulation import Refusal, Simulation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUESTS_REMEMBERED: Final = 1000
-
-
-class _Listener:
-    """One event websocket and what is still to be sent on it."""
-
-    def __init__(self, app: str, websocket: web.WebSocketResponse) -> None:
-        self.app = app
-        self.websocket = websocket
-        self.queue: asyncio.Queue[Json] = asyncio.Queue()
 
 
 class AsteriskSimulator:
@@ -80,8 +72,7 @@ class AsteriskSimulator:
         self._username = username
         self._password = password
         self._port = 0
-        self._listeners: list[_Listener] = []
-        self._newcomer = asyncio.Event()
+        self._listeners = Listeners(self.simulation)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -139,9 +130,7 @@ class AsteriskSimulator:
 
     async def drop_websockets(self) -> None:
         """Cut all event connections; channels, bridges and the web server stay."""
-        listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            await listener.websocket.close()
+        await self._listeners.drop()
 
     def new_call(
         self, number: str, caller: str = "", caller_name: str = "", *, transfer_context: str = ""
@@ -156,7 +145,7 @@ class AsteriskSimulator:
                 empty where it may not.
         """
         call = self.simulation.new_call(
-            self.app, number, caller, caller_name, registered=self._registered(self.app)
+            self.app, number, caller, caller_name, registered=self._listeners.has(self.app)
         )
         if transfer_context:
             call.channel.variables[TRANSFER_CONTEXT_VARIABLE] = transfer_context
@@ -164,30 +153,23 @@ class AsteriskSimulator:
 
     def send_raw(self, text: str) -> None:
         """Send any text as an event to all listeners, to see what they make of it."""
-        for listener in self._listeners:
-            listener.queue.put_nowait({"raw": text})
+        self._listeners.send_raw(text)
 
     async def wait_registered(self) -> None:
         """Wait until the application is registered."""
-        while not self._registered(self.app):
-            self._newcomer.clear()
-            await self._newcomer.wait()
-
-    def _registered(self, app: str) -> bool:
-        return any(listener.app == app for listener in self._listeners)
+        await self._listeners.wait_for(self.app)
 
     def _deliver(self, app: str, event: Json) -> None:
-        for listener in self._listeners:
-            if listener.app == app:
-                listener.queue.put_nowait(event | {"application": app})
+        self._listeners.deliver(app, event)
 
     def _routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/ari/events", self._events),
+            web.get("/ari/events", self._listeners.serve),
             web.get("/ari/asterisk/info", self._info),
             web.get("/ari/asterisk/modules/{name}", self._module),
             web.get("/ari/applications/{app}", self._application),
             web.post("/ari/applications/{app}/subscription", self._application),
+            web.post("/ari/events/user/{name}", self._user_event),
             web.get("/ari/channels", self._list_channels),
             web.post("/ari/channels/externalMedia", self._external_media),
             web.get("/ari/channels/{id}", self._get_channel),
@@ -230,28 +212,14 @@ class AsteriskSimulator:
         except web.HTTPNotFound:
             return _message(404, "Resource not found")
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        app = request.query["app"]
-        websocket = web.WebSocketResponse()
-        await websocket.prepare(request)
-        for listener in list(self._listeners):
-            if listener.app == app:  # it stays open, and silent
-                self._listeners.remove(listener)
-                listener.queue.put_nowait({"type": "ApplicationReplaced", "application": app})
-        listener = _Listener(app, websocket)
-        self._listeners.append(listener)
-        self._newcomer.set()
-        self.simulation.applications.add(app)
-        try:
-            async with asyncio.TaskGroup() as group:
-                writing = group.create_task(_write(listener))
-                async for _ in websocket:
-                    pass
-                writing.cancel()
-        finally:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-        return websocket
+    async def _user_event(self, request: web.Request) -> web.Response:
+        app = request.query["application"]
+        if app not in self.simulation.applications:
+            raise Refusal(404, "Application not found")
+        name, body = request.match_info["name"], await request.json()
+        said = {**body.get("variables", {}), "eventname": name}
+        self._deliver(app, {"type": "ChannelUserevent", "eventname": name, "userevent": said})
+        return web.Response(status=204)
 
     async def _info(self, _: web.Request) -> web.Response:
         started_at = f"2026-11-22T20:26:{self.simulation.boots:02}.088+0000"
@@ -284,7 +252,7 @@ class AsteriskSimulator:
             self.simulation.external_media(
                 request.query,
                 body.get("variables", {}),
-                registered=self._registered(request.query.get("app", "")),
+                registered=self._listeners.has(request.query.get("app", "")),
             )
         )
 
@@ -373,15 +341,6 @@ class AsteriskSimulator:
     async def _remove_channel(self, request: web.Request) -> web.Response:
         self.simulation.remove_channel(request.match_info["id"], request.query["channel"])
         return web.Response(status=204)
-
-
-async def _write(listener: _Listener) -> None:
-    while True:
-        event = await listener.queue.get()
-        if "raw" in event:
-            await listener.websocket.send_str(event["raw"])
-        else:
-            await listener.websocket.send_json(event)
 
 
 def _message(status: int, text: str) -> web.Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ConnectionState: TypeAlias = Literal[
-    "connecting", "connected", "unreachable", "refused", "replaced", "closed"
+    "connecting", "connected", "unreachable", "refused", "occupied", "replaced", "closed"
 ]
 
 
@@ -58,6 +58,16 @@ def connection_lost(detail: str) -> Diagnosis:
         "unreachable",
         f"Asterisk closed the event connection ({detail})",
         "It comes back by itself when Asterisk does; calls in progress keep their audio.",
+    )
+
+
+def occupied(app: str, owner: str) -> Diagnosis:
+    """Another process of ours has the application already."""
+    return Diagnosis(
+        "occupied",
+        f"another voiceai, {owner}, has the application {app!r} and gets its calls",
+        "Stop that one, and this one takes over; or give this one an ARI_APP of its own, which the "
+        "dialplan's Stasis() names as well.",
     )
 
 

@@ -170,6 +170,14 @@ class ApplicationReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class UserEvent:
+    """An event that a client made up for another (``ChannelUserevent``), about no channel."""
+
+    name: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownEvent:
     """An event of a kind that we do not read."""
 
@@ -190,6 +198,7 @@ AriEvent: TypeAlias = (
     | Dial
     | ChannelTransfer
     | ApplicationReplaced
+    | UserEvent
     | UnknownEvent
 )
 
@@ -294,6 +303,12 @@ def _transfer(fields: Fields) -> ChannelTransfer:
     )
 
 
+def _user_event(fields: Fields) -> UserEvent:
+    said = _fields(fields.get("userevent", {}), "userevent")
+    texts = {name: value for name, value in said.items() if isinstance(value, str)}
+    return UserEvent(_text(fields, "eventname"), texts)
+
+
 def _hangup_request(fields: Fields) -> ChannelHangupRequest:
     """Take apart what Asterisk calls a cause: its own flags where the request is "soft"."""
     cause = _number(fields, "cause") if "cause" in fields else None
@@ -322,5 +337,6 @@ _PARSERS: Final[Mapping[str, Callable[[Fields], AriEvent]]] = {
     "BridgeDestroyed": lambda fields: BridgeDestroyed(_bridge(fields)),
     "Dial": lambda fields: Dial(parse_channel(fields.get("peer")), _text(fields, "dialstatus", "")),
     "ChannelTransfer": _transfer,
+    "ChannelUserevent": _user_event,
     "ApplicationReplaced": lambda fields: ApplicationReplaced(_text(fields, "application", "")),
 }

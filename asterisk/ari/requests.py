@@ -253,6 +253,12 @@ def get_application(app: str) -> Request:
     return Request("GET", _path("applications", app))
 
 
+def user_event(name: str, *, app: str, fields: Mapping[str, str]) -> Request:
+    """Send an event of one's own to whoever listens to an application; 404 where it is unknown."""
+    query = (("application", app),)
+    return Request("POST", _path("events", "user", name), query, {"variables": dict(fields)})
+
+
 def subscribe(app: str, channel_id: str) -> Request:
     """Have the events of a channel sent to an application."""
     return Request(

@@ -157,6 +157,29 @@ async def test_what_a_dead_process_left_is_cleared_and_its_caller_is_served(
             await eventually_nothing_left(params)
 
 
+async def test_a_second_process_leaves_the_calls_of_the_first_alone_and_takes_over_after_it(
+    pbx: Pbx, phone: SipCaller
+) -> None:
+    params = pbx.params.ari.model_copy(update={"backoff_limit": 0.1})
+    second = Gateway(params, on_call=talk)
+    async with taking_calls(params, talk) as first:
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+        before = await all_in(params)
+        running = asyncio.create_task(second.run())
+        async with asyncio.timeout(5):
+            while second.status.state != "occupied":  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+        assert "ARI_APP" in second.status.reason
+        assert (first.status.state, await all_in(params)) == ("connected", before)
+        assert not call.ended.done()
+    async with asyncio.timeout(5):
+        await second.wait_ready()
+    call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+    assert len(second.legs) == 1
+    await second.close()
+    await running
+
+
 async def test_a_caller_given_back_reaches_the_fallback(pbx: Pbx, phone: SipCaller) -> None:
     async def on_call(leg: Leg) -> None:
         await leg.continue_in_dialplan()

@@ -18,6 +18,7 @@ QUICK = {
     "request_timeout": 2.0,
     "join_timeout": 0.5,
     "close_timeout": 0.3,
+    "owner_answer": 0.05,
     "replaced_retry": 0.05,
 }
 """Patience of the tests, in seconds."""

@@ -7,7 +7,15 @@ from contextlib import asynccontextmanager
 from asterisk.ari.client import AriClient
 from asterisk.ari.events import ApplicationReplaced, AriEvent, UnknownEvent
 from asterisk.connection import REPLACED_ATTEMPTS, Connection, GatewayStatus
+from asterisk.ownership import Owner, Ownership
 from asterisk.params import AriParams
+
+
+class Unowned(Ownership):
+    """Nobody of ours has the application."""
+
+    async def other(self) -> Owner | None:
+        return None
 
 
 class Contested(AriClient):
@@ -40,7 +48,11 @@ async def test_an_application_that_others_want_is_left_to_them_in_the_end() -> N
             given_up.set()
 
     connection = Connection(
-        client, AriParams(replaced_retry=0.001), on_event=events.append, on_change=changed
+        client,
+        AriParams(replaced_retry=0.001),
+        Unowned(AriParams()),
+        on_event=events.append,
+        on_change=changed,
     )
     staying = asyncio.ensure_future(connection.stay())
     async with asyncio.timeout(5):

@@ -24,6 +24,7 @@ from asterisk.ari.events import (
     StasisEnd,
     StasisStart,
     UnknownEvent,
+    UserEvent,
     parse_bridge,
     parse_channel,
     parse_event,
@@ -132,6 +133,14 @@ KINDS: list[tuple[dict[str, object], AriEvent]] = [
         ),
     ),
     (
+        {
+            "type": "ChannelUserevent",
+            "eventname": "voiceai-is-here",
+            "userevent": {"process": "123", "eventname": "voiceai-is-here", "n": 1},
+        },
+        UserEvent("voiceai-is-here", {"process": "123", "eventname": "voiceai-is-here"}),
+    ),
+    (
         {"type": "ApplicationReplaced", "application": "voice-ai"},
         ApplicationReplaced("voice-ai"),
     ),
@@ -182,6 +191,7 @@ def test_a_bridge_needs_only_an_id() -> None:
         '{"type": "ChannelDestroyed", "channel": {"id": "x"}}',
         '{"type": "ChannelTransfer", "refer_to": {}}',
         '{"type": "ChannelTransfer", "refer_to": {}, "referred_by": {"source_channel": 1}}',
+        '{"type": "ChannelUserevent", "userevent": {}}',
         '{"type": "BridgeDestroyed", "bridge": {"id": "b", "channels": "x"}}',
     ],
 )
@@ -211,6 +221,8 @@ FIELDS = st.fixed_dictionaries(
             "duration_ms",
             "cause",
             "refer_to",
+            "userevent",
+            "eventname",
             "referred_by",
         )
     },

@@ -1,0 +1,94 @@
+"""Two processes want one application, on a simulated Asterisk."""
+
+import asyncio
+import os
+
+from asterisk.ari.client import AriClient
+from asterisk.ari.events import UserEvent
+from asterisk.gateway import Gateway
+from asterisk.leg import Leg
+from asterisk.ownership import PATIENCE, Owner, Ownership
+from asterisk.params import AriParams
+from asterisk.simulator import AsteriskSimulator
+from tests.support.gateways import Eventually, ServeCalls
+
+NUMBER = "4920189098723"
+
+
+async def talk(leg: Leg) -> None:
+    """Answer, open the media, talk until the call ends."""
+    await leg.answer()
+    await leg.open_media("127.0.0.1", 14000, "alaw")
+    await leg.ended
+
+
+def quick(simulator: AsteriskSimulator) -> AriParams:
+    return simulator.params(owner_answer=0.05, backoff_first=0.01, backoff_limit=0.05)
+
+
+async def test_the_second_process_leaves_application_and_calls_to_the_first_while_it_lives(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    second = Gateway(quick(simulator), on_call=talk)
+    async with serving(simulator, talk, instance="1") as first:
+        call = simulator.new_call(NUMBER)
+        await call.joined
+        before = set(simulator.simulation.channels)
+        running = asyncio.create_task(second.run())
+        await eventually(lambda: second.status.state == "occupied")
+        assert f"process {os.getpid()} on " in second.status.reason
+        assert "ARI_APP" in second.status.reason
+        simulator.requests.clear()
+        await eventually(lambda: simulator.requests.count("GET /applications/voice-ai") > 2)
+        assert first.status.state == "connected"
+        assert set(simulator.simulation.channels) == before
+        assert not second.legs
+
+    await eventually(lambda: second.status.state == "connected")
+    later = simulator.new_call(NUMBER)
+    await later.joined
+    assert len(second.legs) == 1
+    await second.close()
+    await running
+
+
+async def test_one_who_took_the_application_for_a_dead_ones_is_not_fought(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    """A process that hung comes back: another has its application by then."""
+    async with serving(simulator, talk, backoff_first=0.3, backoff_limit=0.3) as hung:
+        await simulator.drop_websockets()
+        async with serving(simulator, talk) as taker:
+            await eventually(lambda: hung.status.state == "occupied")
+            assert taker.status.state == "connected"
+
+
+async def test_an_application_that_nobody_registered_is_free(simulator: AsteriskSimulator) -> None:
+    assert await Ownership(quick(simulator)).other() is None
+
+
+async def test_one_who_listens_and_does_not_know_the_question_has_no_claim(
+    simulator: AsteriskSimulator,
+) -> None:
+    async with AriClient(simulator.params()) as stranger, stranger.listen():
+        assert await Ownership(quick(simulator)).other() is None
+
+
+async def test_one_who_answered_keeps_the_application_through_a_short_silence(
+    simulator: AsteriskSimulator,
+) -> None:
+    asking, answering = Ownership(quick(simulator)), Ownership(quick(simulator))
+    async with AriClient(simulator.params()) as client, client.listen() as events:
+
+        async def answer_once() -> None:
+            async for event in events:
+                if isinstance(event, UserEvent):
+                    await answering.answer(client, event)
+                    return
+
+        answered = asyncio.create_task(answer_once())
+        found = [await asking.other() for _ in range(PATIENCE + 1)]
+        await answered
+
+    assert isinstance(found[0], Owner)
+    assert found == [found[0]] * PATIENCE + [None]
