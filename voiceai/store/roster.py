@@ -147,6 +147,8 @@ class Roster:
             return row, good
         if not self._watched:
             self._lineup.seat(row, candidate)
+        elif self._lineup.problem(row):  # what it needs does not load
+            return row, await self._last_good(row, besides=row.version) or candidate
         return row, candidate
 
     async def _await_change(self, number: str, normal: str, row: AssistantRow) -> AssistantRow:
@@ -170,12 +172,14 @@ class Roster:
         self._changing.pop(row.id, None)
         return row
 
-    async def _last_good(self, row: AssistantRow) -> Assistant | None:
-        """The last good version of before this process, if one was kept."""
+    async def _last_good(
+        self, row: AssistantRow, *, besides: int | None = None
+    ) -> Assistant | None:
+        """The last good version of before this process, if one was kept besides a bad one."""
         if not self._database.has_schema:
             return None
         async with self._database.connection() as connection:
-            version = await versions.last_good(connection, row.id)
+            version = await versions.last_good(connection, row.id, besides=besides)
         if version is None:
             return None
         with contextlib.suppress(SpecError):

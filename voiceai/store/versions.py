@@ -180,14 +180,23 @@ async def newest_live(connection: Connection, assistant_id: str) -> Version | No
     return _version(row) if row else None
 
 
-async def last_good(connection: Connection, assistant_id: str) -> Version | None:
-    """The newest live version that was ready to answer once, else the newest live one."""
+async def last_good(
+    connection: Connection, assistant_id: str, *, besides: int | None = None
+) -> Version | None:
+    """The newest live version that was ready to answer once, else the newest live one.
+
+    Args:
+        connection: To the database.
+        assistant_id: Whose.
+        besides: A version that was found not to work.
+    """
     query = (
         f"SELECT {COLUMNS} FROM voiceai.assistant_versions "  # noqa: S608 - constant
         "WHERE assistant_id = $1 AND live AND resolved IS NOT NULL "
+        "AND version IS DISTINCT FROM $2 "
         "ORDER BY ready_at IS NOT NULL DESC, version DESC LIMIT 1"
     )
-    row = await connection.fetchrow(query, assistant_id)
+    row = await connection.fetchrow(query, assistant_id, besides)
     return _version(row) if row else None
 
 
@@ -200,14 +209,24 @@ async def of_assistant(connection: Connection, assistant_id: str) -> list[Versio
     return [_version(row) for row in await connection.fetch(query, assistant_id)]
 
 
-async def mark_ready(connection: Connection, assistant_id: str, number: int) -> None:
-    """Note that a version can answer, and that nothing is wrong with its row any more."""
+async def mark_ready(
+    connection: Connection, assistant_id: str, number: int, *, row_is_good: bool = True
+) -> None:
+    """Note that a version can answer.
+
+    Args:
+        connection: To the database.
+        assistant_id: Whose.
+        number: Of the version.
+        row_is_good: Nothing is wrong with the assistant's row any more.
+    """
     await connection.execute(
-        "WITH gone AS (DELETE FROM voiceai.assistant_problems WHERE assistant_id = $1) "
+        "WITH gone AS (DELETE FROM voiceai.assistant_problems WHERE assistant_id = $1 AND $3) "
         "UPDATE voiceai.assistant_versions SET ready_at = now() "
         "WHERE assistant_id = $1 AND version = $2 AND ready_at IS NULL",
         assistant_id,
         number,
+        row_is_good,
     )
 
 

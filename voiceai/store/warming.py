@@ -7,6 +7,7 @@ good row answers at once.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import asyncpg
 from loguru import logger
@@ -28,11 +29,19 @@ AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An assistant to load; ``older``: a version that stands in for its row, with its columns."""
+    """An assistant to load.
+
+    Attributes:
+        row: As it is now.
+        assistant: Made of it, or of an older state.
+        stands_in: Whether it is of an older state, because the row as it is cannot answer.
+        columns: The row's columns then, where they are known.
+    """
 
     row: AssistantRow
     assistant: Assistant
-    older: versions.Version | None = None
+    stands_in: bool = False
+    columns: Mapping[str, Any] | None = None
 
 
 class Warming:
@@ -80,8 +89,11 @@ class Warming:
 
     async def reject(self, connection: Connection, row: AssistantRow, problem: str) -> None:
         """Refuse a row: the last good version answers, after a restart too."""
-        self._wanted.pop(row.id, None)
-        if self._lineup.good(row.id) is None:
+        waiting = self._wanted.pop(row.id, None)
+        if waiting is not None:
+            columns = waiting.columns if waiting.stands_in else waiting.row.columns
+            self._want(_Wanted(row, waiting.assistant, stands_in=True, columns=columns))
+        elif self._lineup.good(row.id) is None:
             await self._stand_in(connection, row, besides=None)
         if self._lineup.reject(row, problem) and self._database.has_schema:
             await versions.note_problem(connection, row.id, problem, row.columns)
@@ -134,10 +146,10 @@ class Warming:
     def _judge(self, wanted: _Wanted, problem: str) -> None:
         """Let what was loaded answer, or not."""
         if problem:
-            if wanted.older is None:
+            if not wanted.stands_in:
                 self._lineup.reject(wanted.row, problem)
-        elif wanted.older is not None:
-            self._lineup.seat_older(wanted.assistant, wanted.older.columns)
+        elif wanted.stands_in:
+            self._lineup.seat_older(wanted.assistant, wanted.columns)
         else:
             self._lineup.seat(wanted.row, wanted.assistant)
         self._tell()
@@ -145,18 +157,24 @@ class Warming:
     async def _note(self, connection: Connection, wanted: _Wanted, problem: str) -> None:
         """Keep what became of it."""
         row, assistant = wanted.row, wanted.assistant
-        if wanted.older is not None or not self._database.has_schema:
+        if not self._database.has_schema:
             return
         if not problem:
-            await self._note_ready(connection, assistant)
+            await self._note_ready(connection, assistant, row_is_good=not wanted.stands_in)
+            return
+        if wanted.stands_in:
             return
         await versions.note_problem(connection, row.id, problem, row.columns)
         if self._lineup.good(row.id) is None:
             await self._stand_in(connection, row, besides=assistant.version)
 
-    async def _note_ready(self, connection: Connection, assistant: Assistant) -> None:
+    async def _note_ready(
+        self, connection: Connection, assistant: Assistant, *, row_is_good: bool = True
+    ) -> None:
         if assistant.version is not None:
-            await versions.mark_ready(connection, assistant.id, assistant.version)
+            await versions.mark_ready(
+                connection, assistant.id, assistant.version, row_is_good=row_is_good
+            )
 
     async def _stand_in(
         self, connection: Connection, row: AssistantRow, *, besides: int | None
@@ -164,8 +182,8 @@ class Warming:
         """Let the last good version answer that was kept."""
         if not self._database.has_schema:
             return
-        version = await versions.last_good(connection, row.id)
-        if version is None or version.number == besides:
+        version = await versions.last_good(connection, row.id, besides=besides)
+        if version is None:
             return
         try:
             assistant = self._answering.of_version(version)
@@ -177,7 +195,7 @@ class Warming:
         if self.warm is None:
             self._lineup.seat_older(assistant, version.columns)
         else:
-            self._want(_Wanted(row, assistant, version))
+            self._want(_Wanted(row, assistant, stands_in=True, columns=version.columns))
 
     async def _try_out(self, canaries: Mapping[str, tuple[Assistant, float]]) -> None:
         ready: dict[str, tuple[Assistant, float]] = {}

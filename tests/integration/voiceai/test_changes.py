@@ -24,6 +24,11 @@ MORE_COLUMNS = (
     'ALTER TABLE "Assistant" ADD pipeline text, ADD overrides text, ADD "systemPrompt" text'
 )
 
+TRIGGERS = """
+    FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+    WHERE relnamespace = 'public'::regnamespace AND NOT tgisinternal"""
+"""On the user's tables."""
+
 
 @pytest.fixture
 async def tables(database: asyncpg.Connection) -> asyncpg.Connection:
@@ -186,7 +191,7 @@ async def test_nothing_of_the_users_is_touched_while_we_watch(
                 "SELECT table_name, column_name, data_type FROM information_schema.columns "
                 "WHERE table_schema = 'public' ORDER BY 1, 2"
             ),
-            await tables.fetch("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"),
+            await tables.fetch(f"SELECT tgname {TRIGGERS}"),
             await tables.fetch("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"),
         ]
 
@@ -220,8 +225,7 @@ async def test_with_our_triggers_it_is_known_who_changed_a_row(
                 if "voiceai" in authors:
                     break
         assert await store.editor.watch(apply=False) == 0
-        left = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"
-        assert await tables.fetchval(left) == 0
+        assert await tables.fetchval(f"SELECT count(*) {TRIGGERS}") == 0
 
 
 async def test_a_table_that_we_may_not_put_a_trigger_on_is_refused_with_the_sql(
@@ -326,6 +330,52 @@ async def test_a_voice_that_does_not_load_leaves_the_older_version_at_work(
         assert entry.problem == "there is no such voice"
     async with serve(warm) as store:
         assert await greeting(store) == "Eins"
+
+
+async def test_what_was_good_and_not_yet_loaded_answers_when_its_row_is_poisoned(
+    tables: asyncpg.Connection, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voiceai.store.roster.CHANGE_SECONDS", 0.05)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def warm(assistant: Assistant) -> str:
+        if assistant.spec.greeting == "Zwei":
+            asked.set()
+            await go_on.wait()
+        return ""
+
+    async with serve(warm) as store:
+        await tables.execute("""UPDATE "Assistant" SET greeting = 'Zwei'""")
+        async with asyncio.timeout(5):
+            await asked.wait()
+        await tables.execute("""UPDATE "Assistant" SET greeting = NULL""")
+        await invalid(store)
+        assert await greeting(store) == "Eins"
+
+        go_on.set()
+        async with asyncio.timeout(5):
+            while await greeting(store) != "Zwei":  # noqa: ASYNC110 - until it is seated
+                await asyncio.sleep(0.01)
+        [entry] = await store.assistants()
+        assert "became null" in entry.problem
+    async with serve(warm) as store:  # after a restart
+        assert await greeting(store) == "Zwei"
+
+
+async def test_a_voice_that_does_not_load_leaves_a_version_at_work_that_never_was_loaded(
+    tables: asyncpg.Connection, serve: Serve
+) -> None:
+    async def warm(assistant: Assistant) -> str:
+        return "there is no such voice" if assistant.spec.greeting == "Stumm" else ""
+
+    async with serve() as store:  # keeps the version
+        assert await greeting(store) == "Eins"
+    await tables.execute("UPDATE voiceai.assistant_versions SET ready_at = NULL")
+    await tables.execute("""UPDATE "Assistant" SET greeting = 'Stumm'""")
+    async with serve(warm) as store:
+        assert await greeting(store) == "Eins"
+        [entry] = await store.assistants()
+        assert entry.problem == "there is no such voice"
 
 
 async def test_an_assistant_nobody_has_seen_answers_before_it_is_loaded(
