@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from tests.support.brief import NUMBER, newest_record
 from tests.support.pbx import Pbx
@@ -24,7 +23,21 @@ def media_processes(serving: Serving) -> list[psutil.Process]:
     ]
 
 
-async def test_a_killed_media_process_ends_its_calls_and_the_next_is_answered(
+async def heard_greeting(provider: Provider, caller: SipCaller, serving: Serving) -> None:
+    """Call, hear the greeting within a second and out, hang up; and so says the record."""
+    call = await caller.dial(NUMBER, via=provider.address, within=15)
+    assert call.answered_at is not None
+    greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+    await call.wait_for_silence(0.7, 10)
+    await call.hang_up()
+    record = await newest_record(serving)
+
+    assert greeted_at - call.answered_at < 1
+    assert record["end_reason"] == "caller_hung_up"
+    assert [turn["role"] for turn in record["turns"]] == ["assistant"]
+
+
+async def test_a_killed_media_process_ends_its_calls_the_next_is_answered_and_none_outlives_serve(
     provider: Provider, pbx: Pbx, serve_briefly: Callable[..., Serving], caller: SipCaller
 ) -> None:
     async with serve_briefly(pbx.params.ari) as serving:
@@ -37,44 +50,22 @@ async def test_a_killed_media_process_ends_its_calls_and_the_next_is_answered(
             end = await call.ended
         await serving.wait_ready(5)
         record = await newest_record(serving)
-        again = await caller.dial(NUMBER, via=provider.address, within=15)
-        await again.wait_for_speech(10)
-        await again.hang_up()
+        await heard_greeting(provider, caller, serving)
         [successor] = media_processes(serving)
 
-    assert end.by == "callee"
-    assert record["end_reason"] == "media_failed"
-    assert successor.pid != media.pid
+        assert end.by == "callee"
+        assert record["end_reason"] == "media_failed"
+        assert successor.pid != media.pid
 
-
-async def test_no_media_process_outlives_a_killed_serve(
-    provider: Provider, pbx: Pbx, serve_briefly: Callable[..., Serving], caller: SipCaller
-) -> None:
-    async with serve_briefly(pbx.params.ari) as serving:
-        [media] = media_processes(serving)
         await serving.kill()
         async with asyncio.timeout(3):
-            while not is_gone(media):  # noqa: ASYNC110 - it is not our child
+            while not is_gone(successor):  # noqa: ASYNC110 - it is not our child
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("media", ["inline", "process"])
-async def test_a_call_sounds_the_same_wherever_its_audio_is_sent_from(
-    provider: Provider,
-    pbx: Pbx,
-    serve_briefly: Callable[..., Serving],
-    caller: SipCaller,
-    media: str,
+async def test_a_call_sounds_the_same_where_its_audio_is_sent_by_serve_itself(
+    provider: Provider, pbx: Pbx, serve_briefly: Callable[..., Serving], caller: SipCaller
 ) -> None:
-    async with serve_briefly(pbx.params.ari, VOICEAI_MEDIA=media) as serving:
-        assert len(media_processes(serving)) == (media == "process")
-        call = await caller.dial(NUMBER, via=provider.address, within=15)
-        assert call.answered_at is not None
-        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
-        await call.wait_for_silence(0.7, 10)
-        await call.hang_up()
-        record = await newest_record(serving)
-
-    assert greeted_at - call.answered_at < 1
-    assert record["end_reason"] == "caller_hung_up"
-    assert [turn["role"] for turn in record["turns"]] == ["assistant"]
+    async with serve_briefly(pbx.params.ari, VOICEAI_MEDIA="inline") as serving:
+        assert media_processes(serving) == []
+        await heard_greeting(provider, caller, serving)
