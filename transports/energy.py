@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from transports.audio.endpointing import EndpointingParams
 from transports.audio.energy import EnergyMeter
-from transports.audio.level import levels_dbfs
 
 __all__ = ["EnergyScorer"]
 
@@ -35,10 +34,15 @@ class EnergyScorer:
         self._free.append(row)
 
     def score(
-        self, rows: Sequence[int], speaking: Sequence[bool], samples: npt.NDArray[np.float32]
+        self,
+        rows: Sequence[int],
+        speaking: Sequence[bool],
+        samples: npt.NDArray[np.float32],
+        levels: Sequence[float],
     ) -> list[float]:
         """Score one window of each of some calls; see ``transports.vad.Scorer``."""
+        del samples
         return [
             float(self._meters[row].put(level, speaking=is_speaking))
-            for row, is_speaking, level in zip(rows, speaking, levels_dbfs(samples), strict=True)
+            for row, is_speaking, level in zip(rows, speaking, levels, strict=True)
         ]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from transports.audio.endpointing import EndpointingParams
+from transports.silence_gate import SilenceGate
 
 __all__ = ["CONTEXT", "NOISE_WINDOWS", "WINDOW", "SileroModel", "SileroScorer", "SpeechModel"]
 
@@ -78,6 +79,8 @@ class SileroModel:
 class SileroScorer:
     """Everything that the model must be told of each call, in rows of shared arrays.
 
+    A call whose line is so quiet that no speech begins there costs the model nothing.
+
     Args:
         model: The shared model.
     """
@@ -87,39 +90,56 @@ class SileroScorer:
         generator = np.random.default_rng(NOISE_SEED)
         noise = generator.normal(0, NOISE_RMS, NOISE_WINDOWS * WINDOW).astype(np.float32)
         self._noise: Samples = noise.reshape(NOISE_WINDOWS, WINDOW)
+        self._gate = SilenceGate(FIRST_ROWS, WINDOW)
         self._free = list(range(FIRST_ROWS))
         self._state: Samples = np.zeros((2, FIRST_ROWS, STATE), np.float32)
         self._context: Samples = np.zeros((FIRST_ROWS, CONTEXT), np.float32)
         self._counts = np.zeros((3, FIRST_ROWS), np.intp)  # windows since a reset, quiet ones, all
 
     def open(self, params: EndpointingParams) -> int:
-        """Return a row for a new call; the model knows no parameters."""
-        del params
+        """Return a row for a new call."""
         if not self._free:
             self._grow()
         row = self._free.pop()
         self._forget(row)
         self._counts[:, row] = 0
+        self._gate.open(row, params.minimum_level)
         return row
 
     def close(self, row: int) -> None:
         """Give a row back."""
         self._free.append(row)
 
-    def score(self, rows: Sequence[int], speaking: Sequence[bool], samples: Samples) -> list[float]:
-        """Score one window of each of some calls.
-
-        Args:
-            rows: Of the calls; each once.
-            speaking: Whether their callers are taken to speak.
-            samples: ``(n, WINDOW)`` in -1..1.
-
-        Returns:
-            The probabilities of speech, 0..1.
-        """
+    def score(
+        self,
+        rows: Sequence[int],
+        speaking: Sequence[bool],
+        samples: Samples,
+        levels: Sequence[float],
+    ) -> list[float]:
+        """Score one window of each of some calls; see :class:`transports.vad.Scorer`."""
         index = np.array(rows, np.intp)
+        rests, woken = self._gate.put(index, speaking, samples, levels)
+        for place, missed, all_kept in woken:
+            if not all_kept:
+                self._forget(rows[place])
+            for window in missed:
+                self._run(index[place : place + 1], [False], window[np.newaxis])
+        probabilities: Samples = np.zeros(len(rows), np.float32)
+        if not rests.any():
+            probabilities = self._run(index, speaking, samples)
+        elif not rests.all():
+            heard = np.flatnonzero(~rests)
+            present = [speaking[place] for place in heard.tolist()]
+            probabilities[heard] = self._run(index[heard], present, samples[heard])
+        scored: list[float] = probabilities.tolist()
+        return scored
+
+    def _run(
+        self, index: npt.NDArray[np.intp], speaking: Sequence[bool], samples: Samples
+    ) -> Samples:
         counts = self._counts[:, index]
-        windows = np.empty((len(rows), CONTEXT + WINDOW), np.float32)
+        windows = np.empty((len(index), CONTEXT + WINDOW), np.float32)
         windows[:, :CONTEXT] = self._context[index]
         np.add(samples, self._noise[counts[2] % NOISE_WINDOWS], out=windows[:, CONTEXT:])
         probabilities, state = self._model.run(windows, self._state.take(index, axis=1))
@@ -132,9 +152,8 @@ class SileroScorer:
         if due.any():
             for place in np.flatnonzero(due).tolist():
                 if not speaking[place]:
-                    self._forget(rows[place])
-        scored: list[float] = probabilities.tolist()
-        return scored
+                    self._forget(int(index[place]))
+        return probabilities
 
     def _forget(self, row: int) -> None:
         """Begin anew. In clear non-speech it is due: long noise makes the model numb."""
@@ -145,6 +164,7 @@ class SileroScorer:
     def _grow(self) -> None:
         rows = len(self._context)
         self._free.extend(range(rows, 2 * rows))
+        self._gate.grow()
         self._state = np.concatenate((self._state, np.zeros_like(self._state)), axis=1)
         self._context = np.concatenate((self._context, np.zeros_like(self._context)))
         self._counts = np.concatenate((self._counts, np.zeros_like(self._counts)), axis=1)

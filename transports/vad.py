@@ -48,16 +48,23 @@ class Scorer(Protocol):
         """Give a row back."""
         ...
 
-    def score(self, rows: Sequence[int], speaking: Sequence[bool], samples: Samples) -> list[float]:
+    def score(
+        self,
+        rows: Sequence[int],
+        speaking: Sequence[bool],
+        samples: Samples,
+        levels: Sequence[float],
+    ) -> list[float]:
         """Score one window of each of some calls.
 
         Args:
             rows: Of the calls; each once.
             speaking: Whether their callers are taken to speak.
             samples: ``(n, WINDOW)`` in -1..1.
+            levels: Of the windows, in dBFS.
 
         Returns:
-            The probabilities of speech, 0..1.
+            The probabilities of speech, 0..1; 0 where no probability would begin speech.
         """
         ...
 
@@ -256,7 +263,7 @@ class VoiceActivity:
         levels = levels_dbfs(samples)
         rows = [detector.row for detector in detectors]
         speaking = [detector.speaking for detector in detectors]
-        probabilities = scorer.score(rows, speaking, samples)
+        probabilities = scorer.score(rows, speaking, samples, levels)
         self.windows += len(rows)
         self.batches += 1
         judged = zip(detectors, probabilities, levels, windows, strict=True)

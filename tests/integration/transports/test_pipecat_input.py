@@ -73,7 +73,11 @@ class Scripted:
         del row
 
     def score(
-        self, rows: Sequence[int], speaking: Sequence[bool], samples: NDArray[np.float32]
+        self,
+        rows: Sequence[int],
+        speaking: Sequence[bool],
+        samples: NDArray[np.float32],
+        levels: Sequence[float],
     ) -> list[float]:
         return [0.9 if next(self._windows, ".") == "#" else 0.1 for _ in rows]
 

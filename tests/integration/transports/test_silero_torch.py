@@ -105,11 +105,11 @@ def test_a_batch_is_scored_as_its_rows_are() -> None:
     places = [scorer.open(EndpointingParams()) for scorer in alone]
 
     for windows in audio:
-        batch = together.score(rows, [False] * 12, windows)
+        batch = together.score(rows, [False] * 12, windows, [0.0] * 12)
         single = [
             score
             for scorer, place, window in zip(alone, places, windows, strict=True)
-            for score in scorer.score([place], [False], window[np.newaxis])
+            for score in scorer.score([place], [False], window[np.newaxis], [0.0])
         ]
 
         assert batch == pytest.approx(single, abs=1e-5)

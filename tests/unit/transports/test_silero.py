@@ -5,12 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from transports.audio.endpointing import EndpointingParams
+from transports.silence_gate import KEPT_WINDOWS, REST_AFTER
 from transports.silero import CONTEXT, WINDOW, SileroModel, SileroScorer
 
 CALLS = 40
 """More than the rows that a scorer begins with."""
 WINDOWS = 100
 PARAMS = EndpointingParams()
+LOUD = (0.0,) * CALLS
+"""Levels of windows, in dBFS, none of which is left out."""
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +33,14 @@ def test_scores_of_a_batch_are_those_of_single_calls_to_the_bit(model: SileroMod
     audio = babble(CALLS)
     together = SileroScorer(model)
     rows = [together.open(PARAMS) for _ in range(CALLS)]
-    batched = [together.score(rows, [False] * CALLS, audio[:, n]) for n in range(WINDOWS)]
+    batched = [together.score(rows, [False] * CALLS, audio[:, n], LOUD) for n in range(WINDOWS)]
 
     for call in range(0, CALLS, 7):
         alone = SileroScorer(model)
         row = alone.open(PARAMS)
-        single = [alone.score([row], [False], audio[call : call + 1, n]) for n in range(WINDOWS)]
+        single = [
+            alone.score([row], [False], audio[call : call + 1, n], LOUD[:1]) for n in range(WINDOWS)
+        ]
 
         assert [scores[call] for scores in batched] == [score for (score,) in single]
 
@@ -51,12 +56,12 @@ def test_the_order_and_the_company_of_a_call_do_not_matter(model: SileroModel) -
     }
 
     for n in range(20):
-        whole = together.score(rows, [False] * CALLS, audio[:, n])
+        whole = together.score(rows, [False] * CALLS, audio[:, n], LOUD)
         for row, score in zip(rows, whole, strict=True):
             scored["together"][row].append(score)
         for calls in np.split(generator.permutation(CALLS), [3, 4, 30]):
             part = [rows[call] for call in calls]
-            scores = mixed.score(part, [False] * len(part), audio[calls, n])
+            scores = mixed.score(part, [False] * len(part), audio[calls, n], LOUD[: len(part)])
             for row, score in zip(part, scores, strict=True):
                 scored["mixed"][row].append(score)
 
@@ -86,7 +91,7 @@ def seen(score: float, speaking: bool, windows: int) -> list[float]:
     quiet = np.zeros((1, WINDOW), np.float32)
     counted = []
     for _ in range(windows):
-        scorer.score([row], [speaking], quiet)
+        scorer.score([row], [speaking], quiet, LOUD[:1])
         counted += model.seen
     return counted
 
@@ -105,7 +110,7 @@ def test_each_window_follows_the_end_of_the_one_before_in_noise_of_minus_50_dbfs
     scorer = SileroScorer(model)
     row = scorer.open(PARAMS)
     for _ in range(200):
-        scorer.score([row], [False], np.zeros((1, WINDOW), np.float32))
+        scorer.score([row], [False], np.zeros((1, WINDOW), np.float32), LOUD[:1])
 
     heard = np.concatenate(model.inputs)
 
@@ -117,10 +122,86 @@ def test_a_row_that_is_used_again_remembers_nothing(model: SileroModel) -> None:
     audio = babble(1)
     scorer = SileroScorer(model)
     first = scorer.open(PARAMS)
-    before = [scorer.score([first], [False], audio[:, n]) for n in range(10)]
+    before = [scorer.score([first], [False], audio[:, n], LOUD[:1]) for n in range(10)]
     scorer.close(first)
 
     again = scorer.open(PARAMS)
 
     assert again == first
-    assert [scorer.score([again], [False], audio[:, n]) for n in range(10)] == before
+    after = [scorer.score([again], [False], audio[:, n], LOUD[:1]) for n in range(10)]
+    assert after == before
+
+
+def scores(
+    scorer: SileroScorer, audio: NDArray[np.float32], levels: list[float], *, speaking: bool = False
+) -> list[float]:
+    row = scorer.open(PARAMS)
+    windows = zip(audio, levels, strict=True)
+    return [
+        scorer.score([row], [speaking], each[np.newaxis], [level])[0] for each, level in windows
+    ]
+
+
+def test_a_line_on_which_no_speech_begins_is_not_scored() -> None:
+    model = Counting(0.3)
+    silence = np.zeros((100, WINDOW), np.float32)
+
+    scored = scores(SileroScorer(model), silence, [-51.0] * 100)
+
+    assert len(model.inputs) == REST_AFTER
+    assert scored == pytest.approx([0.3] * REST_AFTER + [0.0] * (100 - REST_AFTER))
+
+
+@pytest.mark.parametrize(("level", "speaking"), [(-49.0, False), (-51.0, True)])
+def test_one_is_on_which_speech_may_begin_or_end(level: float, speaking: bool) -> None:
+    model = Counting(0.3)
+    silence = np.zeros((100, WINDOW), np.float32)
+
+    scores(SileroScorer(model), silence, [level] * 100, speaking=speaking)
+
+    assert len(model.inputs) == 100
+
+
+def test_after_a_short_rest_it_is_as_if_there_had_been_none(model: SileroModel) -> None:
+    audio = babble(1)[0]
+    pause = REST_AFTER + KEPT_WINDOWS
+    levels = [-20.0] * 20 + [-60.0] * pause + [-20.0] * (WINDOWS - 20 - pause)
+
+    rested = scores(SileroScorer(model), audio, levels)
+    never = scores(SileroScorer(model), audio, [-20.0] * WINDOWS)
+
+    assert rested[20 + pause :] == never[20 + pause :]
+    assert set(rested[20 + REST_AFTER : 20 + pause]) == {0.0}
+
+
+def test_after_a_long_rest_the_model_begins_anew_with_the_last_windows(model: SileroModel) -> None:
+    audio = babble(1)[0]
+    quiet = REST_AFTER + 2 * KEPT_WINDOWS + 3
+
+    rested = scores(SileroScorer(model), audio, [-60.0] * quiet + [-20.0] * (WINDOWS - quiet))
+    begun = quiet - KEPT_WINDOWS
+    counting = Counting(0.3)
+    scores(SileroScorer(counting), audio, [-60.0] * quiet + [-20.0] * (WINDOWS - quiet))
+
+    assert any(score > 0 for score in rested[quiet:])
+    replayed = np.concatenate(counting.inputs)[REST_AFTER:][:KEPT_WINDOWS, CONTEXT:]
+    assert np.abs(replayed - audio[begun:quiet]).max() < 0.02  # but for the noise of -50 dBFS
+    assert counting.seen == [WINDOWS - begun]
+
+
+def test_calls_rest_and_wake_by_themselves(model: SileroModel) -> None:
+    audio = babble(3)
+    levels = np.full((3, WINDOWS), -20.0)
+    levels[1, 10:60] = -60.0
+    levels[2, 30:90] = -60.0
+    together = SileroScorer(model)
+    rows = [together.open(PARAMS) for _ in audio]
+
+    batched = [
+        together.score(rows, [False] * 3, audio[:, n], levels[:, n].tolist())
+        for n in range(WINDOWS)
+    ]
+
+    for call in range(3):
+        alone = scores(SileroScorer(model), audio[call], levels[call].tolist())
+        assert [each[call] for each in batched] == alone

@@ -32,9 +32,13 @@ class Scripted:
         self.open_rows.remove(row)
 
     def score(
-        self, rows: Sequence[int], speaking: Sequence[bool], samples: NDArray[np.float32]
+        self,
+        rows: Sequence[int],
+        speaking: Sequence[bool],
+        samples: NDArray[np.float32],
+        levels: Sequence[float],
     ) -> list[float]:
-        assert len(set(rows)) == len(rows) == len(speaking) == len(samples)
+        assert len(set(rows)) == len(rows) == len(speaking) == len(samples) == len(levels)
         self.batches.append(len(rows))
         return [0.9 if next(self._calls[row], ".") == "#" else 0.1 for row in rows]
 
