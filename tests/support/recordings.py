@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transports.audio.codec import Codec
+from voiceai.bench.track import Track
 
 LAWS = {6: Codec.ALAW, 7: Codec.ULAW}
 
@@ -40,6 +41,29 @@ def read_wav(data: bytes) -> Heard:
     law = LAWS[form]
     channels = tuple(law.decode(samples[first::count]) for first in range(count))
     return Heard(channels, len(samples) / count / rate)
+
+
+def places(track: Track, channel: bytes, *, together: int = 3) -> list[float]:
+    """Find loud packets of the wire in a channel, sample for sample.
+
+    Args:
+        track: What was on the wire, in A-law.
+        channel: Of a recording.
+        together: So many packets in a row are looked for at once.
+
+    Returns:
+        For each of them that is there, where the recording would begin: seconds on the clock
+        of the wire.
+    """
+    packets = [packet for packet in track.packets if packet.payload_type == 8]
+    found = []
+    for start in range(0, len(packets) - together, together):
+        part = packets[start : start + together]
+        if all(packet.is_speech for packet in part):
+            pcm = Codec.ALAW.decode(b"".join(packet.payload for packet in part))
+            if (at := channel.find(pcm)) >= 0:
+                found.append(part[0].at - at / 16_000)
+    return found
 
 
 def read_recording(path: Path) -> Heard:

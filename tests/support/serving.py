@@ -113,16 +113,29 @@ class Serving:
         except aiohttp.ClientError:
             return 0, []
 
+    async def download(self, path: str) -> bytes:
+        """Return what its HTTP server answers, as it is.
+
+        Raises:
+            aiohttp.ClientError: Nobody listens, or it refuses.
+        """
+        async with aiohttp.request(
+            "GET", self.url + path, headers=self._token(), raise_for_status=True
+        ) as response:
+            return await response.read()
+
+    def _token(self) -> dict[str, str]:
+        token = (self.data / "api-token").read_text().strip()
+        return {"Authorization": f"Bearer {token}"}
+
     async def get(self, path: str) -> Any:
         """Return what its HTTP server answers, such as `/calls`, decoded.
 
         Raises:
             aiohttp.ClientError: Nobody listens, or it refuses.
         """
-        token = (self.data / "api-token").read_text().strip()
-        headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.request(
-            "GET", self.url + path, headers=headers, raise_for_status=True
+            "GET", self.url + path, headers=self._token(), raise_for_status=True
         ) as response:
             is_json = response.content_type == "application/json"
             return await response.json() if is_json else await response.text()

@@ -3,7 +3,9 @@
 One `voiceai serve` for all calls. Its assistants are imported and assigned while it runs.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from statistics import median
 from typing import Final
 
 import pytest
@@ -24,10 +26,12 @@ from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
+from tests.support.recordings import places, read_wav
 from tests.support.serving import Serving
 from tests.support.speech import prompt
 from tests.support.standstill import Sleepers, Standstill, longest_wait
 from tests.support.word_errors import word_error_rate
+from transports.audio.level import level_dbfs
 from voiceai.bench.sip_call import Call
 from voiceai.bench.sip_caller import SipCaller
 
@@ -35,6 +39,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PACKET_SECONDS: Final = 0.02
 LONGEST_GAP_SECONDS: Final = 0.04
+ON_THE_WAY_SECONDS: Final = 0.2
+"""Through Asterisk, playout and a busy machine, one way."""
+RECORDING_SECONDS: Final = 5.0
+"""From the end of a call until all of its recording is on disk."""
 GREETING_SECONDS: Final = 1.0
 
 ENGLISH: Final = (
@@ -109,7 +117,7 @@ async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its
     recordings = have_or_skip(lambda: [prompt("en", each.prompt) for each in ENGLISH])
     moonshine = have_or_skip(Moonshine)
     text = pipeline("six", "local-en", "Hello, I am listening.", ENGLISH)
-    await assign(serving, NUMBERS[1], text)
+    await assign(serving, NUMBERS[1], text + "recording: {enabled: true}\n")
 
     async with Sleepers() as sleepers:
         call = await caller.dial(NUMBERS[1], via=provider.address)
@@ -130,8 +138,36 @@ async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its
     said = " ".join(exchange.say for exchange in ENGLISH)
     assert word_error_rate(said, " ".join(heard)) <= MISHEARD, heard
     assert_even(request, call, standstills)
+    await assert_recorded(request, call, serving, record["id"])
     await eventually_nothing_left(pbx.params.ari)
     await eventually_no_ports(serving.process)
+
+
+async def assert_recorded(
+    request: pytest.FixtureRequest, call: Call, serving: Serving, call_id: str
+) -> None:
+    """Both sides are what was on the wire, each in its channel, in time with the other."""
+    async with asyncio.timeout(RECORDING_SECONDS):
+        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:
+            await asyncio.sleep(0.05)
+    recorded = read_wav(await serving.download(f"/calls/{call_id}/recording"))
+    theirs, ours = recorded.channels
+    heard, spoken = places(call.heard, ours), places(call.spoken, theirs)
+    began = median(heard)
+    late = [began_too - began for began_too in (min(spoken), max(spoken))]
+    request.node.user_properties.append(("recorded behind the caller", late))
+    assert call.answered_at is not None
+    assert len(heard) > 50
+    assert len(spoken) > 50
+    assert max(heard) - min(heard) < ON_THE_WAY_SECONDS
+    assert abs(began - call.answered_at) < ON_THE_WAY_SECONDS
+    assert -ON_THE_WAY_SECONDS < late[0] <= late[1] < 0
+    assert record["recording"]["missing_seconds"] == 0
+    assert recorded.seconds == pytest.approx(record["recording"]["seconds"], abs=0.01)
+    for turn in record["turns"]:
+        said = slice(16 * turn["started_ms"] // 2 * 2, 16 * turn["ended_ms"] // 2 * 2)
+        side, other = (theirs, ours) if turn["role"] == "caller" else (ours, theirs)
+        assert level_dbfs(side[said]) > level_dbfs(other[said]) + 10, turn
 
 
 @pytest.mark.timeout(120)
