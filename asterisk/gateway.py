@@ -140,11 +140,17 @@ class Gateway:
                     leg.receive(event)
                 elif self._naming.call_id(channel.id):  # its call ended before it came up
                     self._spawn(self._quietly(requests.hang_up(channel.id)))
+            case events.StasisStart(channel=channel, replaces=former) if former in self._leg_of:
+                self._leg_of[channel.id] = self._leg_of[former]
+                self._leg_of[former].receive(event)
             case events.StasisStart(channel=channel, arguments=arguments):
                 self._begin(channel, arguments)
-            case events.UnknownEvent() | events.UserEvent() | events.ApplicationReplaced():
-                pass
-            case events.Dial():
+            case (
+                events.UnknownEvent()
+                | events.UserEvent()
+                | events.ApplicationReplaced()
+                | events.Dial()
+            ):
                 pass
             case events.BridgeDestroyed(bridge=bridge):
                 if leg := self._leg_of.get(bridge.id):

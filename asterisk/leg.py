@@ -18,7 +18,6 @@ from asterisk.consultation import Consultation
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, CallEnded
 from asterisk.external_media import ExternalMedia
 from asterisk.params import HANDOVER_VARIABLE, AriParams, FormatName
-from asterisk.refer import Refer
 from asterisk.sender import GONE, Sender, discard
 from asterisk.transfers import Transfers
 
@@ -51,6 +50,7 @@ class Leg:
         ended: Resolves when the call is over, with who ended it and why; never raises.
         state: Where the call is.
         ids: Of all channels of the call, and of the bridge.
+        transfers: To somebody else.
         unlisted_events: Events that changed nothing; Asterisk's race, so a few are normal.
         left_behind: Whether the caller is still in our application after :meth:`release`, because
             Asterisk could not be told to hang up.
@@ -84,13 +84,13 @@ class Leg:
         self.bridge_id = naming.bridge(self.call_id)
         self.target_id = naming.target(self.call_id)
         self.successor_id = naming.successor(self.call_id)
-        self.ids: Final = (
+        self.ids = [
             channel.id,
             self.external_id,
             self.bridge_id,
             self.target_id,
             self.successor_id,
-        )
+        ]
         self._params = params
         self._sender = sender
         self._spawn = spawn
@@ -105,16 +105,7 @@ class Leg:
         self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
         self._channel_name = channel.name
-        self._transfers = Transfers(self, params=params, sender=sender, spawn=spawn)
-
-    @property
-    def on_refer(self) -> Callable[[Refer], None] | None:
-        """Called when the caller's phone hands the call over; declined where there is nobody."""
-        return self._transfers.on_refer
-
-    @on_refer.setter
-    def on_refer(self, handle: Callable[[Refer], None] | None) -> None:
-        self._transfers.on_refer = handle
+        self.transfers = Transfers(self, params=params, sender=sender, spawn=spawn)
 
     @property
     def media_is_up(self) -> bool:
@@ -163,7 +154,7 @@ class Leg:
         if Action.OPEN_MEDIA not in self._move(Event.PREPARE_MEDIA):
             self._still_on()
             raise RuntimeError(f"prepare_media() in state {self.state}")
-        self._spawn(self._transfers.allow(self._channel_name))
+        self._spawn(self.transfers.allow(self._channel_name))
         return await self._media.open(host, port, codec)
 
     async def join(self) -> None:
@@ -228,7 +219,7 @@ class Leg:
             self._still_on()
         settled = self._handing_over = asyncio.get_running_loop().create_future()
         try:
-            await self._transfers.disallow()
+            await self.transfers.disallow()
             with contextlib.suppress(AriRefused):  # func_timeout is not loaded: no limit either
                 await self._ask(requests.set_variable(self.channel_id, TIME_LIMIT, "0"))
             if context is None:
@@ -253,7 +244,7 @@ class Leg:
             CallEnded: The caller has left.
         """
         self._still_on()
-        return self._transfers.consult()
+        return self.transfers.consult()
 
     async def rtp_statistics(self) -> dict[str, Any]:
         """Read Asterisk's view of the caller's audio: loss, jitter, round trip, MES.
@@ -286,7 +277,7 @@ class Leg:
 
     def receive(self, event: AriEvent) -> None:
         """Take in an event of one of the call's :attr:`ids`."""
-        if not self._transfers.receive(event, is_talking=self.state is State.TALKING):
+        if not self.transfers.receive(event, is_talking=self.state is State.TALKING):
             self._take_in(event)
 
     def _take_in(self, event: AriEvent) -> None:
@@ -310,12 +301,13 @@ class Leg:
 
     def caller_lost(self, end: LegEnd) -> None:
         """Take note that the caller's channel is not there, or not ours, any more."""
-        if not self._transfers.outlives(end):
+        if not self.transfers.outlives(end):
             self._move(Event.CALLER_LEFT, end)
 
-    def replace_caller(self) -> None:
-        """Take the successor for the caller from now on."""
-        self.channel_id = self.successor_id
+    def replace_caller(self, channel_id: str) -> None:
+        """Take another for the caller from now on."""
+        self.channel_id = channel_id
+        self.ids.append(channel_id)
 
     def media_lost(self, text: str) -> None:
         """Take note that the external channel or the bridge is of no use any more."""
@@ -384,7 +376,7 @@ class Leg:
             await asyncio.wait({self._handing_over})
         actions = self._move(Event.RELEASE, LegEnd("us"))
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._transfers.close())
+            group.create_task(self.transfers.close())
             if Action.HANG_UP_CALLER in actions:
                 group.create_task(self._drop_caller(HangupCause.NORMAL))
             if Action.DELETE_MEDIA in actions:

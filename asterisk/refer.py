@@ -138,10 +138,8 @@ class Refer:
         return await self.failed
 
     async def close(self) -> None:
-        """Let go of who is not the caller; never raises because of Asterisk."""
+        """Let the successor go unless it is the caller; never raises because of Asterisk."""
         await self._give_up(Unanswered.HUNG_UP)
-        if self.state is State.ACCEPTED and not self._caller_gone.done():
-            await self._quietly(requests.hang_up(self._caller_id))
 
     def outlives(self, end: LegEnd) -> bool:
         """Take note that the caller left; returns whether the call waits for the successor.

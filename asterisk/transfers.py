@@ -1,7 +1,8 @@
 """The transfers of one call: to somebody whom the assistant asks, or whom the caller's phone names.
 
 SHELL over :class:`~asterisk.consultation.Consultation` and :class:`~asterisk.refer.Refer`, of which
-a call has one at a time.
+a call has one at a time. Where a phone's REFER is left to Asterisk, that puts another channel into
+the caller's place by itself; the call goes on with it all the same.
 """
 
 import asyncio
@@ -13,7 +14,14 @@ from loguru import logger
 
 from asterisk.ari import requests
 from asterisk.ari.call import LegEnd
-from asterisk.ari.events import AriEvent, ChannelTransfer
+from asterisk.ari.events import (
+    AriEvent,
+    Channel,
+    ChannelStateChange,
+    ChannelTransfer,
+    StasisEnd,
+    StasisStart,
+)
 from asterisk.ari.requests import Request
 from asterisk.consultation import Consultation, Parties
 from asterisk.errors import AriRefused, AsteriskError
@@ -23,7 +31,7 @@ from asterisk.params import (
     AriParams,
 )
 from asterisk.refer import Refer, Succession
-from asterisk.sender import Sender
+from asterisk.sender import Sender, discard
 
 _CONTEXT: Final = re.compile(r"[A-Za-z0-9_.-]{1,79}")
 
@@ -34,6 +42,7 @@ PJSIP: Final = "PJSIP/"
 class TransferableCall(Protocol):
     """What a transfer needs of the call."""
 
+    call_id: str
     number: str
     caller: str
     channel_id: str
@@ -41,8 +50,8 @@ class TransferableCall(Protocol):
     target_id: str
     successor_id: str
 
-    def replace_caller(self) -> None:
-        """Go on with the successor as the caller."""
+    def replace_caller(self, channel_id: str) -> None:
+        """Go on with another as the caller."""
 
     def caller_lost(self, end: LegEnd) -> None:
         """End, because the caller has left."""
@@ -62,6 +71,8 @@ class Transfers:
     Attributes:
         on_refer: Called with a REFER of the caller's phone, which it accepts or declines; without
             it each is declined.
+        on_replaced: Called when another has taken the caller's place, with its number, as far as
+            it is known.
 
     Args:
         call: Whose transfers these are.
@@ -79,11 +90,14 @@ class Transfers:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self.on_refer: Callable[[Refer], None] | None = None
+        self.on_replaced: Callable[[str], None] = lambda _: None
         self._call = call
         self._params = params
         self._sender = sender
         self._spawn = spawn
         self._context = ""
+        self._former: set[str] = set()  # callers who are to leave
+        self._ringing: Channel | None = None  # took the caller's place, and has not answered
         self._consultation: Consultation | None = None
         self._refer: Refer | None = None
 
@@ -149,10 +163,22 @@ class Transfers:
             event: Of any channel of the call.
             is_talking: Whether caller and assistant hear each other.
         """
-        if isinstance(event, ChannelTransfer):
-            if event.state is None:
-                self._asked(event, may=is_talking)
-            return True
+        match event:
+            case ChannelTransfer(state=state):
+                if state is None:
+                    self._asked(event, may=is_talking)
+                return True
+            case StasisStart(replaces=former, channel=channel) if former:
+                self._ringing = channel
+                self._replace(channel.id)
+                self._told_when_up(channel)
+                return True
+            case ChannelStateChange(channel=channel):
+                self._told_when_up(channel)
+            case StasisEnd(channel=channel) if channel.id in self._former:
+                self._former.discard(channel.id)
+            case _:
+                pass
         return any(part.receive(event) for part in (self._consultation, self._refer) if part)
 
     def outlives(self, end: LegEnd) -> bool:
@@ -162,6 +188,23 @@ class Transfers:
     async def close(self) -> None:
         """Let go of everybody who is not the caller; never raises because of Asterisk."""
         await asyncio.gather(*(part.close() for part in (self._consultation, self._refer) if part))
+        leaving = [requests.hang_up(name) for name in self._former]
+        call_id = self._call.call_id
+        await asyncio.gather(*(discard(self._sender, one, call_id=call_id) for one in leaving))
+
+    def _replace(self, channel_id: str) -> None:
+        self._former.add(self._call.channel_id)
+        self._call.replace_caller(channel_id)
+
+    def _told_when_up(self, channel: Channel) -> None:
+        """Tell of a new caller, whom Asterisk called by itself, once it can hear something."""
+        if self._ringing and self._ringing.id == channel.id and channel.state == "Up":
+            self._ringing = None
+            self.on_replaced(channel.caller_number or channel.extension)
+
+    def _accepted(self, refer: Refer) -> None:
+        self._replace(self._call.successor_id)
+        self.on_replaced(refer.to)
 
     def _asked(self, event: ChannelTransfer, *, may: bool) -> None:
         call = self._call
@@ -179,7 +222,7 @@ class Transfers:
             succession,
             sender=self._sender,
             spawn=self._spawn,
-            replace=call.replace_caller,
+            replace=lambda: self._accepted(refer),
             caller_left=call.caller_lost,
         )
         occupied = (

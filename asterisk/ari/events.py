@@ -53,11 +53,18 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class StasisStart:
-    """A channel entered our application; ``arguments`` are those after the application's name."""
+    """A channel entered our application.
+
+    Attributes:
+        arguments: Those after the application's name.
+        replaces: Channel whose place it has taken in a bridge, by a transfer that Asterisk made
+            itself; empty as a rule.
+    """
 
     application: str
     channel: Channel
     arguments: tuple[str, ...] = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +328,10 @@ def _hangup_request(fields: Fields) -> ChannelHangupRequest:
 
 _PARSERS: Final[Mapping[str, Callable[[Fields], AriEvent]]] = {
     "StasisStart": lambda fields: StasisStart(
-        _text(fields, "application"), _channel(fields), _texts(fields, "args")
+        _text(fields, "application"),
+        _channel(fields),
+        _texts(fields, "args"),
+        parse_channel(fields["replace_channel"]).id if "replace_channel" in fields else "",
     ),
     "StasisEnd": lambda fields: StasisEnd(_channel(fields)),
     "ChannelStateChange": lambda fields: ChannelStateChange(_channel(fields)),

@@ -7,18 +7,20 @@ from contextlib import asynccontextmanager
 import pytest
 
 from asterisk.ari import requests
+from asterisk.ari.call import State
 from asterisk.ari.client import AriClient
 from asterisk.ari.naming import Naming
 from asterisk.ari.requests import HangupCause
 from asterisk.config.check import startup_checks
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
-from asterisk.params import AriParams
+from asterisk.params import TRANSFER_CONTEXT, AriParams
 from tests.support.leftovers import all_in, eventually_nothing_left
 from tests.support.pbx import PHONE, Pbx
-from tests.support.provider import NUMBERS, Provider
+from tests.support.provider import ECHO, NUMBERS, Provider
 from tests.support.stasis import StasisReader
 from voiceai.bench.sip_caller import SipCaller
+from voiceai.bench.sip_refer import refer
 
 
 @asynccontextmanager
@@ -48,6 +50,13 @@ async def eventually_without(params: AriParams, part: str) -> None:
     """Return when Asterisk has no channel and no bridge with this in its name."""
     async with asyncio.timeout(5):
         while any(part in name for name in await all_in(params)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, at most five seconds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.02)
 
 
@@ -157,6 +166,51 @@ async def test_what_a_dead_process_left_is_cleared_and_its_caller_is_served(
             await eventually_nothing_left(params)
 
 
+@pytest.mark.parametrize("attended", [False, True])
+async def test_a_call_goes_on_with_whom_asterisk_itself_puts_into_the_callers_place(
+    pbx: Pbx, phone: SipCaller, attended: bool
+) -> None:
+    """A REFER of a phone whose endpoint leaves it to Asterisk, as those of other people do."""
+    replaced: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_call(leg: Leg) -> None:
+        if leg.number == NUMBERS[1]:
+            await leg.answer()
+            await leg.continue_in_dialplan(TRANSFER_CONTEXT, ECHO, 1)
+            return
+        leg.transfers.on_replaced = replaced.put_nowait
+        await leg.answer()
+        await leg.open_media("127.0.0.1", 14_000, "alaw")
+        await leg.transfers.allow("PJSIP/phone")
+        await leg.transfers.disallow()
+        left_to_asterisk.set()
+        await leg.ended
+
+    left_to_asterisk = asyncio.Event()
+    async with taking_calls(pbx.params.ari, on_call) as gateway:
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+        await asyncio.wait_for(left_to_asterisk.wait(), 5)
+        [leg] = gateway.legs
+        other = None
+        if attended:
+            other = await phone.dial(NUMBERS[1], via=pbx.address, from_user=PHONE.username)
+            await until(lambda: " basic " in pbx.process.rx("bridge show all"))
+        host, port = pbx.address
+        assert await refer(call, f"sip:{ECHO}@{host}:{port}", replaces=other) == 202
+
+        await asyncio.wait_for(replaced.get(), 5)
+        await call.hang_up()
+        await until(lambda: not [name for name in pbx.channels() if name.startswith("PJSIP/phone")])
+        assert list(gateway.legs) == [leg]
+        assert not leg.ended.done()
+        assert len([name for name in pbx.channels() if name.startswith("UnicastRTP/")]) == 1
+
+        [echo] = [name for name in pbx.channels() if name.startswith("PJSIP/trunk")]
+        pbx.process.rx(f"channel request hangup {echo}")
+        assert (await asyncio.wait_for(leg.ended, 5)).who == "caller"
+        await eventually_nothing_left(pbx.params.ari)
+
+
 async def test_a_second_process_leaves_the_calls_of_the_first_alone_and_takes_over_after_it(
     pbx: Pbx, phone: SipCaller
 ) -> None:
@@ -164,11 +218,10 @@ async def test_a_second_process_leaves_the_calls_of_the_first_alone_and_takes_ov
     second = Gateway(params, on_call=talk)
     async with taking_calls(params, talk) as first:
         call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+        await until(lambda: [leg.state for leg in first.legs] == [State.TALKING])
         before = await all_in(params)
         running = asyncio.create_task(second.run())
-        async with asyncio.timeout(5):
-            while second.status.state != "occupied":  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.01)
+        await until(lambda: second.status.state == "occupied")
         assert "ARI_APP" in second.status.reason
         assert (first.status.state, await all_in(params)) == ("connected", before)
         assert not call.ended.done()

@@ -11,6 +11,7 @@ that one, and says its greeting again, as nobody told the other who speaks.
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 from loguru import logger
@@ -67,41 +68,46 @@ class Attendant:
             AriRefused: Asterisk will not join caller and assistant again.
             AriDisconnected: Asterisk cannot be reached.
         """
-        refers: set[asyncio.Task[None]] = set()
+        transfers, tasks = self._leg.transfers, set[asyncio.Task[None]]()
 
-        def asked(refer: Refer) -> None:
-            task = asyncio.ensure_future(self._hand_over(refer, conversation))
-            refers.add(task)
+        def begin(work: Coroutine[Any, Any, None]) -> None:
+            task = asyncio.ensure_future(work)
+            tasks.add(task)
             task.add_done_callback(over)
 
         def over(task: asyncio.Task[None]) -> None:
-            refers.discard(task)
+            tasks.discard(task)
             if not task.cancelled() and (error := task.exception()):
                 logger.opt(exception=error).error("call.refer_failed")
 
-        self._leg.on_refer = asked
+        transfers.on_refer = lambda refer: begin(self._hand_over(refer))
+        transfers.on_replaced = lambda to: begin(self._begin_anew(to, conversation))
         try:
             while True:
                 transfer = await self._control.consultations.get()
                 if await self._put_through(transfer, stream, conversation):
                     raise CallEnded(self._leg.ended.result())
         finally:
-            self._leg.on_refer = None
-            for task in refers:
+            transfers.on_refer, transfers.on_replaced = None, lambda _: None
+            for task in tasks:
                 task.cancel()
-            if refers:
-                await asyncio.wait(refers)
+            if tasks:
+                await asyncio.wait(tasks)
 
-    async def _hand_over(self, refer: Refer, conversation: Conversation) -> None:
-        """Let another take the caller's place, and begin with that one anew."""
+    async def _hand_over(self, refer: Refer) -> None:
+        """Let another take the caller's place."""
         why_not = await refer.accept(SUCCESSOR_RING_SECONDS)
-        self._journal.referred(refer.to, why_not=why_not)
-        if why_not is None:
-            await conversation.hush()
-            await conversation.note(
-                f"The caller has handed this call over to {refer.to}, who speaks with you now."
-            )
-            await conversation.greet()
+        if why_not is not None:
+            self._journal.referred(refer.to, why_not=why_not)
+
+    async def _begin_anew(self, to: str, conversation: Conversation) -> None:
+        """Greet one who has taken the caller's place."""
+        self._journal.referred(to, why_not=None)
+        await conversation.hush()
+        await conversation.note(
+            f"The caller has handed this call over to {to}, who speaks with you now."
+        )
+        await conversation.greet()
 
     async def _put_through(
         self, transfer: AttendedTransfer, stream: MediaStream, conversation: Conversation

@@ -40,7 +40,7 @@ class Desk:
             def handed_over(refer: Refer) -> None:
                 group.create_task(accept(refer))
 
-            leg.on_refer = handed_over
+            leg.transfers.on_refer = handed_over
             await leg.answer()
             await leg.open_media("127.0.0.1", 14000, "alaw")
             await leg.ended

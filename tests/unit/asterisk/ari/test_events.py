@@ -70,6 +70,15 @@ KINDS: list[tuple[dict[str, object], AriEvent]] = [
         {"type": "StasisStart", "application": "voice-ai", "args": ["inbound", "4920"]},
         StasisStart("voice-ai", CALLER, ("inbound", "4920")),
     ),
+    (
+        {
+            "type": "StasisStart",
+            "application": "voice-ai",
+            "args": [],
+            "replace_channel": {"id": "former"},
+        },
+        StasisStart("voice-ai", CALLER, replaces="former"),
+    ),
     ({"type": "StasisEnd"}, StasisEnd(CALLER)),
     ({"type": "ChannelStateChange"}, ChannelStateChange(CALLER)),
     (
@@ -220,6 +229,7 @@ FIELDS = st.fixed_dictionaries(
             "digit",
             "duration_ms",
             "cause",
+            "replace_channel",
             "refer_to",
             "userevent",
             "eventname",
