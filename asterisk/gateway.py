@@ -140,7 +140,7 @@ class Gateway:
                     leg.receive(event)
                 elif self._naming.call_id(channel.id):  # its call ended before it came up
                     self._spawn(self._quietly(requests.hang_up(channel.id)))
-            case events.StasisStart(channel=channel, replaces=former) if former in self._leg_of:
+            case events.StasisStart(channel=channel, replaces=former) if self._is_caller(former):
                 self._leg_of[channel.id] = self._leg_of[former]
                 self._leg_of[former].receive(event)
             case events.StasisStart(channel=channel, arguments=arguments):
@@ -158,6 +158,10 @@ class Gateway:
             case _:
                 if leg := self._leg_of.get(event.channel.id):
                     leg.receive(event)
+
+    def _is_caller(self, channel_id: str) -> bool:
+        leg = self._leg_of.get(channel_id)
+        return leg is not None and leg.channel_id == channel_id
 
     def _begin(self, channel: Channel, arguments: Sequence[str], *, adopted: bool = False) -> None:
         before = self._leg_of.get(channel.id)

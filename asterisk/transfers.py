@@ -168,7 +168,7 @@ class Transfers:
                 if state is None:
                     self._asked(event, may=is_talking)
                 return True
-            case StasisStart(replaces=former, channel=channel) if former:
+            case StasisStart(replaces=former, channel=channel) if former == self._call.channel_id:
                 self._ringing = channel
                 self._replace(channel.id)
                 self._told_when_up(channel)
