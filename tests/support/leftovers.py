@@ -43,7 +43,11 @@ async def eventually_nothing_left(params: AriParams, within: float = RELEASE_SEC
         await asyncio.sleep(0.05)
 
 
-async def eventually_no_ports(process: psutil.Process, within: float = RELEASE_SECONDS) -> None:
+async def eventually_no_ports(
+    process: psutil.Process,
+    within: float = RELEASE_SECONDS,
+    ports: tuple[int, int] = (10_000, 20_000),
+) -> None:
     """Return when a process and its children hold no port of the media range.
 
     Asterisk may forget a call before the process that served it has closed its sockets.
@@ -53,7 +57,7 @@ async def eventually_no_ports(process: psutil.Process, within: float = RELEASE_S
     """
     loop = asyncio.get_running_loop()
     limit = loop.time() + within
-    while left := udp_ports(process):
+    while left := udp_ports(process, *ports):
         if loop.time() > limit:
             raise TimeoutError(f"ports still held after {within} s: {left}")
         await asyncio.sleep(0.05)

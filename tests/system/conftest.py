@@ -18,6 +18,7 @@ from tests.support.cache import cache_folder
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
 from tests.support.serving import Serving
+from tests.support.whole_runs import WholeRuns, begun
 from voiceai.bench.sip_caller import SipCaller
 
 CALLER_HOST = "127.0.0.4"
@@ -87,3 +88,22 @@ def brief_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve_briefly(brief_data: Path, tmp_path: Path) -> Callable[..., Serving]:
     """Makes a `voiceai serve`, not started, of an Asterisk and settings; once in a test."""
     return partial(serving_briefly, folder=tmp_path / "serving", data=brief_data)
+
+
+@pytest.fixture(scope="session")
+def whole_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeRuns]:
+    """Demonstrations and a soak, which run."""
+    with begun(tmp_path_factory.mktemp("runs")) as runs:
+        yield runs
+
+
+@pytest.fixture(scope="session")
+def beside_whole_runs(request: pytest.FixtureRequest) -> None:
+    """For tests that nothing on the machine disturbs: lets those runs begin, if they are wanted."""
+    if any("whole_runs" in item.fixturenames for item in wanted(request)):
+        request.getfixturevalue("whole_runs")
+
+
+def wanted(request: pytest.FixtureRequest) -> list[pytest.Function]:
+    """Return the tests that run."""
+    return [item for item in request.session.items if isinstance(item, pytest.Function)]

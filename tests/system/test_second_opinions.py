@@ -23,6 +23,8 @@ PJSUA_CALLER = Path(__file__).parents[1] / "support" / "pjsua_caller.py"
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)).astype("<i2").tobytes()
 """One second at 440 Hz, 16-bit at 8 kHz."""
 
+pytestmark = pytest.mark.usefixtures("beside_whole_runs")
+
 needs_sipp = pytest.mark.skipif(
     shutil.which("sipp") is None, reason="sipp is not on PATH: apt-get install sip-tester"
 )
