@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from asterisk.params import TRANSFER_CONTEXT_VARIABLE, AriParams
 from asterisk.simulated_call import SimulatedCall
-from asterisk.simulated_channel import ExternalMedia, Json
+from asterisk.simulated_channel import ExternalMedia, Json, SimulatedChannel
 from asterisk.simulated_listeners import Listeners
 from asterisk.simulated_target import Targets
 from asterisk.simulation import Refusal, Simulation
@@ -42,6 +42,8 @@ class AsteriskSimulator:
         ari_enabled: False answers everything with the web server's HTML 404.
         requests: The latest ones, as ``"POST /channels/externalMedia"``.
         missing_modules: Modules that do not run.
+        functions: What functions of the dialplan say, as ``{"DIALPLAN_EXISTS(default)": "1"}``;
+            others are not loaded.
         before_request: Awaited before each request is carried out, with what ``requests`` would
             hold: makes a slow Asterisk.
         version: What ``asterisk/info`` says.
@@ -63,6 +65,7 @@ class AsteriskSimulator:
         self.ari_enabled = True
         self.requests: deque[str] = deque(maxlen=REQUESTS_REMEMBERED)
         self.missing_modules: set[str] = set()
+        self.functions: dict[str, str] = {}
         self.before_request: Callable[[str], Awaitable[None]] | None = None
         self.version = "22.10.1"
         self.simulation = Simulation(
@@ -172,6 +175,7 @@ class AsteriskSimulator:
             web.post("/ari/events/user/{name}", self._user_event),
             web.get("/ari/channels", self._list_channels),
             web.post("/ari/channels/externalMedia", self._external_media),
+            web.post("/ari/channels/create", self._create_channel),
             web.get("/ari/channels/{id}", self._get_channel),
             web.post("/ari/channels/{id}", self._originate),
             web.delete("/ari/channels/{id}", self._hang_up),
@@ -277,6 +281,15 @@ class AsteriskSimulator:
             call.hears_ringing = False
         return web.Response(status=204)
 
+    async def _create_channel(self, request: web.Request) -> web.Response:
+        query = request.query
+        app = query["app"]
+        channel = SimulatedChannel(query["channelId"], query["endpoint"], "Down", application=app)
+        if self._listeners.has(app):
+            self.simulation.channels[channel.id] = channel
+            self.simulation.emit(channel, "StasisStart", {"args": [], "channel": channel.json()})
+        return web.json_response(channel.json())
+
     async def _originate(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else {}
         variables = body.get("variables", {})
@@ -305,9 +318,12 @@ class AsteriskSimulator:
     async def _get_variable(self, request: web.Request) -> web.Response:
         variables = self.simulation.channel(request.match_info["id"]).variables
         name = request.query["variable"]
-        if name not in variables:
+        found = variables.get(name, self.functions.get(name))
+        if found is None and name.endswith(")"):
+            raise Refusal(500, "Unable to read provided function")
+        if found is None:
             raise Refusal(404, "Provided variable was not found")
-        return web.json_response({"value": variables[name]})
+        return web.json_response({"value": found})
 
     async def _set_variable(self, request: web.Request) -> web.Response:
         channel = self.simulation.channel(request.match_info["id"])

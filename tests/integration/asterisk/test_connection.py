@@ -10,7 +10,7 @@ import pytest
 
 from asterisk.ari import requests
 from asterisk.ari.client import AriClient
-from asterisk.config.check import startup_checks
+from asterisk.config.check import CONTEXTS, startup_checks
 from asterisk.config.finding import Finding
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused
 from asterisk.gateway import Gateway
@@ -205,6 +205,21 @@ async def test_a_sound_asterisk_has_no_failure(asterisk: AsteriskSimulator) -> N
         "dialplan": "ok",
         "rtp": "ok",
     }
+
+
+async def test_a_dialplan_without_a_context_is_told_and_the_look_leaves_nothing_behind(
+    asterisk: AsteriskSimulator,
+) -> None:
+    asterisk.functions = {
+        f"DIALPLAN_EXISTS({name})": str(int(name != "voiceai-attended")) for name in CONTEXTS
+    }
+
+    finding = (await findings(asterisk))["dialplan"]
+
+    assert finding.level == "warn"
+    assert "voiceai-attended" in finding.message
+    assert asterisk.simulation.channels == {}
+    assert asterisk.targets.called == []
 
 
 async def test_a_missing_module_is_named_with_its_fix(asterisk: AsteriskSimulator) -> None:
