@@ -103,7 +103,8 @@ class AriParams(Params):
         backoff_limit: Seconds between attempts at most: as long as callers go on to reach the
             fallback after Asterisk has come back. One more client is nothing to Asterisk. Also
             between questions to the process that has the application.
-        owner_answer: Seconds that another process gets to say that it has the application.
+        owner_answer: Seconds that another process gets to say that it has the application: more
+            than an event loop is ever held up, as who is silent loses its calls.
         replaced_retry: Seconds until we take the application back from another client that
             took it; doubles each time.
         reconcile_interval: Seconds between comparisons of our calls with Asterisk's channels,
@@ -124,7 +125,7 @@ class AriParams(Params):
     close_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
     backoff_first: Annotated[float, Field(gt=0, le=60)] = 0.25
     backoff_limit: Annotated[float, Field(gt=0, le=600)] = 3.0
-    owner_answer: Annotated[float, Field(gt=0, le=60)] = 0.5
+    owner_answer: Annotated[float, Field(gt=0, le=60)] = 1.0
     replaced_retry: Annotated[float, Field(gt=0, le=3600)] = 30.0
     reconcile_interval: Annotated[float, Field(gt=0, le=600)] = 30.0
 
