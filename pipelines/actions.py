@@ -30,11 +30,13 @@ class CallActionFrame(ControlFrame):
     Attributes:
         tool: ``hangup``, ``transfer`` or ``send_dtmf``.
         arguments: ``to`` and what else a transfer has, or ``digits``.
+        after_next_answer: Whether an answer is on its way that has to be said first.
     """
 
     interruptible: bool = field(default=False, init=False)
     tool: str = "hangup"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    after_next_answer: bool = False
 
 
 @dataclass
@@ -60,17 +62,23 @@ class ActionGate(FrameProcessor):
         self._listener = listener
         self._answering = False
         self._held: list[CallActionFrame] = []
+        self._for_next_answer: list[CallActionFrame] = []
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass everything on; an action after the end of its answer."""
         await super().process_frame(frame, direction)
         if isinstance(frame, CallActionFrame):
             self._listener.tool_called(frame.tool, frame.arguments)
+            if frame.after_next_answer:
+                self._for_next_answer.append(frame)
+                return
             if self._answering:
                 self._held.append(frame)
                 return
         elif isinstance(frame, LLMFullResponseStartFrame):
             self._answering = True
+            self._held += self._for_next_answer
+            self._for_next_answer = []
         await self.push_frame(frame, direction)
         if isinstance(frame, LLMFullResponseEndFrame):
             self._answering = False

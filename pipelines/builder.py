@@ -35,6 +35,8 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipelines import turn
 from pipelines.actions import ActionGate, ActionRunner, SpokenFrame
 from pipelines.fallback.assemble import make_stage, turn_timeout
+from pipelines.flows.director import Director
+from pipelines.flows.progress import Progress
 from pipelines.graph import DIGITS_SECONDS, graph_of, own_processor
 from pipelines.own_processors import make_processor
 from pipelines.ports import Anticipating, CallControl, ConversationListener, PhoneTransport
@@ -142,13 +144,17 @@ def build(
         ServiceUnavailable: A model, a program or a key is missing.
     """
     candidates = {kind: candidates_of(spec, kind, registry) for kind in KINDS}
+    progress = Progress(spec.flow, spec.tools) if spec.flow else None
     stt, llm, tts = (
-        make_stage(kind, candidates[kind], spec, resources, listener) for kind in KINDS
+        make_stage(kind, candidates[kind], spec, resources, listener, progress=progress)
+        for kind in KINDS
     )
     if isinstance(stt, Anticipating):
         transport.add_pause_tap(stt.caller_paused)
     toolbox = Toolbox(resources, listener, DigitCollector(DIGITS_SECONDS, on_secret))
-    if spec.tools and any(candidate.entry.calls_tools for candidate in candidates["llm"]):
+    if progress:
+        context = Director(progress, toolbox).context
+    elif spec.tools and any(candidate.entry.calls_tools for candidate in candidates["llm"]):
         context = LLMContext(tools=tools_schema(spec.tools, toolbox))
     else:
         context = LLMContext()

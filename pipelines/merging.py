@@ -8,9 +8,10 @@ from pipelines.document import Document, KeyPath, Mark
 
 
 def merge(parent: Document, child: Document) -> Document:
-    """Lay a child over its parent: maps merge, all else replaces; a new service starts afresh.
+    """Lay a child over its parent: maps merge, all else replaces; another service starts afresh.
 
-    The name is the child's own. The result is trusted: its parts were checked one by one.
+    So does another flow. The name is the child's own. The result is trusted: its parts were
+    checked one by one.
     """
     places = _Places(parent)
     inherited = {key: value for key, value in parent.data.items() if key != "name"}
@@ -57,8 +58,8 @@ class _Places:
 
 
 def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Tell whether two maps are about the same service, or about none."""
-    return bool(old.get("service") == new.get("service", old.get("service")))
+    """Tell whether two maps are about the same service or flow, or about none."""
+    return all(old.get(key) == new.get(key, old.get(key)) for key in ("service", "name"))
 
 
 def _put(whole: Any, path: KeyPath, data: Any) -> Any:

@@ -1,8 +1,9 @@
 """Answers by rules: the deterministic brain of the service ``scripted`` (pure)."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -37,6 +38,15 @@ Patterns = Annotated[
 ]
 
 
+PlainTool = BeforeValidator(_plain_tool, json_schema_input_type=ToolSpec | Literal["hangup"])
+"""A tool that needs no language model."""
+
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_listed, json_schema_input_type=tuple[str, ...] | str),
+]
+
+
 class Rule(Spec):
     """What to say when the caller said something.
 
@@ -48,18 +58,11 @@ class Rule(Spec):
 
     when: Patterns
     say: Text = ""
-    tool: (
-        Annotated[
-            ToolSpec,
-            BeforeValidator(_plain_tool, json_schema_input_type=ToolSpec | Literal["hangup"]),
-        ]
-        | None
-    ) = None
+    tool: Annotated[ToolSpec, PlainTool] | None = None
 
     @model_validator(mode="after")
     def _slots_exist(self) -> Self:
-        groups = {name for pattern in self.when for name in re.compile(pattern).groupindex}
-        unknown = sorted(set(SLOT.findall(self.say)) - groups)
+        unknown = sorted(set(SLOT.findall(self.say)) - groups_of(self.when))
         if unknown:
             message = f"no pattern has a group (?P<{unknown[0]}>...) for {{{unknown[0]}}}"
             raise wrong(message, "say")
@@ -69,11 +72,26 @@ class Rule(Spec):
 
     @model_validator(mode="after")
     def _tool_needs_nobody(self) -> Self:
-        if self.tool and self.tool.send_dtmf and not self.tool.send_dtmf.digits:
-            raise wrong("say which digits", "tool", "send_dtmf", fix='such as {digits: "1#"}')
-        if self.tool and self.tool.transfer and self.tool.transfer.to is None:
-            raise wrong("say to whom", "tool", "transfer", fix='such as {to: "100"}')
+        if self.tool:
+            refuse_open(self.tool, "tool")
         return self
+
+
+def groups_of(patterns: Sequence[str]) -> frozenset[str]:
+    """Return the names of the groups in regular expressions."""
+    return frozenset(name for pattern in patterns for name in re.compile(pattern).groupindex)
+
+
+def refuse_open(tool: ToolSpec, *at: str | int) -> None:
+    """Check that a tool which nobody gives arguments has them.
+
+    Raises:
+        PydanticCustomError: It has not; below ``at``.
+    """
+    if tool.send_dtmf and not tool.send_dtmf.digits:
+        raise wrong("say which digits", *at, "send_dtmf", fix='such as {digits: "1#"}')
+    if tool.transfer and tool.transfer.to is None:
+        raise wrong("say to whom", *at, "transfer", fix='such as {to: "100"}')
 
 
 class Script(Spec):
@@ -85,18 +103,22 @@ class Script(Spec):
     """
 
     rules: tuple[Rule, ...] = ()
-    otherwise: Annotated[
-        tuple[Text, ...],
-        BeforeValidator(_listed, json_schema_input_type=tuple[str, ...] | str),
-    ] = ()
+    otherwise: Texts = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to say, and what to do once it has been said."""
+    """What to say, and what to do once it has been said.
+
+    Attributes:
+        say: The answer.
+        tool: Done to the call.
+        call: A function and its arguments, of a conversation in steps.
+    """
 
     say: str
     tool: ToolSpec | None = None
+    call: tuple[str, Mapping[str, Any]] | None = None
 
 
 class Responder:

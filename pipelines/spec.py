@@ -15,6 +15,7 @@ from pipelines.fields import (
     Text,
     wrong,
 )
+from pipelines.flows.spec import FlowSpec
 from pipelines.tool_specs import ToolSpec, one_tool
 from pipelines.turn_specs import AudioSpec, BargeInSpec, TurnSpec, VadSpec
 
@@ -140,12 +141,6 @@ class ProcessorSpec(Spec):
     use: Import
     after: Literal["input", "stt", "llm", "tts"]
     params: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class FlowSpec(Spec):
-    """A conversation in steps (Pipecat Flows), read from its own file."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 Tool = Annotated[ToolSpec, BeforeValidator(one_tool, json_schema_input_type=ToolSpec | str)]

@@ -9,10 +9,10 @@ from pipelines.document import Document, KeyPath, show_path
 from pipelines.errors import SpecError
 from pipelines.fallback.assemble import Candidate
 from pipelines.findings import Finding, nearest_name
+from pipelines.flows.check import check_flow
 from pipelines.loader import LoadedPipeline
 from pipelines.mistakes import findings_of, in_order, place
 from pipelines.own_processors import check_processors
-from pipelines.pending import pending
 from pipelines.registry import KINDS, REGISTRY, Kind, Registry
 from pipelines.resources import Resources
 from pipelines.services.entry import ServiceEntry
@@ -37,11 +37,13 @@ def validate(
         spec, document = pipeline.spec, pipeline.document
     else:
         spec, document = pipeline, Document(pipeline.name, {}, {}, {})
-    findings = [_not_yet(path, document) for path in pending(spec)]
+    findings: list[Finding] = []
     for kind in KINDS:
         findings.extend(_Stage(kind, spec, document, registry).findings(resources))
     findings.extend(check_processors(spec, document))
     findings.extend(check_tools(spec, document, resources))
+    findings.extend(check_flow(spec, document))
+    findings.extend(_leaderless(spec, document, registry))
     if resources and spec.turn.vad.model == "silero-torch":
         findings.extend(_torch(document))
     if resources:
@@ -170,9 +172,20 @@ def _softened(finding: Finding) -> Finding:
     return replace(finding, severity="warning") if finding.severity == "error" else finding
 
 
-def _not_yet(path: KeyPath, document: Document) -> Finding:
-    finding = Finding("is not supported yet", path=show_path(path))
-    return place(finding, document.locate(path))
+def _leaderless(spec: PipelineSpec, document: Document, registry: Registry) -> list[Finding]:
+    """Say so if no language model of the chain can follow the flow."""
+    names = [service.service for service in spec.llm.chain]
+    entries = [registry["llm"].get(name) for name in names]
+    if not spec.flow or any(
+        entry is None or entry.calls_tools or entry.follows_rules for entry in entries
+    ):
+        return []
+    able = [name for name, one in registry["llm"].items() if one.calls_tools or one.follows_rules]
+    path: KeyPath = ("llm", "service")
+    finding = Finding(
+        f"'{names[0]}' cannot follow a flow", path=show_path(path), fix="use " + " or ".join(able)
+    )
+    return [place(finding, document.locate(path))]
 
 
 def _torch(document: Document) -> list[Finding]:

@@ -11,6 +11,7 @@ from pipelines.fallback.llm import FIRST_WORD_SECONDS, LanguageModelChain
 from pipelines.fallback.rung import RungParams
 from pipelines.fallback.stt import START_SECONDS, TRANSCRIPT_SECONDS, RecognitionChain
 from pipelines.fallback.tts import FIRST_SOUND_SECONDS, VoiceChain
+from pipelines.flows.progress import Progress
 from pipelines.ports import ConversationListener
 from pipelines.registry import Kind
 from pipelines.resources import Resources
@@ -56,6 +57,8 @@ def make_stage(
     spec: PipelineSpec,
     resources: Resources,
     listener: ConversationListener,
+    *,
+    progress: Progress | None = None,
 ) -> FrameProcessor:
     """Make the processor of a stage.
 
@@ -65,14 +68,17 @@ def make_stage(
         spec: The whole pipeline.
         resources: Shared by all conversations.
         listener: Is told when a service fails.
+        progress: Where the conversation is in its flow, if it has one.
 
     Returns:
         The service itself if it is alone and on this machine: nothing else can go wrong.
     """
     first = candidates[0]
     if len(candidates) == 1 and not first.entry.is_remote:
-        return first.entry.make(Request(spec, first.params, resources))
-    rungs = [_rung(kind, candidate, spec, resources) for candidate in candidates]
+        return first.entry.make(Request(spec, first.params, resources, progress))
+    rungs = [
+        _rung(kind, each, Request(spec, each.params, resources, progress)) for each in candidates
+    ]
     health = resources.health
     if kind == "stt":
         return RecognitionChain(rungs, health=health, listener=listener)
@@ -92,12 +98,11 @@ def turn_timeout(candidates: Sequence[Candidate]) -> float:
     return longest + sum(patience[:-1]) + sum(max(START_SECONDS, each) for each in patience[1:])
 
 
-def _rung(kind: Kind, candidate: Candidate, spec: PipelineSpec, resources: Resources) -> RungParams:
-    request = Request(spec, candidate.params, resources)
+def _rung(kind: Kind, candidate: Candidate, request: Request) -> RungParams:
     params = json.dumps(candidate.params.model_dump(mode="json"), sort_keys=True)
     return RungParams(
         name=candidate.name,
-        key=f"{kind} {candidate.name} {spec.language} {params}",
+        key=f"{kind} {candidate.name} {request.spec.language} {params}",
         make=partial(candidate.entry.make, request),
         first_byte_seconds=_patience(kind, candidate),
     )

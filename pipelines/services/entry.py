@@ -7,6 +7,7 @@ from typing import Any
 from pipecat.processors.frame_processor import FrameProcessor
 
 from pipelines.findings import Finding
+from pipelines.flows.progress import Progress
 from pipelines.resources import Resources, Voice
 from pipelines.spec import PipelineSpec, Spec
 
@@ -19,11 +20,13 @@ class Request:
         spec: The whole pipeline.
         params: Checked parameters of this service, an instance of the entry's model.
         resources: Shared by all conversations.
+        progress: Where the conversation is in its flow, if it has one.
     """
 
     spec: PipelineSpec
     params: Any
     resources: Resources
+    progress: Progress | None = None
 
 
 def _ready(_resources: Resources, _params: Any, _spec: PipelineSpec) -> Finding | None:
@@ -50,6 +53,7 @@ class ServiceEntry:
         ends_utterances: Of a recognition: whether it judges itself when an utterance is over;
             others give their text where the voice detector hears a pause.
         calls_tools: Of a language model: whether it is told which tools there are.
+        follows_rules: Of a language model: whether it goes by rules, also those of a flow's nodes.
         is_remote: Whether it can fail for reasons that lie elsewhere: it errs, hangs, is away.
     """
 
@@ -61,4 +65,5 @@ class ServiceEntry:
     turn_timeout: float = 3.0
     ends_utterances: bool = False
     calls_tools: bool = False
+    follows_rules: bool = False
     is_remote: bool = False

@@ -1,11 +1,13 @@
 """Answers by rules: no key, no model, the same every time (``pipelines.rules``)."""
 
+import uuid
 from typing import Any
 
 from pipecat.adapters.llm.base_llm_adapter import BaseLLMAdapter
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     Frame,
+    FunctionCallFromLLM,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
@@ -16,6 +18,8 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import LLMSettings
 
 from pipelines.actions import CallActionFrame
+from pipelines.flows.progress import Progress
+from pipelines.flows.replies import StepResponder
 from pipelines.rules import Reply, Responder, Script, sentences
 from pipelines.services.entry import Request, ServiceEntry
 from pipelines.speculation import SpeculatingModel
@@ -52,6 +56,9 @@ class ResponderService(SpeculatingModel):
 
     adapter_class = PlainAdapter
 
+    is_in_steps = False
+    """Whether it is asked to speak first in a step, or about what a function brought."""
+
     def __init__(self, *, name: str) -> None:
         settings = LLMSettings(  # Pipecat complains of each one that is not given
             model=name,
@@ -72,7 +79,8 @@ class ResponderService(SpeculatingModel):
         """Return the answer.
 
         Args:
-            heard: What the caller said since the last answer; None if it was not understood.
+            heard: What the caller said since the last answer; None if it was not understood, or a
+                step begins.
         """
         raise NotImplementedError
 
@@ -92,10 +100,12 @@ class ResponderService(SpeculatingModel):
 
     async def _answer(self, context: LLMContext) -> None:
         heard = last_heard(context)
-        if heard == "":
+        if heard == "" and not self.is_in_steps:
             return
-        reply = self.reply(heard)
-        if reply.tool and self.is_asked_ahead:  # an action is not held: it would be carried out
+        reply = self.reply(heard or None)
+        if (
+            reply.tool or reply.call
+        ) and self.is_asked_ahead:  # an action is not held: it would be carried out
             await self.broadcast_frame(EagerEndOfTurnCancelFrame)
             return
         await self.push_frame(LLMFullResponseStartFrame())
@@ -109,17 +119,28 @@ class ResponderService(SpeculatingModel):
             if reply.tool is not None:
                 arguments = reply.tool.params.model_dump(exclude_unset=True)
                 await self.push_frame(CallActionFrame(reply.tool.kind, arguments))
+            if reply.call is not None:
+                name, values = reply.call
+                await self.run_function_calls(
+                    [FunctionCallFromLLM(name, _call_id(), values, context)]
+                )
             await self.stop_processing_metrics()
         finally:  # an interruption cancels this task, and the aggregator waits for the end
             await self.push_frame(LLMFullResponseEndFrame())
 
 
 class ScriptedService(ResponderService):
-    """Answers by rules."""
+    """Answers by rules, those of a flow's current node if there is a flow.
 
-    def __init__(self, script: Script) -> None:
+    Args:
+        script: The pipeline's.
+        progress: Where the conversation is in its flow.
+    """
+
+    def __init__(self, script: Script, progress: Progress | None = None) -> None:
         super().__init__(name="scripted")
-        self._responder = Responder(script)
+        self._responder = StepResponder(script, progress) if progress else Responder(script)
+        self.is_in_steps = progress is not None
 
     def reply(self, heard: str | None) -> Reply:
         """Return the answer of the first rule that matches."""
@@ -160,7 +181,12 @@ def _text_of(message: Any) -> str:
 
 
 def _make(request: Request) -> ScriptedService:
-    return ScriptedService(request.params)
+    return ScriptedService(request.params, request.progress)
 
 
-SCRIPTED = ServiceEntry(make=_make, params=Script)
+def _call_id() -> str:
+    """Return an id as Mistral takes them: a cloud model may read on where rules have answered."""
+    return uuid.uuid4().hex[:9]
+
+
+SCRIPTED = ServiceEntry(make=_make, params=Script, follows_rules=True)

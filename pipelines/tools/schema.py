@@ -53,14 +53,15 @@ class Toolbox:
 
 def tools_schema(tools: tuple[ToolSpec, ...], toolbox: Toolbox) -> ToolsSchema:
     """Return what a language model is told of the tools."""
-    return ToolsSchema(standard_tools=[_function(tool, toolbox) for tool in tools])
+    return ToolsSchema(standard_tools=[tool_function(tool, toolbox) for tool in tools])
 
 
-def _function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
+def tool_function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
+    """Return a tool as a function that a language model may call."""
     params = tool.params
     if isinstance(params, HttpTool | LookUpTool | PythonTool):
-        description, properties = params.description, _properties(params.parameters)
-        required = [name for name, one in params.parameters.items() if one.required]
+        description, properties = params.description, properties_of(params.parameters)
+        required = required_of(params.parameters)
         handler = _asking(params, toolbox)
     elif isinstance(params, CollectDigitsTool):
         description, properties, required = params.description, {}, []
@@ -77,12 +78,18 @@ def _function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
     )
 
 
-def _properties(parameters: Mapping[str, ParameterSpec]) -> Properties:
+def properties_of(parameters: Mapping[str, ParameterSpec]) -> Properties:
+    """Return what a language model is told of the values that it gives."""
     return {
         name: one.model_dump(mode="json", include={"type", "description", "enum", "pattern"},
                              exclude_none=True)
         for name, one in parameters.items()
     }  # fmt: skip
+
+
+def required_of(parameters: Mapping[str, ParameterSpec]) -> list[str]:
+    """Return the names of those that it has to give."""
+    return [name for name, one in parameters.items() if one.required]
 
 
 def _plain_properties(tool: ToolSpec) -> Properties:

@@ -2,9 +2,11 @@
 
 import importlib.util
 import re
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -132,3 +134,42 @@ async def test_the_order_is_found_by_number_or_by_customer_in_shop_and_database(
         ("hangup", False),
     ]
     assert transcript.ending == "hangup"
+
+
+@pytest.fixture
+def calendar() -> Iterator[ThreadingHTTPServer]:
+    """The practice's calendar."""
+    server: ThreadingHTTPServer = code("appointment/calendar_server.py").open_calendar(0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_an_appointment_is_made_in_steps_and_stands_in_the_calendar(
+    calendar: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEAI_SECRET_CALENDAR", code("appointment/calendar_server.py").KEY)
+    folder = tmp_path / "appointment"
+    shutil.copytree(EXAMPLES / "appointment", folder)
+    file = folder / "appointment.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("127.0.0.1:8125", f"127.0.0.1:{calendar.server_port}"))
+    conversation = written("appointment")
+    async with Lab(voiceai_data_dir=tmp_path / "data") as lab:
+        transcript = await lab.chat(file, lines(conversation))
+
+    assert shown(transcript) == conversation
+    assert [(use.name, use.failed) for use in transcript.tools] == [
+        ("free_times", False),
+        ("free_times", False),
+        ("choose_time", False),
+        ("take_name", False),
+        ("book", False),
+        ("hangup", False),
+    ]
+    assert transcript.ending == "hangup"
+    booked = vars(calendar.RequestHandlerClass)["booked"]
+    assert booked == [{"day": "Tuesday", "time": "10:30", "name": "Anna Weber"}]

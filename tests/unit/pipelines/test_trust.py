@@ -9,6 +9,7 @@ from pipelines.errors import SpecError
 from pipelines.loader import load_folder, load_mapping, load_pipeline, load_tools, resolve
 from pipelines.trust import holds_closed
 
+FLOW = "name: steps\nstart: here\nnodes: {here: {say: Hello.}}\n"
 EXTEND = "put it in a pipeline under VOICEAI_PIPELINES and extend that"
 NAME_IT = "put it in tools/NAME.yaml under VOICEAI_PIPELINES and write its name here"
 
@@ -66,7 +67,7 @@ def known(tmp_path: Path) -> dict[str, Document]:
         "http: {description: Ask., url: 'https://example.org/{what}', parameters: {what: What.}}\n"
     )
     (tmp_path / "flows").mkdir()
-    (tmp_path / "flows" / "steps.yaml").write_text("start: here\n")
+    (tmp_path / "flows" / "steps.yaml").write_text(FLOW)
     (tmp_path / "base.yaml").write_text(
         "name: base\nflow: flows/steps.yaml\ntools: [ask, hangup]\n"
         "processors: [{use: 'a:B', after: stt}]\n"
@@ -82,7 +83,7 @@ def test_a_row_over_a_file_keeps_what_the_file_says(known: dict[str, Document]) 
 
     assert [tool.name for tool in spec.tools] == ["ask", "hangup"]
     assert spec.flow
-    assert spec.flow.model_dump() == {"start": "here"}
+    assert (spec.flow.start, list(spec.flow.nodes)) == ("here", ["here"])
     assert [each.use for each in spec.processors] == ["a:B"]
 
 
@@ -143,7 +144,7 @@ def test_a_file_of_a_tool_is_one_tool_of_its_name(tmp_path: Path, text: str, tol
 def test_a_flow_is_a_file_in_the_pipelines_own_folder(tmp_path: Path, flow: str, told: str) -> None:
     folder = tmp_path / "pipelines"
     (folder / "flows").mkdir(parents=True)
-    (folder / "flows" / "flow.yaml").write_text("start: here\n")
+    (folder / "flows" / "flow.yaml").write_text(FLOW)
     (folder / "flows" / "broken.yaml").write_text("a: [\n")
     (tmp_path / "outside.yaml").write_text("secret: 1\n")
     (folder / "linked.yaml.txt").touch()
@@ -173,7 +174,7 @@ def test_a_row_may_have_the_name_of_what_it_extends() -> None:
         ("tools: [hangup, {transfer: {to: a}}]", False),
         (f"tools: [{{http: {HTTP}}}]", True),
         ("processors: [{use: 'a:B', after: stt}]", True),
-        ("flow: {start: here}", True),
+        ("flow: {name: a, start: here, nodes: {here: {}}}", True),
     ],
 )
 def test_a_spec_knows_whether_its_dump_could_be_loaded_again(line: str, closed: bool) -> None:
@@ -195,11 +196,11 @@ def test_what_stands_in_a_flow_or_a_tool_has_its_place_in_that_file(tmp_path: Pa
     (tmp_path / "flows").mkdir()
     tool, flow = tmp_path / "tools" / "sales.yaml", tmp_path / "flows" / "steps.yaml"
     tool.write_text('transfer:\n  to: "101"\n')
-    flow.write_text("# steps\nstart:\n  say: Hello.\n")
+    flow.write_text("# steps\nnodes:\n  here: {say: Hello.}\nname: a\nstart: here\n")
     (tmp_path / "a.yaml").write_text("name: a\ntools: [hangup, sales]\nflow: flows/steps.yaml\n")
 
     document = load_folder(tmp_path)["a"].document
 
     assert document.locate(("tools", 1, "transfer", "to")) == Mark(str(tool), 2, 7)
     assert document.locate(("tools", 1)) == Mark(str(tmp_path / "a.yaml"), 2, 17)
-    assert document.locate(("flow", "start", "say")) == Mark(str(flow), 3, 8)
+    assert document.locate(("flow", "nodes", "here", "say")) == Mark(str(flow), 3, 15)
