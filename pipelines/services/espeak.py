@@ -96,7 +96,7 @@ def _check(_resources: Resources, _params: EspeakParams, _spec: PipelineSpec) ->
 
 def _load(resources: Resources, params: EspeakParams, spec: PipelineSpec) -> Espeak:
     voice = voice_of(resources, params, spec.language)
-    voice.synthesize("1")
+    resources.engine(f"{voice.name} speaks", lambda: len(voice.synthesize("1")))
     return voice
 
 

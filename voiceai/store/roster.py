@@ -165,6 +165,7 @@ class Roster:
             async with asyncio.timeout(since + CHANGE_SECONDS - now):
                 while not (self._lineup.is_seated(row) or self._lineup.problem(row)):
                     self._watcher.suspect(row.id)
+                    self._warming.hurry(row.id)
                     await self._warming.news()
                     row = await self._row(number, normal) or row
         except TimeoutError:

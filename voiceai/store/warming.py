@@ -62,6 +62,7 @@ class Warming:
         self._lineup = lineup
         self._wanted: dict[str, _Wanted] = {}
         self._busy: set[str] = set()
+        self._urgent: set[str] = set()
         self._canaries: dict[str, tuple[Assistant, float]] | None = None
         self._something = asyncio.Event()
         self._news = asyncio.Event()
@@ -76,11 +77,16 @@ class Warming:
         """Wait until the lineup has changed, or has refused a change."""
         await self._news.wait()
 
+    def hurry(self, assistant_id: str) -> None:
+        """Load this one before others: a call waits for it."""
+        self._urgent.add(assistant_id)
+
     async def admit(self, connection: Connection, row: AssistantRow, assistant: Assistant) -> None:
         """Let a good row answer, as soon as it can."""
         good = self._lineup.good(row.id)
         if self.warm is None or (good is not None and good.spec == assistant.spec):
             self._wanted.pop(row.id, None)
+            self._urgent.discard(row.id)
             self._lineup.seat(row, assistant)
             self._tell()
             await self._note_ready(connection, assistant)
@@ -91,8 +97,8 @@ class Warming:
         """Refuse a row: the last good version answers, after a restart too."""
         waiting = self._wanted.pop(row.id, None)
         if waiting is not None:
-            columns = waiting.columns if waiting.stands_in else waiting.row.columns
-            self._want(_Wanted(row, waiting.assistant, stands_in=True, columns=columns))
+            older = _Wanted(row, waiting.assistant, stands_in=True, columns=_columns(waiting))
+            self._want(older)
         elif self._lineup.good(row.id) is None:
             await self._stand_in(connection, row, besides=None)
         if self._lineup.reject(row, problem) and self._database.has_schema:
@@ -110,7 +116,6 @@ class Warming:
 
     async def run(self) -> None:
         """Load until cancelled."""
-        limit = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._something.wait()
@@ -118,29 +123,29 @@ class Warming:
                 if self._canaries is not None:
                     tasks.create_task(self._try_out(self._canaries), name="canaries")
                     self._canaries = None
-                for assistant_id in self._wanted.keys() - self._busy:
+                while len(self._busy) < AT_ONCE and (assistant_id := self._next()) is not None:
                     self._busy.add(assistant_id)
-                    tasks.create_task(self._load(assistant_id, limit), name="warm")
+                    tasks.create_task(self._load(assistant_id), name="warm")
 
-    async def _load(self, assistant_id: str, limit: asyncio.Semaphore) -> None:
+    def _next(self) -> str | None:
+        """Whom to load: first those for whom calls wait, then those who wait longest."""
+        waiting = [each for each in self._wanted if each not in self._busy]
+        return min(waiting, key=lambda each: each not in self._urgent, default=None)
+
+    async def _load(self, assistant_id: str) -> None:
         try:
-            while assistant_id in self._wanted:
-                async with limit:
-                    wanted = self._wanted.get(assistant_id)
-                    if wanted is None:
-                        break
-                    problem = await self.warm(wanted.assistant) if self.warm else ""
-                if self._wanted.get(assistant_id) is not wanted:
-                    continue  # it changed meanwhile
+            wanted = self._wanted[assistant_id]
+            self._urgent.discard(assistant_id)
+            problem = await self.warm(wanted.assistant) if self.warm else ""
+            if self._wanted.get(assistant_id) is wanted:
                 del self._wanted[assistant_id]
                 self._judge(wanted, problem)
-                try:
-                    async with self._database.connection() as connection:
-                        await self._note(connection, wanted, problem)
-                except (StoreUnavailable, asyncpg.PostgresError) as exc:
-                    logger.bind(assistant=wanted.row.name).warning("assistant.not_kept: {}", exc)
+                await self._note(wanted, problem)
+            elif assistant_id in self._wanted and not problem:  # newer than who answers now
+                self._lineup.seat_older(wanted.assistant, _columns(wanted))
         finally:
             self._busy.discard(assistant_id)
+            self._something.set()
             self._tell()
 
     def _judge(self, wanted: _Wanted, problem: str) -> None:
@@ -149,24 +154,27 @@ class Warming:
             if not wanted.stands_in:
                 self._lineup.reject(wanted.row, problem)
         elif wanted.stands_in:
-            self._lineup.seat_older(wanted.assistant, wanted.columns)
+            self._lineup.seat_older(wanted.assistant, _columns(wanted))
         else:
             self._lineup.seat(wanted.row, wanted.assistant)
         self._tell()
 
-    async def _note(self, connection: Connection, wanted: _Wanted, problem: str) -> None:
-        """Keep what became of it."""
+    async def _note(self, wanted: _Wanted, problem: str) -> None:
+        """Keep what became of it, if the database lets us."""
         row, assistant = wanted.row, wanted.assistant
-        if not self._database.has_schema:
+        if not self._database.has_schema or (problem and wanted.stands_in):
             return
-        if not problem:
-            await self._note_ready(connection, assistant, row_is_good=not wanted.stands_in)
-            return
-        if wanted.stands_in:
-            return
-        await versions.note_problem(connection, row.id, problem, row.columns)
-        if self._lineup.good(row.id) is None:
-            await self._stand_in(connection, row, besides=assistant.version)
+        try:
+            async with self._database.connection() as connection:
+                if not problem:
+                    good = not wanted.stands_in
+                    await self._note_ready(connection, assistant, row_is_good=good)
+                    return
+                await versions.note_problem(connection, row.id, problem, row.columns)
+                if self._lineup.good(row.id) is None:
+                    await self._stand_in(connection, row, besides=assistant.version)
+        except (StoreUnavailable, asyncpg.PostgresError) as exc:
+            logger.bind(assistant=row.name).warning("assistant.not_kept: {}", exc)
 
     async def _note_ready(
         self, connection: Connection, assistant: Assistant, *, row_is_good: bool = True
@@ -218,3 +226,8 @@ class Warming:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _columns(wanted: _Wanted) -> Mapping[str, Any] | None:
+    """What the row said that the assistant was made of."""
+    return wanted.columns if wanted.stands_in else wanted.row.columns
