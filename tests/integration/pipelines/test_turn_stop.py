@@ -1,12 +1,17 @@
 """Turns that the recogniser ends, and answers that are thought of ahead of that."""
 
+import pytest
 from pipecat.frames.frames import EagerEndOfTurnCancelFrame
 from pipecat.processors.frame_processor import FrameDirection
 
 from pipelines.params import Secrets
+from tests.integration.pipelines.conftest import Say
+from tests.integration.pipelines.telephone import RATE
 from tests.integration.pipelines.turn_line import dialogue
-from tests.support.fakes import KEY, mistral_fake
+from tests.support.fakes import KEY, azure_fake, mistral_fake
 from voiceai.fakes.chat import Pause, ToolCall, words
+from voiceai.fakes.recognisers import Utterance
+from voiceai.fakes.voices import murmur
 
 HOURS = "when are you open"
 MORE = "when are you open on Sunday"
@@ -256,3 +261,37 @@ async def test_a_tool_that_was_wanted_ahead_is_used_at_the_end_of_the_turn() -> 
             await line.until(lambda: line.telephone.control)
     assert line.telephone.control == [("hangup",)]
     assert line.telephone.failures == []
+
+
+async def test_azures_word_ends_a_turn_that_was_answered_ahead_of_it() -> None:
+    told = Utterance("When are you open?", interims=((0.2, HOURS),))
+    async with azure_fake(told) as fake:
+        keys = {"azure_speech_key": KEY, "azure_speech_endpoint": fake.url}
+        secrets = Secrets.model_validate(keys)
+        async with dialogue("eager", judges=True, stt="azure", secrets=secrets) as line:
+            speech = murmur("When open?", "", RATE)
+            await line.telephone.speak(line.conversation, speech, after=0.8)
+            await line.answered()
+    assert line.model.asked == [HOURS]
+    assert line.context() == [("user", "When are you open?"), ("assistant", f"You said {HOURS}.")]
+
+
+async def test_mistrals_word_ends_a_turn() -> None:
+    async with mistral_fake(HOURS) as fake:
+        keys = {"mistral_api_key": KEY, "mistral_base_url": fake.url}
+        secrets = Secrets.model_validate(keys)
+        async with dialogue("stt", judges=False, stt="mistral", secrets=secrets) as line:
+            speech = murmur("When open?", "", RATE)
+            await line.telephone.speak(line.conversation, speech, after=0.6)
+            await line.answered()
+    assert line.context() == [("user", HOURS), ("assistant", f"You said {HOURS}.")]
+
+
+async def test_a_local_recogniser_ends_a_turn_that_was_answered_ahead_of_it(say: Say) -> None:
+    pytest.importorskip("moonshine_voice", reason="moonshine-voice is not installed")
+    async with dialogue("eager", judges=False, stt="moonshine") as line:
+        await line.telephone.speak(line.conversation, say("Where are you?"), after=0.6)
+        await line.answered()
+    (heard,) = line.model.asked
+    assert "where are you" in heard.lower()
+    assert line.context() == [("user", heard), ("assistant", f"You said {heard}.")]

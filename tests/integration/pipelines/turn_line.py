@@ -27,6 +27,7 @@ from pipelines.rules import Reply
 from pipelines.services.entry import ServiceEntry
 from pipelines.services.scripted import ResponderService
 from pipelines.spec import Spec
+from pipelines.validate import candidates_of
 from tests.integration.pipelines.chain_line import Voice
 from tests.integration.pipelines.telephone import Telephone
 
@@ -130,6 +131,7 @@ async def dialogue(
     llm: str = OWN_MODEL,
     answer: Callable[[str], str] = lambda heard: f"You said {heard}.",
     secrets: Secrets | None = None,
+    stt: str = "told",
 ) -> AsyncIterator[Dialogue]:
     """Run a conversation.
 
@@ -138,7 +140,8 @@ async def dialogue(
         judges: Whether the recogniser judges itself when an utterance is over.
         llm: The language model; one that keeps what it was asked unless given.
         answer: What that one says.
-        secrets: Of the language model.
+        secrets: Of the services.
+        stt: The recogniser; one that says what it is told unless given.
     """
     telephone, ears = Telephone(), Prompted()
     model = Listener(answer, telephone.changed.set)
@@ -150,16 +153,21 @@ async def dialogue(
             telephone.changed.set()
 
     registry = {
-        "stt": {"told": ServiceEntry(make=lambda _: ears, params=Spec, ends_utterances=judges)},
+        "stt": {
+            **REGISTRY["stt"],
+            "told": ServiceEntry(make=lambda _: ears, params=Spec, ends_utterances=judges),
+        },
         "llm": {**REGISTRY["llm"], "own": ServiceEntry(make=lambda _: model, params=Spec)},
         "tts": {"own": ServiceEntry(make=lambda _: Voice(["speak"], [], "own"), params=Spec)},
     }
     spec = load_pipeline(
-        f"name: turns\nlanguage: en-US\nstt: {{service: told}}\nllm: {llm}\n"
+        f"name: turns\nlanguage: en-US\nstt: {{service: {stt}}}\nllm: {llm}\n"
         f"tts: {{service: own}}\ntools: [hangup]\nturn: {{stop: {stop}}}\n",
         source="test",
     )
     resources = Resources(secrets) if secrets else Resources()
+    for candidate in candidates_of(spec, "stt", registry):  # type: ignore[arg-type]
+        await asyncio.to_thread(candidate.entry.load, resources, candidate.params, spec)
     conversation = build(
         spec,
         transport=telephone,
