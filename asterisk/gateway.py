@@ -167,6 +167,10 @@ class Gateway:
         before = self._leg_of.get(channel.id)
         if self._calls is None or (before and before.state in ALIVE):
             return
+        if self._is_ourselves(channel):
+            logger.bind(number=channel.extension).warning("call.to_ourselves")
+            self._spawn(self._quietly(requests.hang_up(channel.id)))
+            return
         leg = Leg(
             channel,
             arguments,
@@ -181,6 +185,11 @@ class Gateway:
         task = self._calls.create_task(self._run_call(leg), name=f"call-{leg.call_id}")
         self._call_tasks.add(task)
         task.add_done_callback(self._call_tasks.discard)
+
+    def _is_ourselves(self, channel: Channel) -> bool:
+        """Whether it is one of our own calls that calls: its phone handed it over to our number."""
+        name, _, half = channel.name.rpartition(";")
+        return half == "2" and any(leg.channel_name == f"{name};1" for leg in self.legs)
 
     async def _run_call(self, leg: Leg) -> None:
         with logger.contextualize(call_id=leg.call_id):

@@ -39,6 +39,7 @@ class Leg:
         call_id: Our own id, 32 hexadecimal digits.
         channel_id: Asterisk's id of the caller's channel; another once the caller's phone has
             handed the call over.
+        channel_name: Asterisk's name of it, as ``PJSIP/trunk-00000001``; empty where unknown.
         number: The dialled number; empty when the trunk told none.
         caller: The caller's number; empty when withheld.
         caller_name: The caller's display name.
@@ -104,7 +105,7 @@ class Leg:
         self._caller_dropped = False
         self._handing_over: asyncio.Future[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
-        self._channel_name = channel.name
+        self.channel_name = channel.name
         self.transfers = Transfers(self, params=params, sender=sender, spawn=spawn)
 
     @property
@@ -154,7 +155,7 @@ class Leg:
         if Action.OPEN_MEDIA not in self._move(Event.PREPARE_MEDIA):
             self._still_on()
             raise RuntimeError(f"prepare_media() in state {self.state}")
-        self._spawn(self.transfers.allow(self._channel_name))
+        self._spawn(self.transfers.allow(self.channel_name))
         return await self._media.open(host, port, codec)
 
     async def join(self) -> None:
@@ -304,9 +305,9 @@ class Leg:
         if not self.transfers.outlives(end):
             self._move(Event.CALLER_LEFT, end)
 
-    def replace_caller(self, channel_id: str) -> None:
+    def replace_caller(self, channel_id: str, channel_name: str) -> None:
         """Take another for the caller from now on."""
-        self.channel_id = channel_id
+        self.channel_id, self.channel_name = channel_id, channel_name
         self.ids.append(channel_id)
 
     def media_lost(self, text: str) -> None:

@@ -50,7 +50,7 @@ class TransferableCall(Protocol):
     target_id: str
     successor_id: str
 
-    def replace_caller(self, channel_id: str) -> None:
+    def replace_caller(self, channel_id: str, channel_name: str) -> None:
         """Go on with another as the caller."""
 
     def caller_lost(self, end: LegEnd) -> None:
@@ -69,6 +69,8 @@ class Transfers:
     """Those of one call.
 
     Attributes:
+        context: Where the numbers of the caller's phone are looked up; empty where it may not hand
+            the call over, or not yet.
         on_refer: Called with a REFER of the caller's phone, which it accepts or declines; without
             it each is declined.
         on_replaced: Called when another has taken the caller's place, with its number, as far as
@@ -95,7 +97,7 @@ class Transfers:
         self._params = params
         self._sender = sender
         self._spawn = spawn
-        self._context = ""
+        self.context = ""
         self._former: set[str] = set()  # callers who are to leave
         self._ringing: Channel | None = None  # took the caller's place, and has not answered
         self._consultation: Consultation | None = None
@@ -119,7 +121,7 @@ class Transfers:
             if isinstance(context, str) and _CONTEXT.fullmatch(context):
                 handling = requests.set_variable(channel_id, TRANSFER_HANDLING, "ari-only")
                 await self._sender.send(handling)
-                self._context = context
+                self.context = context
         except AriRefused:
             return  # it may not
         except AsteriskError as error:
@@ -127,9 +129,9 @@ class Transfers:
 
     async def disallow(self) -> None:
         """Leave a REFER to Asterisk again: the caller goes where nobody would decide."""
-        if not self._context:
+        if not self.context:
             return
-        self._context = ""
+        self.context = ""
         try:
             channel_id = self._call.channel_id
             await self._sender.send(requests.set_variable(channel_id, TRANSFER_HANDLING, "core"))
@@ -170,7 +172,7 @@ class Transfers:
                 return True
             case StasisStart(replaces=former, channel=channel) if former == self._call.channel_id:
                 self._ringing = channel
-                self._replace(channel.id)
+                self._replace(channel.id, channel.name)
                 self._told_when_up(channel)
                 return True
             case ChannelStateChange(channel=channel):
@@ -192,9 +194,9 @@ class Transfers:
         call_id = self._call.call_id
         await asyncio.gather(*(discard(self._sender, one, call_id=call_id) for one in leaving))
 
-    def _replace(self, channel_id: str) -> None:
+    def _replace(self, channel_id: str, channel_name: str = "") -> None:
         self._former.add(self._call.channel_id)
-        self._call.replace_caller(channel_id)
+        self._call.replace_caller(channel_id, channel_name)
 
     def _told_when_up(self, channel: Channel) -> None:
         """Tell of a new caller, whom Asterisk called by itself, once it can hear something."""
@@ -211,7 +213,7 @@ class Transfers:
         succession = Succession(
             app=self._params.app,
             arguments=("inbound", call.number),
-            context=self._context,
+            context=self.context,
             caller_number=call.caller,
             successor_id=call.successor_id,
             bridge_id=call.bridge_id,
@@ -231,7 +233,7 @@ class Transfers:
             or event.channel.id != call.channel_id
         )
         logger.bind(to=refer.to, attended=event.is_attended).info("call.refer")
-        if not may or occupied or not self._context or self.on_refer is None:
+        if not may or occupied or not self.context or self.on_refer is None:
             self._spawn(_decline(refer))
             return
         self._refer = refer

@@ -14,7 +14,12 @@ from asterisk.ari.requests import HangupCause
 from asterisk.config.check import startup_checks
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
-from asterisk.params import TRANSFER_CONTEXT, AriParams
+from asterisk.params import (
+    INBOUND_CONTEXT,
+    TRANSFER_CONTEXT,
+    TRANSFER_CONTEXT_VARIABLE,
+    AriParams,
+)
 from tests.support.leftovers import all_in, eventually_nothing_left
 from tests.support.pbx import PHONE, Pbx
 from tests.support.provider import ECHO, NUMBERS, Provider
@@ -53,7 +58,7 @@ async def eventually_without(params: AriParams, part: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Wait until a condition holds, at most five seconds."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - there is no event for it
@@ -181,16 +186,13 @@ async def test_a_call_goes_on_with_whom_asterisk_itself_puts_into_the_callers_pl
         leg.transfers.on_replaced = replaced.put_nowait
         await leg.answer()
         await leg.open_media("127.0.0.1", 14_000, "alaw")
-        await leg.transfers.allow("PJSIP/phone")
-        await leg.transfers.disallow()
-        left_to_asterisk.set()
         await leg.ended
 
-    left_to_asterisk = asyncio.Event()
     async with taking_calls(pbx.params.ari, on_call) as gateway:
         call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
-        await asyncio.wait_for(left_to_asterisk.wait(), 5)
         [leg] = gateway.legs
+        await until(lambda: leg.transfers.context and leg.state is State.TALKING)
+        await leg.transfers.disallow()
         other = None
         if attended:
             other = await phone.dial(NUMBERS[1], via=pbx.address, from_user=PHONE.username)
@@ -209,6 +211,34 @@ async def test_a_call_goes_on_with_whom_asterisk_itself_puts_into_the_callers_pl
         pbx.process.rx(f"channel request hangup {echo}")
         assert (await asyncio.wait_for(leg.ended, 5)).who == "caller"
         await eventually_nothing_left(pbx.params.ari)
+
+
+async def test_a_call_that_is_handed_over_to_an_assistant_is_over(
+    pbx: Pbx, phone: SipCaller
+) -> None:
+    """Two assistants would talk with each other until a limit ends it."""
+    legs: asyncio.Queue[Leg] = asyncio.Queue()
+
+    async def on_call(leg: Leg) -> None:
+        legs.put_nowait(leg)
+        await leg.answer()
+        await leg.open_media("127.0.0.1", 14_000, "alaw")
+        await leg.ended
+
+    async with taking_calls(pbx.params.ari, on_call), AriClient(pbx.params.ari) as ari:
+        call = await phone.dial(NUMBERS[0], via=pbx.address, from_user=PHONE.username)
+        leg = legs.get_nowait()
+        await until(lambda: leg.transfers.context and leg.state is State.TALKING)
+        await leg.transfers.disallow()
+        context = requests.set_variable(leg.channel_id, TRANSFER_CONTEXT_VARIABLE, INBOUND_CONTEXT)
+        await ari.send(context)
+        host, port = pbx.address
+        assert await refer(call, f"sip:{NUMBERS[0]}@{host}:{port}") == 202
+
+        assert (await asyncio.wait_for(leg.ended, 5)).who == "caller"
+        await call.hang_up()
+        await eventually_nothing_left(pbx.params.ari)
+    assert legs.empty()
 
 
 async def test_a_second_process_leaves_the_calls_of_the_first_alone_and_takes_over_after_it(
