@@ -6,8 +6,10 @@
 import asyncio
 import importlib
 import platform
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +25,14 @@ from pipelines.validate import validate
 from transports.scheduling import prefer_this_thread
 from voiceai.app import REALTIME_FIX, ari_params, make_resources, not_realtime
 from voiceai.errors import VoiceaiError
+from voiceai.recording.folder import FOLDER
 from voiceai.settings import Settings
 from voiceai.store.repository import AssistantEntry, open_store
 
 PACKAGES = ("voiceai", "pipelines", "transports", "asterisk")
+RECORDED_HOUR_BYTES = 3600 * 16_000
+ROOM_HOURS = 24
+"""Less room for recordings than that is a warning."""
 SERVE_SECONDS = 2.0
 """How long a `serve` beside us may take to answer."""
 PYTHONS = ((3, 11), (3, 13))
@@ -94,6 +100,26 @@ def data_finding(folder: Path) -> Finding:
             "Set VOICEAI_DATA_DIR to a folder of yours.",
         )
     return Finding("data", "ok", f"{folder} is writable")
+
+
+def recordings_finding(data_dir: Path) -> Finding:
+    """Check that recordings can be written, and that there is room for some."""
+    folder = data_dir / FOLDER
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            hours = shutil.disk_usage(folder).free / RECORDED_HOUR_BYTES
+    except OSError as error:
+        return Finding(
+            "recordings",
+            "fail",
+            f"{folder} cannot be written: {error.strerror}",
+            "Make it a folder of the user that voiceai runs as; until then nothing is recorded.",
+        )
+    room = f"{folder} has room for {hours:.0f} hours"
+    if hours < ROOM_HOURS:
+        return Finding("recordings", "warn", room, "Make room, or lower recording.keep_days.")
+    return Finding("recordings", "ok", room)
 
 
 def rtp_finding(settings: Settings) -> Finding:
@@ -193,6 +219,8 @@ async def store_findings(settings: Settings) -> list[Finding]:
     if not any(entry.numbers for entry in assistants):
         fix = "voiceai assistants import FILE, then voiceai assistants assign NUMBER NAME"
         findings.append(Finding("assistants", "warn", "no number has an assistant", fix))
+    if any(entry.spec and entry.spec.recording.enabled for entry in assistants):
+        findings.append(recordings_finding(settings.voiceai_data_dir))
     resources = make_resources(settings)
     try:
         for entry in assistants:

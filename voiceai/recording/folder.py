@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-__all__ = ["Recorded", "RecordingFolder"]
+__all__ = ["FOLDER", "Recorded", "RecordingFolder"]
 
 FOLDER = "recordings"
+"""In the data folder."""
 FILE = re.compile(r"(?P<call_id>[A-Za-z0-9.-]{1,80})_(?P<days>\d{1,4})d\.wav")
 
 

@@ -5,6 +5,7 @@ when the process is killed.
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -24,6 +25,9 @@ __all__ = ["QUEUED_BLOCKS", "RecordingFile", "RecordingWriter"]
 
 QUEUED_BLOCKS = 2000
 """Seconds of calls that may wait for the disk, 32 MB; what comes then is lost."""
+
+CLOSE_SECONDS = 5.0
+"""So long the last blocks may take at the end of the process."""
 
 
 @dataclass(slots=True)
@@ -152,10 +156,12 @@ class RecordingWriter:
         self._jobs.put((file, tell))
 
     async def close(self) -> None:
-        """Write what waits, and end the thread."""
+        """Write what waits, and end the thread; a disk that does not answer is left behind."""
         if self._thread is not None:
             self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
+            if self._thread.is_alive():
+                logger.error("recording.unfinished: {} does not answer", self._folder.root)
             self._thread = None
             await asyncio.sleep(0)  # for those who wait to be told
 
@@ -174,18 +180,22 @@ class RecordingWriter:
                     self._try(file, partial(file.append, what))
             else:
                 file.close()
-                what(file)
+                with contextlib.suppress(RuntimeError):  # its loop has ended
+                    what(file)
 
     def _try(self, file: RecordingFile, write: Callable[[], None]) -> None:
         """Write; a failure ends this recording, and nothing else."""
         try:
             write()
         except OSError as error:
-            file.problem = self.problem = error.strerror or str(error)
+            file.problem = self.problem = error.strerror or repr(error)
             logger.bind(call_id=file.recorded.call_id).error(
                 "recording.failed: {} cannot be written: {}; the call goes on without",
                 self._folder.root / file.recorded.name,
                 file.problem,
             )
+        except Exception as error:  # noqa: BLE001  a bug ends this recording, not all
+            file.problem = self.problem = repr(error)
+            logger.bind(call_id=file.recorded.call_id).exception("recording.broken")
         else:
             self.problem = None

@@ -158,7 +158,7 @@ class CallLog:
                 async with self._database.connection() as connection:
                     erased, ids = await erasure.erase(connection, normal)
             begun, gone = await asyncio.to_thread(history.erase_caller, self._folder, normal, ids)
-        recordings = await self._recordings.remove({*ids, *begun})
+        recordings = await self._recordings.erase({*ids, *begun})
         calls = erased.calls + len(begun)
         return replace(erased, calls=calls, waiting=gone, recordings=len(recordings))
 

@@ -84,6 +84,14 @@ class RecordingKeeper:
             return set()
         return await asyncio.to_thread(self._folder.remove_calls, call_ids)
 
+    async def erase(self, call_ids: Collection[str]) -> set[str]:
+        """Likewise; what cannot be deleted now stays noted for :meth:`keep`, and is told."""
+        try:
+            return await self.remove(call_ids)
+        except OSError as exc:
+            logger.error("recording.remains: {}; it will be tried again within the hour", exc)
+            return set()
+
     def file(self, recording: Mapping[str, Any] | None) -> Path | None:
         """Return the file of a recording; None if it is not there."""
         path = self._folder.place(str((recording or {}).get("path")))

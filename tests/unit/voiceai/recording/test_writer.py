@@ -1,6 +1,7 @@
 """Recordings on disk, however the disk behaves."""
 
 import asyncio
+import errno
 import importlib
 import os
 import resource
@@ -191,6 +192,41 @@ async def test_a_disk_that_is_too_slow_loses_what_comes_on_top_and_counts_it(
     assert 6 <= done.lost_ticks / 50 <= 8
     assert writer.lost_seconds == done.lost_ticks / 50
     assert done.ticks + done.lost_ticks == 500
+
+
+async def test_a_disk_that_never_answers_does_not_hold_up_the_end(
+    folder: RecordingFolder, monkeypatch: pytest.MonkeyPatch, errors: list[str]
+) -> None:
+    monkeypatch.setattr(under_test, "CLOSE_SECONDS", 0.02)
+    ended_test = threading.Event()
+
+    def create(_recorded: Recorded) -> int:
+        ended_test.wait(5)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(folder, "create", create)
+    writer = RecordingWriter(folder)
+    writer.begin(file())
+
+    await writer.close()
+
+    assert errors == [f"recording.unfinished: {folder.root} does not answer\n"]
+    ended_test.set()
+
+
+async def test_a_mistake_of_ours_ends_one_recording_and_the_next_one_works(
+    writer: RecordingWriter, folder: RecordingFolder, errors: list[str]
+) -> None:
+    first, other = file("1"), file("2")
+    writer.begin(first)
+    writer.put(first, Block(0, 50, "no bytes"))  # type: ignore[arg-type]
+    writer.begin(other)
+    writer.put(other, second(0))
+
+    assert (await ended(writer, first)).problem is not None
+    await ended(writer, other)
+    assert read_recording(on_disk(folder, other)).channels == (SECOND,)
+    assert errors[0].startswith("recording.broken")
 
 
 async def test_another_program_reads_what_was_written(
