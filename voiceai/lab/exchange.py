@@ -26,10 +26,10 @@ from transports.engine import make_engine
 from transports.hearing import make_voice_activity
 from transports.netem import Impairments, Network
 from transports.params import RtpParams
-from voiceai.bench.rtp_line import RtpLine
 from voiceai.calls.events import CallEvent, TurnSpoken
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
+from voiceai.lab.line import LabLine
 from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Assistant
 
@@ -41,6 +41,8 @@ CALLER = "lab"
 ANSWER_SECONDS = 15.0
 END_SECONDS = 10.0
 LONGEST_UNDER_WAY_SECONDS = 10.0
+OTHER_WAY = 1_000_000
+"""Chance has another seed there."""
 
 
 class BadPath:
@@ -146,7 +148,7 @@ class LabCall:
     """
 
     def __init__(
-        self, line: RtpLine, notes: CallNotes, simulated: SimulatedCall, answered_at: float
+        self, line: LabLine, notes: CallNotes, simulated: SimulatedCall, answered_at: float
     ) -> None:
         self.line = line
         self.notes = notes
@@ -177,7 +179,7 @@ class Exchange:
         self._stack = contextlib.AsyncExitStack()
         self._busy = asyncio.Lock()
         self._assistant: Assistant | None = None
-        self._line: RtpLine | None = None
+        self._line: LabLine | None = None
         self._services = CallServices(self._engine, resources, make_voice_activity(self._engine))
         self._supervisor: CallSupervisor | None = None
         self._simulator = AsteriskSimulator(media_address=self._address)
@@ -203,13 +205,20 @@ class Exchange:
 
     @contextlib.asynccontextmanager
     async def dial(
-        self, spec: PipelineSpec, impairments: Impairments, *, seed: int, noise_dbfs: float
+        self,
+        spec: PipelineSpec,
+        impairments: Impairments,
+        to_caller: Impairments,
+        *,
+        seed: int,
+        noise_dbfs: float,
     ) -> AsyncIterator[LabCall]:
         """Call a pipeline; leaving hangs up.
 
         Args:
             spec: Who answers.
             impairments: Of the way to it.
+            to_caller: Of the way back.
             seed: Of their chance.
             noise_dbfs: Of the caller's room.
 
@@ -220,8 +229,9 @@ class Exchange:
         async with self._busy:
             notes = CallNotes()
             await self._prepare(spec, notes)
-            line = self._line = await RtpLine.open(HOST, noise_dbfs=noise_dbfs)
+            line = self._line = await LabLine.open(HOST, noise_dbfs=noise_dbfs)
             line.impairment = BadPath(impairments, seed)
+            line.incoming = BadPath(to_caller, seed + OTHER_WAY)
             call = self._simulator.new_call(NUMBER, CALLER)
             call.ended.add_done_callback(lambda _: line.close())
             try:

@@ -20,6 +20,7 @@ from voiceai.lab.caller import follow
 from voiceai.lab.comparison import Comparison
 from voiceai.lab.exchange import Exchange
 from voiceai.lab.judge import MISTRAL, Judge
+from voiceai.lab.listening import listen
 from voiceai.lab.prices import NO_PRICES, Prices
 from voiceai.lab.recording import Recording, record
 from voiceai.lab.spoken import DIGITS, Say, Sound, caller_voice, say_of, to_pcm, to_samples
@@ -155,6 +156,8 @@ class Lab:
         turns: Sequence[Spoken],
         *,
         impairments: Impairments = GOOD_NETWORK,
+        to_caller: Impairments = GOOD_NETWORK,
+        listens: bool = False,
         seed: int = 1,
         noise_dbfs: float = QUIET_ROOM_DBFS,
         codec: str = "alaw",
@@ -166,6 +169,8 @@ class Lab:
             pipeline: Who answers.
             turns: What the caller says: text, audio, ``/digits 123#`` or a :class:`Say`.
             impairments: Of the network from the caller to the assistant.
+            to_caller: Of the network from the assistant to the caller.
+            listens: Whether a local recogniser says what can be made out of the answers.
             seed: Of its chance.
             noise_dbfs: White noise in the caller's room.
             codec: ``alaw`` or ``ulaw``.
@@ -177,7 +182,8 @@ class Lab:
         """
         spec = self.pipeline(pipeline)
         exchange = await self._exchange(Codec(codec))
-        async with exchange.dial(spec, impairments, seed=seed, noise_dbfs=noise_dbfs) as call:
+        paths = impairments, to_caller
+        async with exchange.dial(spec, *paths, seed=seed, noise_dbfs=noise_dbfs) as call:
 
             async def speech(say: Say) -> Sound:
                 return Sound.of(await self._sound(say, spec), noise_dbfs, seed)
@@ -189,7 +195,8 @@ class Lab:
                 greeted=bool(spec.opening),
                 patience=patience,
             )
-        return record(spec.name, call, said)
+        recording = record(spec.name, call, said)
+        return await listen(recording, spec, self._ready()) if listens else recording
 
     async def speech(self, pipeline: Pipeline, text: str) -> NDArray[np.float32]:
         """Return a text in the local voice of a pipeline's language: -1..1 at 8 kHz."""
@@ -254,6 +261,8 @@ class Lab:
                         pipeline,
                         turns,
                         impairments=each.impairments,
+                        to_caller=each.to_caller,
+                        listens=True,
                         seed=each.seed + number,
                         noise_dbfs=each.noise_dbfs,
                         codec=each.codec,

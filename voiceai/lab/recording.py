@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from voiceai.bench.word_errors import word_errors
 from voiceai.lab.caller import Spoken
 from voiceai.lab.exchange import CallNotes, LabCall
+from voiceai.lab.hearing import NOTHING_HEARD, Hearing, play_out
 from voiceai.lab.picture import Picture, draw
 from voiceai.lab.spoken import SAMPLE_RATE_HZ, to_samples
 from voiceai.lab.transcript import Ending, Failure, ToolUse, Transcript, Turn
 from voiceai.store.records import Turn as StoredTurn
 
-__all__ = ["Heard", "Player", "Recording", "record"]
+__all__ = ["Heard", "MadeOut", "Player", "Recording", "record"]
 
 ENDINGS: dict[str, Ending] = {
     "assistant_hung_up": "hangup",
@@ -29,6 +30,19 @@ CUT_OFF_SECONDS = 0.1
 """A turn that was taken for finished so long before the caller's last sound was cut off."""
 BELONGS_SECONDS = 0.3
 """A turn may seem to begin so long before its first loud sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOut:
+    """An answer, and what could be made out of it at the caller's end.
+
+    Attributes:
+        said: The assistant's words.
+        heard: Those that a recogniser finds in what the caller heard.
+    """
+
+    said: str
+    heard: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +93,10 @@ class Recording:
         exchanges: The caller's turns and how they were understood.
         caller: What the caller said, before the network had its way with it: samples of -1..1
             at 8 kHz from the moment of the answer.
-        assistant: What the caller heard, likewise.
+        assistant: What the caller heard, likewise: what came, as a telephone plays it.
         reason: Why the call ended, as in ``calls list``.
-        lost: Packets of the assistant's that never came.
+        hearing: How well the caller heard.
+        made_out: The answers that could be listened to; none unless somebody listened.
     """
 
     transcript: Transcript
@@ -89,7 +104,8 @@ class Recording:
     caller: NDArray[np.float32]
     assistant: NDArray[np.float32]
     reason: str
-    lost: int = 0
+    hearing: Hearing = NOTHING_HEARD
+    made_out: tuple[MadeOut, ...] = ()
 
     @property
     def sample_rate(self) -> int:
@@ -103,7 +119,7 @@ class Recording:
 
     @property
     def latencies_ms(self) -> list[int]:
-        """How long the caller waited for each answer, on the wire, in milliseconds."""
+        """How long the caller waited for each answer, until it was heard, in milliseconds."""
         return [each.latency_ms for each in self.exchanges if each.latency_ms is not None]
 
     @property
@@ -115,6 +131,13 @@ class Recording:
     def word_error_rate(self) -> float | None:
         """Errors of recognition per word said; None if no words are known."""
         counts = [word_errors(each.said, each.understood) for each in self.exchanges if each.said]
+        words = sum(count for _, count in counts)
+        return sum(errors for errors, _ in counts) / words if words else None
+
+    @property
+    def hearing_error_rate(self) -> float | None:
+        """Errors at the caller's end per word of the assistant's; None if nobody listened."""
+        counts = [word_errors(each.said, each.heard) for each in self.made_out]
         words = sum(count for _, count in counts)
         return sum(errors for errors, _ in counts) / words if words else None
 
@@ -150,7 +173,10 @@ class Recording:
         waits = [
             (each.ended, each.answered) for each in self.exchanges if each.answered is not None
         ]
-        return draw(self.caller, self.assistant, self.transcript.turns, waits, width=width)
+        name = self.transcript.pipeline
+        title = f"A call to {name}: who speaks when, and how long the caller waits"
+        sides = self.caller, self.assistant
+        return draw(*sides, self.transcript.turns, waits, title=title, width=width)
 
     def __str__(self) -> str:
         """Return what was said, and how well it went."""
@@ -177,9 +203,12 @@ def record(name: str, call: LabCall, said: Sequence[Spoken]) -> Recording:
         said: What the caller said.
     """
     notes, line, start = call.notes, call.line, call.answered_at
+    hearing = play_out(line.arrivals, start)
     turns = [turn for _, turn in sorted(notes.turns.items())]
     owned = _by_exchange(turns, said, start)
-    exchanges = tuple(_heard(each, owned[index], notes, start) for index, each in enumerate(said))
+    exchanges = tuple(
+        _heard(each, own, notes, start, hearing) for each, own in zip(said, owned, strict=True)
+    )
     texts = {
         turn.n: each.say.text or None
         for each, own in zip(said, owned, strict=True)
@@ -196,13 +225,11 @@ def record(name: str, call: LabCall, said: Sequence[Spoken]) -> Recording:
         ),
         ending=ENDINGS.get(notes.reason or "", "caller"),
         transferred_to=_transferred_to(notes),
+        characters=sum(len(turn.text) for turn in turns if turn.role == "assistant"),
+        seconds=hearing.seconds,
     )
-    lost = line.heard.gaps(since=start).lost
-    spoken, heard = (
-        to_samples(line.spoken.pcm(start=start)),
-        to_samples(line.heard.pcm(start=start)),
-    )
-    return Recording(transcript, exchanges, spoken, heard, notes.reason or "", lost)
+    spoken = to_samples(line.spoken.pcm(start=start))
+    return Recording(transcript, exchanges, spoken, hearing.samples, notes.reason or "", hearing)
 
 
 def _by_exchange(
@@ -220,14 +247,17 @@ def _by_exchange(
     return owned
 
 
-def _heard(each: Spoken, own: Sequence[StoredTurn], notes: CallNotes, start: float) -> Heard:
+def _heard(
+    each: Spoken, own: Sequence[StoredTurn], notes: CallNotes, start: float, hearing: Hearing
+) -> Heard:
+    came = None if each.answered_at is None else hearing.first_voice_after(each.answered_at - start)
     cut_off = any(each.started_at < at < each.ended_at - CUT_OFF_SECONDS for at in notes.decided)
     return Heard(
         said=each.say.text or None,
         understood=" ".join(turn.text for turn in own),
         started=each.started_at - start,
         ended=each.ended_at - start,
-        answered=None if each.answered_at is None else each.answered_at - start,
+        answered=came,
         cut_off=cut_off,
     )
 

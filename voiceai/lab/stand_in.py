@@ -1,7 +1,8 @@
 """A stand-in for a language model where there is no key: it finds its answers in the prompt. Pure.
 
 It says the sentence of its prompt that shares most words with the question, so that what one
-writes there is heard, and nothing else. It does not understand, and does not follow instructions.
+writes there is heard, and nothing else. Sentences that name a tool are instructions, and are left
+out. It does not understand, and does not follow instructions.
 """
 
 import re
@@ -12,9 +13,7 @@ from voiceai.fakes.chat import Part, ToolCall, words
 
 __all__ = ["answer"]
 
-FAREWELLS: Final = re.compile(
-    r"\b(good-? ?bye?|bye|tschüss?|auf wieder(hören|sehen))\b", re.IGNORECASE
-)
+FAREWELLS: Final = re.compile(r"\b(good-? ?bye?|bye|tschüss?|auf wie ?der\w*)\b", re.IGNORECASE)
 SENTENCE_ENDS: Final = re.compile(r"(?<=[.!?])\s+|\n{2,}")
 STEM: Final = 4
 """So many letters of a word are compared: "open", "opened" and "opening" are one."""
@@ -39,7 +38,9 @@ def answer(body: Mapping[str, Any]) -> Sequence[Part]:
         leaving = [ToolCall("hangup", call_id=call_id)] if "hangup" in tools else []
         return [*words(GOODBYE[language]), *leaving]
     asked = _stems(question)
-    sentences = SENTENCE_ENDS.split(prompt)
+    sentences = [
+        each for each in SENTENCE_ENDS.split(prompt) if not tools & set(re.findall(r"\w+", each))
+    ]
     shared = [len(asked & _stems(sentence)) for sentence in sentences]
     best = max(shared, default=0)
     if not best:

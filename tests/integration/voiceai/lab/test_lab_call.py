@@ -58,7 +58,8 @@ async def test_a_call_is_recorded_with_its_turns_times_and_both_sides_sound(
 ) -> None:
     understands(fake, "When open please?", "Bye.")
     said = [Say("When are you open?", audio=sound(2)), Say(audio=sound(2))]
-    recording = await lab.call(SHOP, said, impairments=BAD)
+    worse = Impairments(loss=0.2, delay=0.05, jitter=0.03)
+    recording = await lab.call(SHOP, said, impairments=BAD, to_caller=worse)
     first, last = recording.exchanges
 
     assert recording.transcript.answers == ["At nine.", "Goodbye."]
@@ -76,6 +77,9 @@ async def test_a_call_is_recorded_with_its_turns_times_and_both_sides_sound(
     assert first.answered is not None
     assert heard[0] == pytest.approx(first.answered, abs=0.1)
     assert "At nine." in recording.plot().svg
+    assert recording.hearing.lost > 10
+    assert 0.1 < recording.hearing.concealed < 0.5
+    assert recording.hearing_error_rate is None
 
 
 async def test_a_pipeline_that_is_wrong_is_refused_before_anybody_is_called(lab: Lab) -> None:

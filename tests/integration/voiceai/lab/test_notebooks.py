@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from asterisk.unpack import ensure_packages
 from pipelines.errors import ServiceUnavailable
 from pipelines.loader import load_library, resolve
 from pipelines.params import ModelParams
@@ -13,7 +14,7 @@ from pipelines.validate import validate
 from tests.support.availability import have_or_skip
 from tests.support.cache import cache_folder
 from tests.support.notebooks import run_notebook
-from voiceai.lab import Condition, Impairments, Say
+from voiceai.lab import Condition, Say
 
 NOTEBOOKS = Path(__file__).resolve().parents[4] / "examples/notebooks"
 
@@ -37,26 +38,41 @@ def local_services(monkeypatch: pytest.MonkeyPatch) -> None:
     have_or_skip(look)
 
 
-async def test_a_prompt_is_talked_to_in_text_and_by_voice() -> None:
-    turns = ["When is breakfast?", Say("Good-bye.", interrupts_after=0.8)]
-    ran = await run_notebook(NOTEBOOKS / "prompt.ipynb", {"TURNS": turns})
-    transcript, recording = ran.names["transcript"], ran.names["recording"]
+@pytest.fixture
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And German, with a voice that is understood."""
 
-    assert transcript.answers[1:] == [
-        "Breakfast is from seven to ten.",
-        "A double room costs ninety euros a night.",
-        "Goodbye.",
+    def look() -> Path:
+        names = ("libttspico0", "libttspico-data")
+        return ensure_packages(cache_folder(), "bookworm", "non-free", names)
+
+    (tmp_path / "pico").symlink_to(have_or_skip(look))
+    (tmp_path / "models").symlink_to(cache_folder() / "models")
+    monkeypatch.setenv("VOICEAI_DATA_DIR", str(tmp_path))
+
+
+async def test_a_prompt_is_talked_to_in_text_and_by_voice(german: None) -> None:
+    turns = [Say("Wo kann ich parken?", interrupts_after=0.8)]
+    ran = await run_notebook(NOTEBOOKS / "prompt.ipynb", {"TURNS": turns})
+    first, second, recording = (ran.names[name] for name in ("first", "second", "recording"))
+
+    assert first.answers[1:] == [
+        "Unsere Sprechzeiten sind montags bis freitags von acht bis zwölf Uhr.",
+        "Das weiß ich leider nicht.",
+        "Auf Wiederhören.",
     ]
-    assert transcript.ending == recording.transcript.ending == "hangup"
-    assert [each.said for each in recording.exchanges] == ["When is breakfast?", "Good-bye."]
-    assert "breakfast" in recording.exchanges[0].understood
-    _, breakfast, *_ = [each for each in recording.transcript.turns if each.role == "assistant"]
-    assert breakfast.interrupted
+    assert second.answers[2] == "Parken können Sie kostenlos im Hof, Lindenstraße zwölf."
+    assert first.ending == second.ending == "hangup"
+    assert second.usage.characters > first.usage.characters
+    assert "parken" in recording.exchanges[0].understood
+    greeting, _, parking = recording.transcript.turns
+    assert greeting.interrupted
+    assert parking.text == second.answers[2]
     assert any("<audio" in each for each in ran.pictures)
     (drawing,) = [each for each in ran.pictures if each.startswith("<svg")]
     root = ET.fromstring(drawing)  # noqa: S314 - our own
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert "When is breakfast?" in texts
+    assert "Parken können Sie" in " ".join(filter(None, texts))
 
 
 async def test_two_prompts_are_compared() -> None:
@@ -75,13 +91,17 @@ async def test_two_prompts_are_compared() -> None:
 async def test_a_conversation_is_held_over_several_networks() -> None:
     conditions = {
         "good": Condition(),
-        "bad": Condition(Impairments(loss=0.15, delay=0.04, jitter=0.03), codec="ulaw"),
+        "bad": Condition.both(loss=0.3, delay=0.04, jitter=0.03),
     }
-    parameters = {"CONDITIONS": conditions, "SENTENCES": ["Thursday afternoon."]}
-    ran = await run_notebook(NOTEBOOKS / "bad_networks.ipynb", parameters)
+    parameters = {"CONDITIONS": conditions, "AXES": {"Network": {"A": "good", "B": "bad"}}}
+    lines = {"TURNS": ["When are you open?"]}
+    ran = await run_notebook(NOTEBOOKS / "bad_networks.ipynb", {**parameters, **lines})
     trials = ran.names["trials"]
 
     assert list(trials.recordings) == ["good", "bad"]
     assert trials.word_error_rate("good") < 0.5
+    assert trials.hearing_error_rate("good") < 0.5
     assert trials.unanswered("good") == 0
-    assert ">bad<" in trials.plot().svg
+    assert trials.concealed("good") < 0.1 < trials.concealed("bad")
+    assert all("<svg" in each or "<table" in each for each in ran.pictures)
+    assert len(ran.pictures) == 4

@@ -22,25 +22,33 @@ def sound(
 
 def test_sounds_words_and_waits_stand_where_they_were() -> None:
     turns = [Turn("caller", "Where <are> you?", 1000, 2000), Turn("assistant", "Here.", 3000, 4000)]
-    picture = draw(sound(1, 2, 4), sound(3, 4, 4), turns, [(2.0, 3.0)], width=502)
+    picture = draw(sound(1, 2, 4), sound(3, 4, 4), turns, [(2.0, 3.0)], title="Both", width=510)
     root = ET.fromstring(picture.svg)  # noqa: S314 - our own
-    second = 100.0  # pixels: 502 less the margins of 102, over four seconds
+    second = 100.0  # pixels: 510 less the margins of 110, over four seconds
 
     upper, lower = root.findall(f"{SVG}polygon")
-    assert extent(upper) == pytest.approx((86 + second, 86 + 2 * second), abs=2)
-    assert extent(lower) == pytest.approx((86 + 3 * second, 86 + 4 * second), abs=2)
+    assert extent(upper) == pytest.approx((92 + second, 92 + 2 * second), abs=2)
+    assert extent(lower) == pytest.approx((92 + 3 * second, 92 + 4 * second), abs=2)
     texts = {each.text: float(each.get("x", "0")) for each in root.findall(f"{SVG}text")}
-    assert texts["Where <are> you?"] == pytest.approx(86 + second, abs=1)
-    assert texts["1000 ms"] == pytest.approx(86 + 2.5 * second, abs=1)
+    assert texts["Where <are> you?"] == pytest.approx(92 + second, abs=1)
+    assert texts["1000 ms"] == pytest.approx(92 + 2.5 * second, abs=1)
 
 
 def test_words_without_room_are_cut_and_silence_is_a_picture_too() -> None:
-    turns = [Turn("caller", "A long sentence, too long", 0, 100), Turn("caller", "b", 500, 600)]
-    picture = draw(sound(0, 0, 4), sound(0, 0, 4), turns, [], width=502)
+    turns = [Turn("caller", "A long sentence, too long", 0, 100), Turn("caller", "b", 700, 800)]
+    picture = draw(sound(0, 0, 4), sound(0, 0, 4), turns, [], title="Both", width=510)
 
     assert "A long sentence, too long" not in picture.svg
-    assert re.search(r">A l\S*…<", picture.svg)
-    assert draw(sound(0, 0, 0), sound(0, 0, 0), [], [], width=502).svg.startswith("<svg")
+    assert re.search(r">A long</text>", picture.svg)
+    assert re.search(r">\w+…<", picture.svg)
+    assert draw(sound(0, 0, 0), sound(0, 0, 0), [], [], title="", width=510).svg.startswith("<svg")
+
+
+def test_the_last_words_are_moved_to_where_there_is_room() -> None:
+    turns = [Turn("assistant", "Goodbye, goodbye.", 3800, 4000)]
+    picture = draw(sound(0, 0, 4), sound(3.8, 4, 4), turns, [], title="Both", width=510)
+
+    assert ">Goodbye, goodbye.<" in picture.svg
 
 
 def extent(polygon: ET.Element) -> tuple[float, float]:

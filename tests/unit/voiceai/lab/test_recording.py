@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from asterisk.simulated_call import SimulatedCall
-from voiceai.bench.rtp_line import RtpLine
+from tests.support.arrivals import stream
 from voiceai.lab.caller import Spoken
 from voiceai.lab.exchange import CallNotes, LabCall
+from voiceai.lab.line import LabLine
 from voiceai.lab.recording import Heard, Recording, record
 from voiceai.lab.spoken import Say
 from voiceai.lab.transcript import ToolUse, Transcript
@@ -31,7 +32,8 @@ def recorded(said: Sequence[Spoken], *turns: Turn, notes: CallNotes | None = Non
     notes = notes or CallNotes()
     for turn in turns:
         notes.add_turn("x", turn)
-    line = RtpLine(noise_dbfs=None)
+    line = LabLine(noise_dbfs=None)
+    line.arrivals = stream(START, count=200, loud=range(125, 150))
     return record("shop", LabCall(line, notes, NoCall(), START), said)
 
 
@@ -51,9 +53,11 @@ async def test_what_was_understood_belongs_to_what_was_said_last() -> None:
     )
 
     assert [each.understood for each in recording.exchanges] == ["one two", "for"]
-    assert [each.latency_ms for each in recording.exchanges] == [500, None]
+    heard_after, nothing = [each.latency_ms for each in recording.exchanges]
+    assert heard_after == pytest.approx(500 + recording.hearing.delay_ms, abs=30)
+    assert nothing is None
     assert recording.word_error_rate == pytest.approx(2 / 4)
-    assert recording.latencies_ms == [500]
+    assert recording.latencies_ms == [heard_after]
     _, _, answer, _ = recording.transcript.turns
     assert (answer.latency_ms, answer.parts) == (400, {"stt": 100.0})
     assert [turn.said for turn in recording.transcript.turns] == [

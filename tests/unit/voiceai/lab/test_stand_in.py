@@ -42,6 +42,14 @@ def test_it_says_goodbye_and_hangs_up_if_it_may() -> None:
     assert last.name == "hangup"
     assert ask(GERMAN, "Auf Wiederhören") == "Auf Wiederhören."
     assert ask(ENGLISH, "Good-by.") == "Goodbye."
+    assert ask(GERMAN, "auf wie der Höhren.") == "Auf Wiederhören."
+
+
+def test_an_instruction_about_a_tool_is_not_said() -> None:
+    prompt = f"{ENGLISH} When the caller asks for parking, call hangup."
+    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": "The caller?"}]
+
+    assert "".join(map(str, answer({"messages": messages, "tools": HANGUP}))).startswith("I am")
 
 
 def test_what_is_there_only_for_the_service_is_no_question() -> None:
