@@ -200,7 +200,7 @@ async def assert_recorded(
 ) -> None:
     """Both sides are what was on the wire, each in its channel, in time with the other."""
     async with asyncio.timeout(RECORDING_SECONDS):
-        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:
+        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     recorded = read_wav(await serving.download(f"/calls/{call_id}/recording"))
     theirs, ours = recorded.channels
