@@ -186,17 +186,19 @@ async def test_who_does_say_goodbye_is_hung_up() -> None:
     assert line.telephone.control == [("hangup",)]
 
 
-async def test_what_was_thrown_away_of_a_script_is_said_the_next_time() -> None:
-    async with dialogue("eager", judges=True, llm=RULES) as line:
+async def test_a_model_is_told_that_its_answer_was_thrown_away() -> None:
+    async with dialogue("eager", judges=True) as line:
         await line.begins()
-        for text in ("well", "well then", "well then now"):
-            await line.may_have_said(text)
-            await line.pauses()
-            await line.begins()
+        await line.may_have_said(HOURS)
         await line.pauses()
-        await line.has_said("well then now what")
+        await line.asked(HOURS)
+        assert line.model.taken_back == 0
+        await line.begins()
+        await line.until(lambda: line.model.taken_back)
+        await line.pauses()
+        await line.has_said(MORE)
         await line.answered()
-    assert line.telephone.assistant == [("First.", False)]
+    assert line.model.taken_back == 1
 
 
 async def test_a_model_that_throws_its_answer_away_at_the_end_of_the_turn_is_asked_again() -> None:
@@ -222,14 +224,17 @@ def mistral(url: str, first_byte_ms: int = 1000) -> dict[str, object]:
 
 async def test_a_chain_does_not_take_what_it_holds_for_silence() -> None:
     async with mistral_fake() as fake:
-        fake.expect([*words("From nine"), Pause(0.25), " to five."])
-        async with dialogue("eager", judges=True, **mistral(fake.url, 200)) as line:  # type: ignore[arg-type]
+        fake.expect([*words("From nine"), Pause(0.25), " to", Pause(0.25), " five."])
+        async with dialogue("eager", judges=True, **mistral(fake.url, 400)) as line:  # type: ignore[arg-type]
             await line.begins()
             await line.may_have_said(HOURS)
             await line.pauses()
-            await fake.chat.until_asked()
+            await line.until(lambda: line.usages)
+            assert line.telephone.speaker.played == []
             await line.has_said(HOURS)
             await line.answered()
+    assert line.telephone.assistant == [("From nine to five.", False)]
+    assert line.telephone.failures == []
     assert [message["content"] for message in fake.chat.requests[0].body["messages"]] == [HOURS]
 
 

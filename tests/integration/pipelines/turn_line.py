@@ -10,10 +10,12 @@ from pipecat.frames.frames import (
     ControlFrame,
     Frame,
     InterimTranscriptionFrame,
+    MetricsFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.metrics.metrics import LLMUsageMetricsData
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.time import time_now_iso8601
 from pipecat.workers.runner import WorkerRunner
@@ -56,6 +58,7 @@ class Listener(ResponderService):
     def __init__(self, answer: Callable[[str], str], changed: Callable[[], None]) -> None:
         super().__init__(name="own")
         self.asked: list[str] = []
+        self.taken_back = 0
         self._says, self._changed = answer, changed
 
     def reply(self, heard: str | None) -> Reply:
@@ -63,16 +66,26 @@ class Listener(ResponderService):
         self._changed()
         return Reply(self._says(heard or ""))
 
+    def take_back(self) -> None:
+        self.taken_back += 1
+        self._changed()
+
 
 @dataclass(slots=True)
 class Dialogue:
-    """What is around the conversation."""
+    """What is around the conversation.
+
+    Attributes:
+        marks: Each time that one was noticed.
+        usages: Of a language model: each is the end of what it thought of.
+    """
 
     conversation: Conversation
     telephone: Telephone
     ears: Prompted
     model: Listener
     marks: list[int]
+    usages: list[Frame]
 
     async def begins(self) -> None:
         """The caller begins to speak."""
@@ -146,11 +159,14 @@ async def dialogue(
     telephone, ears = Telephone(), Prompted()
     model = Listener(answer, telephone.changed.set)
     marks: list[int] = []
+    usages: list[Frame] = []
 
     def notice(frame: Frame) -> None:
         if isinstance(frame, Mark):
             marks.append(frame.id)
-            telephone.changed.set()
+        elif isinstance(frame, MetricsFrame) and isinstance(frame.data[0], LLMUsageMetricsData):
+            usages.append(frame)
+        telephone.changed.set()
 
     registry = {
         "stt": {
@@ -178,7 +194,7 @@ async def dialogue(
         observe=notice,
         registry=registry,  # type: ignore[arg-type]
     )
-    line = Dialogue(conversation, telephone, ears, model, marks)
+    line = Dialogue(conversation, telephone, ears, model, marks, usages)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(conversation.worker)
     async with _background(runner, conversation):

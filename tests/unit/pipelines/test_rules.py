@@ -81,3 +81,12 @@ def test_sentences_end_at_their_marks() -> None:
 @given(st.text(alphabet="ab .!?\n", max_size=60))
 def test_sentences_lose_only_white_space(text: str) -> None:
     assert "".join("".join(sentences(text)).split()) == "".join(text.split())
+
+
+def test_what_was_taken_back_is_said_the_next_time() -> None:
+    responder = Responder(Script(otherwise=("First.", "Second.", "Third.")))
+    said = [responder.answer("well").say]
+    responder.answer("well")
+    responder.take_back()
+    said += [responder.answer("well").say, responder.not_understood().say]
+    assert said == ["First.", "Second.", "Third."]
