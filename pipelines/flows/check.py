@@ -89,14 +89,19 @@ class _Check:
                 yield unknown_name(message, name, path, self._variables | also), path, False
 
     def _unreachable(self) -> Iterator[_Found]:
+        """Nodes that are in vain, once every way leads to a node."""
+        functions = [each for node in self._flow.nodes.values() for each in node.functions.values()]
+        targets = {self._flow.start, *(target for each in functions for target in leads_to(each))}
+        if targets - set(self._flow.nodes):
+            return
         reached: set[str] = set()
         ahead = [self._flow.start]
         while ahead:
             name = ahead.pop()
-            if name in self._flow.nodes and name not in reached:
+            if name not in reached:
                 reached.add(name)
-                functions = self._flow.nodes[name].functions.values()
-                ahead += [target for each in functions for target in leads_to(each)]
+                here = self._flow.nodes[name].functions.values()
+                ahead += [target for each in here for target in leads_to(each)]
         for name in self._flow.nodes:
             if name not in reached:
                 path = ("flow", "nodes", name)
@@ -113,7 +118,7 @@ class _Check:
         for key, value in function.given.items():
             at = (*path, "given", key)
             known = set(self._parameters(function))
-            if key not in known:
+            if key not in known and function.tool in self._tools:
                 message = f"the tool has no parameter '{key}'"
                 yield unknown_name(message, key, at, known), at, True
             yield from self._text(str(value), at)
@@ -160,6 +165,7 @@ class _Check:
         if ways.by not in self._variables:
             message = f"there is no variable '{ways.by}'"
             yield unknown_name(message, ways.by, (*at, "by"), self._variables), (*at, "by"), False
+            return
         declared = self._parameters(function).get(ways.by)
         allowed = {str(each) for each in (declared.enum if declared else None) or ()}
         for case in ways.cases if allowed else ():
@@ -196,6 +202,8 @@ class _Check:
     def _arguments(
         self, function: FlowFunction, arguments: Mapping[str, Any], at: KeyPath
     ) -> Iterator[_Found]:
+        if function.tool and function.tool not in self._tools:
+            return
         parameters = self._parameters(function)
         open_ones = {name for name in parameters if name not in function.given}
         for key in arguments:

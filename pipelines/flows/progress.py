@@ -130,6 +130,10 @@ class Progress:
         self._turns[self.node] = turn + 1
         return self.fill(texts[turn % len(texts)])
 
+    def take_back(self) -> None:
+        """Have the latest ``otherwise`` of the node again next time."""
+        self._turns[self.node] = max(0, self._turns.get(self.node, 0) - 1)
+
     def _value(self, value: object, groups: Mapping[str, object]) -> object:
         if not isinstance(value, str):
             return value

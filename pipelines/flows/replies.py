@@ -16,11 +16,14 @@ class StepResponder:
     def __init__(self, script: Script, progress: Progress) -> None:
         self._script = Responder(script)
         self._progress = progress
+        self._take_back = self._script.take_back
 
     def answer(self, heard: str) -> Reply:
         """Return the answer to what the caller said."""
+        self._take_back = _nothing
         node = self._progress.current
         if not node.rules:
+            self._take_back = self._script.take_back
             return self._script.answer(heard)
         found = self._progress.matching(heard)
         if found is None:
@@ -39,9 +42,15 @@ class StepResponder:
     def not_understood(self) -> Reply:
         """Return the node's next ``otherwise``, or the pipeline's."""
         if self._progress.current.otherwise:
+            self._take_back = self._progress.take_back
             return Reply(self._progress.not_understood())
+        self._take_back = self._script.take_back
         return self._script.not_understood()
 
     def take_back(self) -> None:
-        """Forget the latest answer of the pipeline's script."""
-        self._script.take_back()
+        """Forget the latest answer: the same ``otherwise`` is next again."""
+        self._take_back()
+
+
+def _nothing() -> None:
+    return None
