@@ -88,6 +88,17 @@ async def newest_record(serving: Serving, within: float = 5.0) -> dict[str, Any]
             await asyncio.sleep(0.05)
 
 
+async def ended_record(serving: Serving, caller: str, within: float = 5.0) -> dict[str, Any]:
+    """Return the record of who called from a number, once his call has ended."""
+    async with asyncio.timeout(within):
+        while True:
+            for call in await serving.get("/calls"):
+                if call["caller"] == caller and call["ended_at"]:
+                    record: dict[str, Any] = await serving.get(f"/calls/{call['id']}")
+                    return record
+            await asyncio.sleep(0.05)
+
+
 def said(record: dict[str, Any]) -> list[str]:
     """Return what the assistant said, and `?` where the caller did, in however many turns."""
     turns = [turn["text"] if turn["role"] == "assistant" else "?" for turn in record["turns"]]

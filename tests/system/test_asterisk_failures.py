@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +17,7 @@ from tests.support.brief import (
     NUMBER,
     PROMPT,
     answer_to,
+    ended_record,
     greeted,
     newest_record,
     said,
@@ -192,17 +192,6 @@ async def test_a_call_outlives_the_loss_of_the_control_connection_and_who_left_m
         assert record["end_reason"] == "caller_hung_up"
         assert said(record) == [GREETING, "?", ANSWER, "?", ANSWER]
         await eventually_no_ports(serving.process)
-
-
-async def ended_record(serving: Serving, caller: str, within: float = 5.0) -> dict[str, Any]:
-    """Return the record of who called from a number, once his call has ended."""
-    async with asyncio.timeout(within):
-        while True:
-            for call in await serving.get("/calls"):
-                if call["caller"] == caller and call["ended_at"]:
-                    record: dict[str, Any] = await serving.get(f"/calls/{call['id']}")
-                    return record
-            await asyncio.sleep(0.05)
 
 
 async def test_a_killed_serve_leaves_nothing_behind_and_its_caller_is_served_by_the_next(
