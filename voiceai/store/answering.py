@@ -140,7 +140,10 @@ class Answering:
         source = f'Assistant "{row.name}"'
         if row.columns is None:
             return SpecError(
-                Finding(f"the row is longer than {MAX_ROW_CHARACTERS} characters", file=source)
+                Finding(
+                    f"the row is longer than {MAX_ROW_CHARACTERS} characters, or nested too deeply",
+                    file=source,
+                )
             )
         try:
             made = spec_of_row(

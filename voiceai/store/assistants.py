@@ -40,9 +40,18 @@ MAX_ROW_CHARACTERS = 524_288
 CONTENT = """
     {id}::text AS id, {name}::text AS row_name,
     (SELECT CASE WHEN length(t.content) <= {limit} THEN t.content END
-     FROM (SELECT jsonb_object_agg(key, value)::text AS content FROM jsonb_each(to_jsonb(a))
-           WHERE key IN ({wanted})) t) AS columns,
+     FROM ({content}) t) AS columns,
     n.version AS newest, n.row_columns::text AS kept, v.name, v.version, v.yaml"""
+
+
+WHOLE = """SELECT jsonb_object_agg(key, value)::text AS content FROM jsonb_each(to_jsonb(a))
+           WHERE key IN ({wanted})"""
+"""Of a row: whatever columns it has now."""
+
+EACH = "SELECT jsonb_build_object({wanted})::text AS content"
+"""Of a row in which ``json`` may be that is no text, unlike ``jsonb``: one row has the fault then,
+and not the reading of all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class AssistantRow:
     """A row by our column names.
 
     Attributes:
-        columns: Without the id; None where the row is too long to be read.
+        columns: Without the id; None where the row is too long to be read, or no JSON of Python's.
         numbers: As they are stored; of a call only the one that was dialled.
         imported: What was imported for the row and is in force.
         version: The newest of its versions.
@@ -243,8 +252,8 @@ class UserTables:
 
     def _row(self, row: asyncpg.Record, numbers: tuple[str, ...]) -> AssistantRow:
         columns = None
-        if row["columns"] is not None:
-            theirs = json.loads(row["columns"])
+        theirs = _read(row["columns"])
+        if theirs is not None:
             columns = {
                 column: theirs.get(self.names_here.column("Assistant", column))
                 for column in ASSISTANT_COLUMNS
@@ -265,9 +274,20 @@ class UserTables:
 
     def _content(self) -> str:
         own = {name: f"a.{self.quoted('Assistant', name)}" for name in ("id", "name")}
-        names = (self.names_here.column("Assistant", name) for name in ASSISTANT_COLUMNS)
-        wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-        return CONTENT.format(**own, wanted=wanted, limit=MAX_ROW_CHARACTERS)
+        names = {name: self.names_here.column("Assistant", name) for name in ASSISTANT_COLUMNS}
+        literals = {name: "'" + there.replace("'", "''") + "'" for name, there in names.items()}
+        content = WHOLE.format(wanted=", ".join(literals.values()))
+        if any(column.type == "json" for column in self.columns["Assistant"].values()):
+            wanted = [
+                f"{literals[name]}, a.{quote(there)}{self._cast(name)}"
+                for name, there in names.items()
+                if self.has("Assistant", name)
+            ]
+            content = EACH.format(wanted=", ".join(wanted))
+        return CONTENT.format(**own, content=content, limit=MAX_ROW_CHARACTERS)
+
+    def _cast(self, column: str) -> str:
+        return "::text" if self.type_of("Assistant", column) == "json" else ""
 
     def _versions(self) -> str:
         if not self._has_schema:
@@ -287,3 +307,11 @@ class UserTables:
 
     def _link(self) -> str:
         return self.quoted("PhoneNumber", "assignedToAssistantId")
+
+
+def _read(content: str | None) -> Any:
+    """A row as plain data; None if it is nested too deeply, or has numbers of too many digits."""
+    try:
+        return None if content is None else json.loads(content)
+    except (ValueError, RecursionError):
+        return None

@@ -16,6 +16,7 @@ from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.loader import load_mapping, resolve
 from pipelines.spec import PipelineSpec
+from voiceai.store.versions import UNKEPT
 
 OPEN_KEYS = frozenset(
     "disclosure greeting prompt language stt llm tts audio turn idle limits tools history "  # noqa: SIM905
@@ -31,6 +32,9 @@ CLOSED_WORDS = frozenset(
 
 CLOSED_VALUES = re.compile(r"^\s*(/|\.{1,2}/|~|[A-Za-z]:\\)|://")
 """Values that are paths or addresses."""
+
+MAX_DEPTH = 24
+"""Levels of nesting; a tool's parameters of a rule have 10."""
 
 CLOSED_TOOLS = frozenset({"http", "look_up", "python"})
 
@@ -199,9 +203,31 @@ def _mapping(value: Any, path: str, source: str) -> dict[str, Any]:
             value = json.loads(value)
         except ValueError as exc:
             raise SpecError(Finding(f"is not JSON: {exc}", path=path, file=source)) from exc
+        except RecursionError as exc:
+            raise SpecError(Finding("is nested too deeply", path=path, file=source)) from exc
     if not isinstance(value, dict):
         raise SpecError(Finding("must be a JSON object", path=path, file=source))
+    _check_depth(value, path, source)
     return value
+
+
+def _check_depth(value: Any, path: str, source: str, left: int = MAX_DEPTH) -> None:
+    """Refuse what is nested deeper than any pipeline, and text that no database keeps.
+
+    Raises:
+        SpecError: Of the first that is found.
+    """
+    if left == 0:
+        raise SpecError(Finding("is nested too deeply", path=path, file=source))
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            _check_depth(key, path, source, left)
+            _check_depth(entry, path, source, left - 1)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_depth(entry, path, source, left - 1)
+    elif isinstance(value, str) and UNKEPT.search(value):
+        raise SpecError(Finding("has a character that is none", path=path, file=source))
 
 
 def _refuse_closed(overrides: Mapping[str, Any], source: str) -> None:
@@ -226,8 +252,9 @@ def _closed(key: str, value: Any) -> list[str]:
     if key in {"stt", "llm", "tts"}:
         return _closed_parameters(key, value)
     if key == "tools" and isinstance(value, list):
-        names = {name for tool in value for name in (tool if isinstance(tool, dict) else [tool])}
-        return [f"tools.{name}" for name in sorted(map(str, names & CLOSED_TOOLS))]
+        kinds = {kind for tool in value if isinstance(tool, dict) for kind in tool}
+        kinds |= {tool for tool in value if isinstance(tool, str)}
+        return [f"tools.{name}" for name in sorted(kinds & CLOSED_TOOLS)]
     return []
 
 

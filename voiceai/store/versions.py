@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any, Literal, TypeAlias
 import asyncpg
 
 from voiceai.store.database import Connection
+
+UNKEPT = re.compile("[\\x00\\ud800-\\udfff]")
+"""No database keeps these as text, though JSON can be written with them."""
 
 Origin: TypeAlias = Literal["import", "row", "rollback"]
 
@@ -249,7 +253,7 @@ async def note_problem(
         "INSERT INTO voiceai.assistant_problems (assistant_id, problem, row_columns) "
         "VALUES ($1, $2, $3::text::jsonb) ON CONFLICT (assistant_id) DO UPDATE SET "
         "problem = excluded.problem, row_columns = excluded.row_columns, since = now()",
-        assistant_id, problem, _dumped(columns),
+        assistant_id, UNKEPT.sub("?", problem), _kept(columns),
     )  # fmt: skip
 
 
@@ -302,6 +306,12 @@ def _version(row: asyncpg.Record) -> Version:
 
 def _dumped(columns: Mapping[str, Any] | None) -> str | None:
     return None if columns is None else json.dumps(columns, ensure_ascii=False)
+
+
+def _kept(columns: Mapping[str, Any] | None) -> str | None:
+    """A row's columns, or nothing if they hold what no database keeps."""
+    text = _dumped(columns)
+    return None if text is None or UNKEPT.search(text) or "\\u0000" in text else text
 
 
 def _loaded(text: str | None) -> Mapping[str, Any] | None:

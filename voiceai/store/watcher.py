@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import asyncpg
 from loguru import logger
 
 from pipelines.errors import SpecError
@@ -38,6 +39,9 @@ SHARE = 0.05
 
 BATCH = 200
 """Rows that are read at once."""
+
+BROKEN = (ValueError, TypeError, LookupError, RecursionError, asyncpg.DataError)
+"""What a row may do to us that nobody has thought of; it takes no other row along."""
 
 UNKNOWN_AUTHOR = "watch"
 
@@ -192,6 +196,10 @@ class Watcher:
             number = await self._number(connection, row, candidate, author)
         except SpecError as exc:
             await self._warming.reject(connection, row, reason(exc))
+            return
+        except BROKEN as exc:
+            logger.bind(assistant=row.name).opt(exception=exc).error("assistant.unreadable")
+            await self._warming.reject(connection, row, f"cannot be read: {type(exc).__name__}")
             return
         except _Overtaken:
             self._overtaken.add(row.id)

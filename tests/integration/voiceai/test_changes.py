@@ -293,6 +293,42 @@ async def test_a_poisoned_row_never_answers_and_the_last_good_version_does(
     assert entry.problem == ""
 
 
+HOSTILE = {
+    "text nested without end": ("text", "[" * 100_000, "nested too deeply"),
+    "JSON nested deeply": ("jsonb", '{"a":' * 2000 + "1" + "}" * 2000, "nested too deeply"),
+    "a number without end": ("jsonb", '{"a": 1e5000}', "nested too deeply"),
+    "a zero character": ("json", '{"prompt": "a\\u0000b"}', "a character that is none"),
+    "half a character": ("json", '{"\\ud800": 1}', "a character that is none"),
+    "half a character as text": ("text", '{"stt": {"\\ud800": 1}}', "a character that is none"),
+    "a list for a tool": ("jsonb", '{"tools": [["http"]]}', "tools[0]"),
+    "maps nested": ("jsonb", '{"llm":' * 40 + "1" + "}" * 40, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("kind", "value", "told"), HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_row_is_told_and_takes_no_other_along(
+    tables: asyncpg.Connection, serve: Serve, kind: str, value: str, told: str
+) -> None:
+    await tables.execute(
+        f"""ALTER TABLE "Assistant" ADD overrides {kind};
+            INSERT INTO "Assistant" VALUES ('a2', 'Winter', 'One');
+            INSERT INTO "PhoneNumber" VALUES ('p2', '4930', 'a2')"""  # noqa: S608 - of this test
+    )
+    poison = f'UPDATE "Assistant" SET overrides = $1::text::{kind}'  # noqa: S608 - likewise
+    async with serve() as store:
+        await tables.execute(poison, value)
+        await invalid(store, 2)
+        await tables.execute(
+            """UPDATE "Assistant" SET greeting = 'Two', overrides = NULL WHERE id = 'a2'"""
+        )
+        assert await greeting(store, "4930") == "Two"
+        assert await greeting(store) == "Eins"
+        winter, sommer = sorted(await store.assistants(), key=lambda entry: entry.id, reverse=True)
+
+    assert winter.problem == ""
+    assert told in sommer.problem
+
+
 async def test_the_older_version_answers_while_the_new_one_is_loaded(
     tables: asyncpg.Connection, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
