@@ -202,11 +202,14 @@ class Transfers:
         """Tell of a new caller, whom Asterisk called by itself, once it can hear something."""
         if self._ringing and self._ringing.id == channel.id and channel.state == "Up":
             self._ringing = None
-            self.on_replaced(channel.caller_number or channel.extension)
+            self._tell_replaced(channel.caller_number or channel.extension)
 
     def _accepted(self, refer: Refer) -> None:
         self._replace(self._call.successor_id)
-        self.on_replaced(refer.to)
+        self._tell_replaced(refer.to)
+
+    def _tell_replaced(self, number: str) -> None:
+        asyncio.get_running_loop().call_soon(self.on_replaced, number)
 
     def _asked(self, event: ChannelTransfer, *, may: bool) -> None:
         call = self._call
@@ -237,7 +240,7 @@ class Transfers:
             self._spawn(_decline(refer))
             return
         self._refer = refer
-        self.on_refer(refer)
+        asyncio.get_running_loop().call_soon(self.on_refer, refer)
 
 
 async def _decline(refer: Refer) -> None:

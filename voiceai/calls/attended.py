@@ -63,36 +63,26 @@ class Attendant:
     async def serve(self, stream: MediaStream, conversation: Conversation) -> None:
         """Carry them out, one after the other, until one has come off.
 
+        Those of the caller's phone are carried out beside.
+
         Raises:
             CallEnded: The caller was put through, or has left.
             AriRefused: Asterisk will not join caller and assistant again.
             AriDisconnected: Asterisk cannot be reached.
         """
-        transfers, tasks = self._leg.transfers, set[asyncio.Task[None]]()
-
-        def begin(work: Coroutine[Any, Any, None]) -> None:
-            task = asyncio.ensure_future(work)
-            tasks.add(task)
-            task.add_done_callback(over)
-
-        def over(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
-            if not task.cancelled() and (error := task.exception()):
-                logger.opt(exception=error).error("call.refer_failed")
-
-        transfers.on_refer = lambda refer: begin(self._hand_over(refer))
-        transfers.on_replaced = lambda to: begin(self._begin_anew(to, conversation))
+        transfers = self._leg.transfers
         try:
-            while True:
-                transfer = await self._control.consultations.get()
-                if await self._put_through(transfer, stream, conversation):
-                    raise CallEnded(self._leg.ended.result())
+            async with asyncio.TaskGroup() as group:
+                transfers.on_refer = lambda refer: _begin(group, self._hand_over(refer))
+                transfers.on_replaced = lambda to: _begin(group, self._begin_anew(to, conversation))
+                while True:
+                    transfer = await self._control.consultations.get()
+                    if await self._put_through(transfer, stream, conversation):
+                        raise CallEnded(self._leg.ended.result())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
         finally:
             transfers.on_refer, transfers.on_replaced = None, lambda _: None
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                await asyncio.wait(tasks)
 
     async def _hand_over(self, refer: Refer) -> None:
         """Let another take the caller's place."""
@@ -165,6 +155,13 @@ class Attendant:
         language = conversation.spec.language_code
         said = transfer.when_unanswered or NOBODY_THERE.get(language, NOBODY_THERE["en"])
         await conversation.say(said)
+
+
+def _begin(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        group.create_task(work)
+    except RuntimeError:  # the call is ending
+        work.close()
 
 
 async def _speak(text: str, stream: MediaStream, conversation: Conversation) -> None:
