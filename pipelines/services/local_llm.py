@@ -29,6 +29,8 @@ from pipelines.spec import PipelineSpec
 
 CONTEXT_TOKENS = 4096
 MODEL_NAME = "local"
+ERRORS = 1
+"""llama.cpp writes nothing less to standard error, which a conversation may be on."""
 
 
 class LocalLlmParams(ChatParams):
@@ -59,6 +61,7 @@ class LlamaServer:
         params.n_parallel = 1
         params.cpuparams.n_threads = 1
         params.cpuparams_batch.n_threads = 1
+        params.verbosity = ERRORS
         try:
             self._server: Any = library.Server(params)
         except RuntimeError as error:
