@@ -17,7 +17,7 @@ llm:
   service: scripted
   rules:
     - when: ["opening hours", "open"]
-      say: "We are open from nine to five. Every day of the week, and on Sunday as well."
+      say: "We are open from nine to five. Every day."
     - {when: ["human", "colleague"], say: "I will put you through.", tool: {transfer: {to: "100"}}}
     - {when: ["goodbye", "bye"], say: "Thank you for calling. Goodbye.", tool: {hangup: {}}}
   otherwise: ["Sorry, I did not understand."]

@@ -248,13 +248,16 @@ async def test_who_answered_last_answers_while_the_database_is_away(empty_dir: P
     store = Store(settings, owner=True)
     await store.open()
     first = await store.assistant_for("4920189098723")
-    await server.close()
+    postmaster = postmaster_of(empty_dir)
+    postmaster.send_signal(signal.SIGQUIT)  # it would wait for its clients
+    await eventually(lambda: is_gone(postmaster))
 
     again = await store.assistant_for("+4920189098723")
 
     assert again == first
     assert store.problems() != []
     await store.close()
+    await server.close()
 
 
 async def test_an_embedded_server_that_is_killed_is_started_again(empty_dir: Path) -> None:
@@ -262,8 +265,7 @@ async def test_an_embedded_server_that_is_killed_is_started_again(empty_dir: Pat
     task = asyncio.ensure_future(store.run())
     await until_ready(store)
     await store.assistants()
-    pid_file = empty_dir / "postgres" / "postmaster.pid"
-    postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+    postmaster = postmaster_of(empty_dir)
     postmaster.send_signal(signal.SIGQUIT)
 
     await eventually(lambda: is_gone(postmaster))
@@ -276,6 +278,12 @@ async def test_an_embedded_server_that_is_killed_is_started_again(empty_dir: Pat
     await end(task, store)
 
     assert history is not None
+
+
+def postmaster_of(data_dir: Path) -> psutil.Process:
+    """Return the database that runs for a data folder."""
+    pid_file = data_dir / "postgres" / "postmaster.pid"
+    return psutil.Process(int(pid_file.read_text().splitlines()[0]))
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
