@@ -247,6 +247,27 @@ async def test_what_was_understood_late_is_not_understood_again() -> None:
     assert ears.line.failures == []
 
 
+async def test_one_that_was_to_take_over_from_a_late_one_begins_anew() -> None:
+    line, heard, does = Line(), list[tuple[str, float]](), ["nothing", "how are you"]
+    ears = Recognisers()
+    ears.line, first = line, Ears(["nothing", "error"], heard, "first")
+    chain = RecognitionChain(
+        [
+            rung("first", lambda: first),
+            rung("second", lambda: Ears([does.pop(0)], heard, "second")),
+        ],
+        health=ServiceHealth(),
+        listener=line,
+    )
+    async with running(line, chain):
+        await ears.say()
+        await line.until(lambda: len(heard) == 2)
+        await first.push_frame(TranscriptionFrame("good morning", "", ""))
+        await ears.understood("good morning")
+        await ears.say()
+        await ears.understood("good morning", "how are you")
+
+
 async def test_a_late_text_of_the_beginning_alone_does_not_count() -> None:
     ears = Recognisers(first=["nothing"], second=["nothing", "all of it"])
     async with ears.running():

@@ -224,7 +224,7 @@ def mistral(url: str, first_byte_ms: int = 1000) -> dict[str, object]:
 
 async def test_a_chain_does_not_take_what_it_holds_for_silence() -> None:
     async with mistral_fake() as fake:
-        fake.expect([*words("From nine"), Pause(0.25), " to", Pause(0.25), " five."])
+        fake.expect([*words("From nine. To"), Pause(0.25), " five", Pause(0.25), " o'clock."])
         async with dialogue("eager", judges=True, **mistral(fake.url, 400)) as line:  # type: ignore[arg-type]
             await line.begins()
             await line.may_have_said(HOURS)
@@ -233,7 +233,7 @@ async def test_a_chain_does_not_take_what_it_holds_for_silence() -> None:
             assert line.telephone.speaker.played == []
             await line.has_said(HOURS)
             await line.answered()
-    assert line.telephone.assistant == [("From nine to five.", False)]
+    assert line.telephone.assistant == [("From nine. To five o'clock.", False)]
     assert line.telephone.failures == []
     assert [message["content"] for message in fake.chat.requests[0].body["messages"]] == [HOURS]
 
