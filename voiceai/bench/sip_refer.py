@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -13,20 +14,27 @@ __all__ = ["refer", "wait_for_outcome"]
 _STATUS: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})")
 
 
-async def refer(call: Call, to: str, *, replaces: Call | None = None) -> int:
+async def refer(
+    call: Call,
+    to: str,
+    *,
+    replaces: Call | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+) -> int:
     """Ask the other side to call somebody in our place; return the final status.
 
     Args:
         call: Answered.
         to: Address, as ``sip:100@127.0.0.3:5060``.
         replaces: Another call of ours, whose other side is meant (an attended transfer).
+        headers: Further headers of the REFER.
 
     Raises:
         SipError: There was no answer.
     """
     if replaces is not None:
         to = f"{to}?Replaces={quote(replaces.dialog.replaces, safe='')}"
-    response = await call.transact("REFER", headers=[("Refer-To", f"<{to}>")])
+    response = await call.transact("REFER", headers=[("Refer-To", f"<{to}>"), *headers])
     if response is None:
         raise SipError("no answer to a REFER")
     return response.status
