@@ -6,6 +6,7 @@ An eager answer is thought of in the first pause and said when the turn is over:
     the caller speaks on             thrown away, with all that it would have done
     the text turns out another       thrown away; asked ahead again, a few times a turn
     the model wants a tool           thrown away: tools are for certainty
+    a tool's result, a note          thrown away: the model did not know of it
     the turn is over, the same text  said
 
 Nothing of it is in the context before it is said. What holds it is Pipecat's gate, in the
@@ -18,9 +19,13 @@ from collections.abc import Callable
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     Frame,
+    FunctionCallResultFrame,
     InterimTranscriptionFrame,
     InterruptionFrame,
+    LLMMessagesAppendFrame,
+    LLMMessagesUpdateFrame,
     LLMRunFrame,
+    LLMSetToolsFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -34,6 +39,16 @@ __all__ = ["EagerStop", "RecogniserStop"]
 
 MOST_SPECULATIONS = 4
 """Of one turn; each is a question to the language model that may be paid for nothing."""
+
+
+OTHER_GROUND = (
+    FunctionCallResultFrame,
+    LLMMessagesAppendFrame,
+    LLMMessagesUpdateFrame,
+    LLMRunFrame,
+    LLMSetToolsFrame,
+)
+"""After these an answer that is held is one to another conversation."""
 
 
 class RecogniserStop(BaseUserTurnStopStrategy):
@@ -139,6 +154,8 @@ class EagerStop(RecogniserStop):
             await self._wait_for_certainty()
         elif isinstance(frame, InterruptionFrame):
             self._speculation = None  # it has reached whoever held the answer
+        elif isinstance(frame, OTHER_GROUND):
+            await self._withdraw()
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             self._interim = ""
             await self._withdraw()

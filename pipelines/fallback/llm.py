@@ -245,7 +245,8 @@ class LanguageModelChain(FrameProcessor):
     async def _answer_came(self, frame: Frame, direction: FrameDirection) -> None:
         """Take what the model pushes that was asked last."""
         if isinstance(frame, VERDICTS):
-            if direction is FrameDirection.UPSTREAM:  # it will not use a tool ahead of time
+            is_withdrawn = isinstance(frame, EagerEndOfTurnCancelFrame)
+            if is_withdrawn and direction is FrameDirection.UPSTREAM:  # it wants to use a tool
                 self._pieces.put_nowait((EagerEndOfTurnCancelFrame(), FrameDirection.DOWNSTREAM))
                 await self.push_frame(frame, direction)
         elif not self._answering or _is_of_a_tool(frame):

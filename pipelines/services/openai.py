@@ -1,5 +1,6 @@
 """Any language model behind an OpenAI-compatible address, through Pipecat."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -89,11 +90,12 @@ class StreamedChat(SpeculatingModel, BaseOpenAILLMService):
 
     async def _seen(self, chunks: Any) -> AsyncIterator[Any]:
         try:
-            async for chunk in chunks:
-                delta = chunk.choices[0].delta if chunk.choices else None
-                if delta and delta.tool_calls and self.is_in_chain:
-                    await self.push_frame(ModelAtWorkFrame())
-                yield chunk
+            async with contextlib.aclosing(aiter(chunks)) as pieces:
+                async for chunk in pieces:
+                    delta = chunk.choices[0].delta if chunk.choices else None
+                    if delta and delta.tool_calls and self.is_in_chain:
+                        await self.push_frame(ModelAtWorkFrame())
+                    yield chunk
         finally:
             await chunks.close()
 

@@ -117,6 +117,21 @@ async def test_a_text_that_turns_out_another_is_answered_anew() -> None:
     assert line.context() == [("user", HOURS), ("assistant", f"You said {HOURS}.")]
 
 
+async def test_an_answer_that_knows_nothing_of_a_note_is_thrown_away() -> None:
+    async with dialogue("eager", judges=True) as line:
+        await line.begins()
+        await line.may_have_said(HOURS)
+        await line.pauses()
+        await line.asked(HOURS)
+        await line.conversation.note("The colleague is there.")
+        await line.asked(HOURS, HOURS)
+        await line.has_said(HOURS)
+        await line.answered()
+    assert line.model.taken_back == 1
+    assert line.telephone.assistant == [(f"You said {HOURS}.", False)]
+    assert [role for role, _ in line.context()] == ["developer", "user", "assistant"]
+
+
 async def test_the_quiet_that_a_recogniser_does_not_judge_is_used() -> None:
     async with dialogue("eager", judges=False) as line:
         await line.begins()
