@@ -52,7 +52,7 @@ def layered_text(made: RowSpec, imported: Imported | None, known: Mapping[str, D
         same = load_pipeline(text, source="row", known=known) == made.spec
     except SpecError:
         same = False
-    return text if same else dump_pipeline(made.spec)
+    return text if same else resolved_text(made.spec, text)
 
 
 def resolved_text(spec: PipelineSpec, text: str) -> str:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.document import Document, parse_document
+from pipelines.document import Document, parse_document, show_path
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
 from pipelines.loader import load_mapping, resolve
 from pipelines.spec import PipelineSpec
+from pipelines.trust import CLOSED_TOOLS, closed_parameters
 from voiceai.store.versions import UNKEPT
 
 OPEN_KEYS = frozenset(
@@ -24,19 +25,8 @@ OPEN_KEYS = frozenset(
 )
 """What ``overrides`` may hold."""
 
-CLOSED_WORDS = frozenset(
-    "url uri endpoint host hosts port proxy path file files folder dir directory command module "  # noqa: SIM905
-    "class use sql key token secret password header headers region".split()
-)
-"""Parameters of services whose names say that they reach out of the process."""
-
-CLOSED_VALUES = re.compile(r"^\s*(/|\.{1,2}/|~|[A-Za-z]:\\)|://")
-"""Values that are paths or addresses."""
-
 MAX_DEPTH = 24
 """Levels of nesting; a tool's parameters of a rule have 10."""
-
-CLOSED_TOOLS = frozenset({"http", "look_up", "python"})
 
 VOICE_ALIASES: Mapping[str, str] = {
     "provider": "service", "voiceId": "voice", "voice_id": "voice", "id": "voice", "name": "voice",
@@ -53,7 +43,7 @@ AZURE_SERVICES = frozenset({"azure", "edge"})
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A pipeline text that an operator imported from a file; trusted."""
+    """A pipeline text that was imported, and is in the database since: not trusted."""
 
     name: str
     version: int
@@ -237,40 +227,19 @@ def _refuse_closed(overrides: Mapping[str, Any], source: str) -> None:
         SpecError: One finding for each.
     """
     fix = "put it in a pipeline file and name that in the column pipeline"
+    paths = [key for key in overrides if key not in OPEN_KEYS]
+    paths += [show_path(path) for path in closed_parameters(overrides)]
+    tools = overrides.get("tools")
+    kinds = set[str]()
+    for tool in tools if isinstance(tools, list) else ():
+        kinds |= tool.keys() if isinstance(tool, dict) else {str(tool)}
+    paths += [f"tools.{kind}" for kind in CLOSED_TOOLS if kind in kinds]
     findings = [
         Finding("is not allowed in a database row", path=path, fix=fix, file=source)
-        for key, value in overrides.items()
-        for path in _closed(key, value)
+        for path in paths
     ]
     if findings:
         raise SpecError(*findings)
-
-
-def _closed(key: str, value: Any) -> list[str]:
-    if key not in OPEN_KEYS:
-        return [key]
-    if key in {"stt", "llm", "tts"}:
-        return _closed_parameters(key, value)
-    if key == "tools" and isinstance(value, list):
-        kinds = {kind for tool in value if isinstance(tool, dict) for kind in tool}
-        kinds |= {tool for tool in value if isinstance(tool, str)}
-        return [f"tools.{name}" for name in sorted(kinds & CLOSED_TOOLS)]
-    return []
-
-
-def _closed_parameters(path: str, value: Any) -> list[str]:
-    """Paths of parameters below ``path`` that name a place outside."""
-    if isinstance(value, dict):
-        found = []
-        for key, entry in value.items():
-            place = f"{path}.{key}"
-            words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", str(key))}
-            found += [place] if words & CLOSED_WORDS else _closed_parameters(place, entry)
-        return found
-    if isinstance(value, list):
-        return [place for entry in value for place in _closed_parameters(path, entry)]
-    speech = path.rpartition(".")[2] in {"say", "otherwise", "when"}
-    return [path] if isinstance(value, str) and not speech and CLOSED_VALUES.search(value) else []
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from voiceai.store.repository import Store
 
 NUMBER = "4940123"
 TOOL = "{name: run, description: Run., use: 'os:getcwd'}"
+REACHES_OUT = "name: sommer\nllm: {service: openai, model: m, base_url: 'https://evil.example/'}\n"
 RUNS_CODE = f"name: sommer\nextends: local-de\ntools:\n  - python: {TOOL}\n"
 NAMES_IT = "name: sommer\nextends: practice\ntools: [hangup, sales]\ngreeting: Guten Tag\n"
 
@@ -23,6 +24,9 @@ async def store(
     """A store with a pipeline and a tool in files."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "sales.yaml").write_text('transfer: {to: "101"}\n')
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nlanguage: de-DE\nllm: {service: openai, model: m, base_url: 'http://[::1]/v1'}\n"
+    )
     (tmp_path / "practice.yaml").write_text("name: practice\nextends: local-de\nprompt: Hi.\n")
     settings = settings_for(shared_dir).model_copy(update={"voiceai_pipelines": tmp_path})
     found = Store(settings, owner=True)
@@ -36,6 +40,30 @@ async def test_an_import_that_runs_code_is_refused_with_its_place(store: Store) 
         await store.import_assistant(RUNS_CODE, source="sommer.yaml")
 
     assert "sommer.yaml:4:5: tools[0].python: is allowed in files only" in str(caught.value)
+
+
+async def test_an_import_does_not_say_where_the_operators_key_is_sent(store: Store) -> None:
+    with pytest.raises(SpecError) as caught:
+        await store.import_assistant(REACHES_OUT, source="sommer.yaml")
+
+    assert "sommer.yaml:2:34: llm.base_url: is allowed in files only" in str(caught.value)
+
+
+async def test_an_import_over_a_file_with_an_address_goes_back_to_an_older_version(
+    store: Store,
+) -> None:
+    """What is kept of a version names the file, and repeats nothing of it that is a file's."""
+    for greeting in ("Eins", "Zwei"):
+        text = f"name: sommer\nextends: own\ngreeting: {greeting}\n"
+        await store.import_assistant(text, source="sommer.yaml")
+    await store.assign(NUMBER, "sommer")
+
+    await store.editor.rollback("sommer", None)
+    found = await store.assistant_for(NUMBER)
+
+    assert found is not None
+    assert found.spec.greeting == "Eins"
+    assert found.spec.llm.params["base_url"] == "http://[::1]/v1"
 
 
 async def test_an_import_names_pipelines_and_tools_that_are_files(store: Store) -> None:

@@ -28,6 +28,21 @@ CLOSED = {
     ),
     "flow: ../../etc/passwd": f"2:1: flow: is allowed in files only; {EXTEND}",
     "flow: {nodes: []}": f"2:1: flow: is allowed in files only; {EXTEND}",
+    "llm: {service: openai, base_url: 'https://evil.example/v1'}": (
+        f"2:24: llm.base_url: is allowed in files only; {EXTEND}"
+    ),
+    "llm: {service: mistral, fallback: [{service: openai, base_url: //evil.example}]}": (
+        f"2:54: llm.fallback[0].base_url: is allowed in files only; {EXTEND}"
+    ),
+    "tts: {service: azure, region: evil.example/}": (
+        f"2:23: tts.region: is allowed in files only; {EXTEND}"
+    ),
+    "stt: {service: mistral, model: 'https://evil.example/'}": (
+        f"2:25: stt.model: is allowed in files only; {EXTEND}"
+    ),
+    "tts: {service: espeak, voice: a/../../b}": (
+        f"2:24: tts.voice: is allowed in files only; {EXTEND}"
+    ),
     "processors: null": f"2:1: processors: is allowed in files only; {EXTEND}",
 }
 
@@ -52,7 +67,7 @@ def test_a_row_cannot_say_it() -> None:
 def test_a_rule_of_a_row_cannot_hide_it() -> None:
     from pipelines.validate import validate
 
-    rule = {"when": "a", "tool": {"http": {"url": "https://example.org/"}}}
+    rule = {"when": "a", "tool": {"http": {"description": "Ask."}}}
     row = {"name": "a", "llm": {"service": "scripted", "rules": [rule]}}
 
     findings = validate(load_mapping(row, source="row"))
@@ -74,6 +89,30 @@ def known(tmp_path: Path) -> dict[str, Document]:
     )
     pipelines = {name: each.document for name, each in load_folder(tmp_path).items()}
     return {**pipelines, **load_tools(tmp_path)}
+
+
+def test_what_is_said_and_heard_may_look_like_an_address() -> None:
+    rule = "{when: ['a://b'], say: 'See https://example.org/help.'}"
+    text = f"name: a\nllm: {{service: scripted, rules: [{rule}], otherwise: ['~ and ../..']}}\n"
+
+    spec = load_pipeline(text, source="row", trusted=False)
+
+    assert spec.llm.service == "scripted"
+    assert not holds_closed(spec)
+
+
+def test_a_row_over_a_file_with_an_address_keeps_it_and_its_model_may_be_another() -> None:
+    file = (
+        "name: base\nllm: {service: openai, base_url: 'http://127.0.0.1:8000/v1', model: small}\n"
+    )
+    known = {"base": parse_document(file, file="base.yaml")}
+
+    spec = load_mapping(
+        {"name": "a", "extends": "base", "llm": {"model": "large"}}, source="r", known=known
+    )
+
+    assert spec.llm.params == {"base_url": "http://127.0.0.1:8000/v1", "model": "large"}
+    assert holds_closed(spec)
 
 
 def test_a_row_over_a_file_keeps_what_the_file_says(known: dict[str, Document]) -> None:
