@@ -1,6 +1,7 @@
 """Calls from a simulated Asterisk through supervisor and session, with the local models."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -18,11 +19,13 @@ from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulator import AsteriskSimulator
 from pipelines.errors import ServiceUnavailable
 from pipelines.loader import load_pipeline
-from pipelines.params import ModelParams
+from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
 from pipelines.warm import warm
 from tests.support.availability import have_or_skip
+from tests.support.fakes import KEY, mistral_fake
 from tests.support.recordings import read_recording
+from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
 from transports.engine import make_engine
 from transports.errors import AddressUnavailable
@@ -33,7 +36,9 @@ from voiceai.calls.journal import CallJournal
 from voiceai.calls.session import CallServices
 from voiceai.calls.supervisor import CallSupervisor
 from voiceai.errors import SchemaMismatch
+from voiceai.fakes.chat import ToolCall
 from voiceai.recording.folder import RecordingFolder
+from voiceai.recording.track import MASK_AFTER_SECONDS
 from voiceai.recording.writer import RecordingWriter
 from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Assistant
@@ -93,6 +98,22 @@ llm:
 """Asks another first: at length for a caller who presses one."""
 
 
+DISCREET = load_pipeline(
+    """
+name: discreet
+language: de-DE
+stt: {service: mistral}
+llm: {service: mistral, model: m}
+tts: {service: mistral, voice: voice_481}
+turn: {stop: silence}
+tools: [{collect_digits: {name: customer, description: The number, max: 4}}]
+recording: {enabled: true, channels: caller}
+""",
+    source="discreet",
+)
+"""Asks for digits that nobody else is to know."""
+
+
 class Records:
     """Keeps what was said and why calls ended.
 
@@ -124,6 +145,7 @@ class Records:
 
     def add_message(self, call_id: str, message: Message) -> None:
         self.messages[message.n] = message
+        self._spoken.set()
 
     def add_recording(self, call_id: str, recording: Mapping[str, Any]) -> None:
         self.recordings[call_id] = recording
@@ -131,6 +153,13 @@ class Records:
     def results(self) -> list[object]:
         """What came of the tools."""
         return [message.content.get("result") for message in self.messages.values()]
+
+    async def noted(self, messages: int) -> None:
+        """Wait until so many messages were added."""
+        async with asyncio.timeout(5):
+            while len(self.messages) < messages:
+                self._spoken.clear()
+                await self._spoken.wait()
 
     async def said(self, text: str) -> None:
         """Wait until it was said."""
@@ -186,6 +215,11 @@ async def switchboard(number: str, _call_id: str) -> Assistant | None:
     return Assistant("2", "switchboard", (number,), SWITCHBOARD)
 
 
+async def discreet(number: str, _call_id: str) -> Assistant | None:
+    """Who answers any number."""
+    return Assistant("4", "discreet", (number,), DISCREET)
+
+
 async def reception(number: str, _call_id: str) -> Assistant | None:
     """Who answers any number."""
     return Assistant("3", "reception", (number,), RECEPTION)
@@ -215,6 +249,7 @@ def serve(
     async def serving(
         find_assistant: Callable[[str, str], Any] = impatient,
         address_lost: str = "",
+        resources: Resources = resources,
         **patience: float,
     ) -> AsyncIterator[Gateway]:
         engine = make_engine(RtpParams())
@@ -296,6 +331,42 @@ async def test_an_assistant_that_hangs_up_is_recorded_as_such_however_slowly_ast
     assert greeting.started_ms - 20 <= spoken[0] <= greeting.started_ms + 400
     assert spoken[0] + 1000 < spoken[-1] <= greeting.ended_ms + 20
     assert loud_seconds(theirs) == []
+
+
+async def test_the_caller_is_not_recorded_while_a_model_asks_for_digits(
+    *,
+    asterisk: AsteriskSimulator,
+    serve: Serve,
+    records: Records,
+    tmp_path: Path,
+) -> None:
+    """Nobody speaks: what is recorded is noise, and the digits' time is zeros."""
+    async with mistral_fake(strict=False) as fake:
+        fake.expect([ToolCall("customer")], ["Thank you."])
+        keys = Secrets.model_validate({"mistral_api_key": KEY, "mistral_base_url": fake.url})
+        resources = Resources(keys, ModelParams(cache_dir=tmp_path))
+        async with (
+            contextlib.aclosing(resources),
+            serve(discreet, resources=resources) as gateway,
+        ):
+            call = asterisk.new_call(NUMBER)
+            await asyncio.wait_for(call.joined, 5)
+            call.press("1")
+            call.press("#")
+            await records.noted(1)
+            for digit in "4711":
+                call.press(digit)
+            await records.said("Thank you.")
+            call.hang_up()
+            assert await reason(gateway, records, call) == "caller_hung_up"
+
+    [recording] = records.recordings.values()
+    [theirs] = read_recording(tmp_path / recording["path"]).channels
+    ticks = range(0, len(theirs), 320)
+    is_silent = [theirs[at : at + 320] == Codec.ALAW.decode(b"\xd5") * 160 for at in ticks]
+    assert sum(is_silent) * 0.02 > MASK_AFTER_SECONDS
+    assert not any(is_silent[-5:]), "the mask ended before the call did"
+    assert records.results() == [{"digits": "••••", "entry": "complete"}]
 
 
 def loud_seconds(pcm: bytes) -> list[float]:
