@@ -3,18 +3,17 @@
 The header is that of RFC 2361's formats 6 and 7 with the ``fact`` chunk that they need.
 """
 
-import struct
 from typing import Final
 
 from transports.audio.codec import Codec
 from transports.rtp.tape import SILENCE
+from voiceai.recording.length import HEADER
 
 __all__ = ["HEADER_BYTES", "SAMPLE_RATE", "header", "interleaved", "silence"]
 
 SAMPLE_RATE: Final = 8000
 FORMATS: Final = {Codec.ALAW: 6, Codec.ULAW: 7}
-_HEADER: Final = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sI")
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = HEADER.size
 
 
 def header(law: Codec, channels: int, data_bytes: int) -> bytes:
@@ -25,7 +24,7 @@ def header(law: Codec, channels: int, data_bytes: int) -> bytes:
         channels: 1 or 2.
         data_bytes: A multiple of ``channels``.
     """
-    return _HEADER.pack(
+    return HEADER.pack(
         b"RIFF", HEADER_BYTES - 8 + data_bytes, b"WAVE",
         b"fmt ", 18, FORMATS[law], channels, SAMPLE_RATE, SAMPLE_RATE * channels, channels, 8, 0,
         b"fact", 4, data_bytes // channels,

@@ -9,10 +9,9 @@ from typing import Any
 import asyncpg
 from loguru import logger
 
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS
 from voiceai.errors import StoreUnavailable
 from voiceai.recording.folder import RecordingFolder
-from voiceai.recording.wav import HEADER_BYTES
+from voiceai.recording.length import seconds_in
 from voiceai.store.database import Database
 
 LOOK_SECONDS = 3600.0
@@ -107,5 +106,4 @@ class RecordingKeeper:
         file = self.file(recording)
         size = file.stat().st_size if file else 0
         channels = 2 if recording.get("channels") == "both" else 1
-        frames = max(size - HEADER_BYTES, 0) // (FRAME_SAMPLES * channels)
-        return {**recording, "bytes": size, "seconds": round(frames * FRAME_SECONDS, 2)}
+        return {**recording, "bytes": size, "seconds": seconds_in(size, channels)}

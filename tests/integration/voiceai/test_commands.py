@@ -96,8 +96,20 @@ def test_the_exit_code_says_whose_fault_it_is(
     assert "geheim" not in result.stderr + result.stdout
 
 
-def test_help_imports_no_database(voiceai: Command) -> None:
-    probe = "import sys; import voiceai.cli.main; print([m for m in ('asyncpg', 'aiohttp', 'pipecat', 'loguru') if m in sys.modules])"  # noqa: E501
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("main", ("asyncpg", "aiohttp", "pipecat", "loguru")),
+        ("calls", ("aiohttp", "pipecat", "numpy", "transports")),
+    ],
+)
+def test_a_command_imports_what_it_needs(
+    voiceai: Command, module: str, heavy: tuple[str, ...]
+) -> None:
+    probe = (
+        f"import sys; import voiceai.cli.{module}; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
     result = subprocess.run(
         [sys.executable, "-c", probe],
         env=voiceai.environment,
