@@ -49,7 +49,7 @@ from transports.vad import VoiceDetector
 SAMPLE_RATE = 8000
 WRITE_SAMPLES = 320
 """What Pipecat writes at once: 40 ms, for half the work of 20."""
-SPEECH_FRAMES = 2
+SPEECH_FRAMES = 3
 """20 ms frames handed to the pipeline at once while the caller speaks, or perhaps does."""
 QUIET_FRAMES = 10
 """Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""

@@ -6,6 +6,7 @@ from transports.inline.stream import QUEUE_LIMIT, InlineStream
 from transports.process.channel import Message
 from transports.process.counters import packed
 from transports.process.layout import (
+    ARRIVAL,
     CONTROL,
     HEARD,
     HEARD_BYTES,
@@ -81,11 +82,13 @@ class HostedStream:
         self._speeches = 0
         self._speech_at = 0.0
         self._tell_arrived = self._tell_played = self._tell_recorded = False
+        self._waiting: tuple[float, bytes] | None = None  # what came, for the frame of its tick
 
     def orphan(self) -> None:
         """Send noise from now on, and nothing of what was written."""
         self._slot = None
         self._tell_arrived = self._tell_played = self._tell_recorded = False
+        self._waiting = None
         self.stream.flush()
         self.stream.release()
         self.stream.unduck()
@@ -199,17 +202,34 @@ class HostedStream:
         self._speech_at = now
 
     def _on_frame(self, frame: PlayedFrame) -> None:
-        if self._tell_played:
-            arrived_at = NEVER if frame.arrived_at is None else frame.arrived_at
-            self._heard.put(HEARD.pack(KINDS[frame.kind], arrived_at) + frame.pcm)
+        if not self._tell_played:
+            return
+        kind = KINDS[frame.kind]
+        played_at = NEVER if frame.arrived_at is None else frame.arrived_at
+        if self._waiting is None:
+            self._heard.put(HEARD.pack(kind, played_at) + frame.pcm)
+            return
+        arrived_at, pcm = self._waiting
+        self._waiting = None
+        head = HEARD.pack(kind + HeardKind.BEHIND_ARRIVED, played_at) + ARRIVAL.pack(arrived_at)
+        self._heard.put(head + pcm + frame.pcm)
 
     def _on_audio(self, audio: ArrivedAudio) -> None:
+        """Keep what came for the record of this tick's frame, which follows."""
         if not self._tell_arrived:
             return
         arrived_at = NEVER if audio.arrived_at is None else audio.arrived_at
         for start in range(0, len(audio.pcm), HEARD_BYTES):
-            piece = audio.pcm[start : start + HEARD_BYTES]
-            self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + piece)
+            self._put_waiting()
+            self._waiting = arrived_at, audio.pcm[start : start + HEARD_BYTES]
+        if not self._tell_played:
+            self._put_waiting()
+
+    def _put_waiting(self) -> None:
+        if self._waiting is not None:
+            arrived_at, pcm = self._waiting
+            self._waiting = None
+            self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + pcm)
 
     def _on_recorded(self, tick: RecordedTick) -> None:
         if self._tell_recorded:

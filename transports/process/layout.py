@@ -25,6 +25,7 @@ from transports.process.ring import Register, Ring, RingReader, RingWriter, reco
 from transports.rtp.events import FRAME_BYTES
 
 __all__ = [
+    "ARRIVAL",
     "CLOCK",
     "CONTROL",
     "HEARD",
@@ -56,6 +57,9 @@ PROGRESS = struct.Struct("=IQQQQId?")
 HEARD = struct.Struct("=Bd")
 """Kind, and when its packet came in monotonic seconds, NaN for never; then the samples."""
 
+ARRIVAL = struct.Struct("=d")
+"""Behind it, where audio that arrived lies before a frame: when the packet of that audio came."""
+
 WRITTEN = struct.Struct("=IB")
 """Flush epoch, kind; then the samples."""
 
@@ -67,10 +71,10 @@ CLOCK_BYTES = 4096
 CONTROL_BYTES = 2 * record_bytes(CONTROL.size)
 PROGRESS_BYTES = 2 * record_bytes(PROGRESS.size)
 STATS_BYTES = 8192
-HEARD_CELL = record_bytes(HEARD.size + HEARD_BYTES)
+HEARD_CELL = record_bytes(HEARD.size + ARRIVAL.size + HEARD_BYTES + FRAME_BYTES)
 WRITTEN_CELL = record_bytes(WRITTEN.size + WRITTEN_BYTES)
-HEARD_CELLS = 192
-"""1.92 s of arrived and played audio, 1.28 s where a call is recorded besides.
+HEARD_CELLS = 128
+"""2.56 s of arrived and played audio, 1.28 s where a call is recorded besides.
 
 A user that is late by more has lost the oldest.
 """
@@ -98,14 +102,15 @@ def fingerprint() -> int:
 
     A media process that is started again is of the program on disk, which may be a later one.
     """
-    formats = [each.format for each in (CLOCK, CONTROL, PROGRESS, HEARD, WRITTEN)]
+    formats = [each.format for each in (CLOCK, CONTROL, PROGRESS, HEARD, ARRIVAL, WRITTEN)]
     return crc32(repr((NAMES, formats, SLOT_BYTES, HEARD_CELLS, WRITTEN_CELLS)).encode())
 
 
 class HeardKind:
     """What a record of the ring ``heard`` is: a frame as it is played, or audio as it came.
 
-    Or both directions of a tick as they are recorded, in G.711, with its deadline for the time.
+    Or both of a tick: what came, and the frame behind it. Or both directions of a tick as they are
+    recorded, in G.711, with its deadline for the time.
     """
 
     AUDIO = 0
@@ -113,6 +118,8 @@ class HeardKind:
     NOISE = 2
     ARRIVED = 3
     RECORDED = 4
+    BEHIND_ARRIVED = 8
+    """Added to the kind of a frame."""
 
 
 class WrittenKind:

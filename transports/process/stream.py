@@ -13,6 +13,7 @@ from transports.inline.stream import QUEUE_LIMIT
 from transports.media import MediaStream
 from transports.process.counters import unpacked
 from transports.process.layout import (
+    ARRIVAL,
     CONTROL,
     HEARD,
     PROGRESS,
@@ -24,7 +25,7 @@ from transports.process.layout import (
     WrittenKind,
 )
 from transports.rtp.digits import checked_digits
-from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.sender import RAMP_SAMPLES
 from transports.rtp.source import Address, checked_address
 from transports.rtp.stats import StreamStats
@@ -270,24 +271,38 @@ class ProcessStream:
             record = self._heard.take()
             if record is None:
                 break
-            kind, arrived_at = HEARD.unpack_from(record)
-            pcm, came = record[HEARD.size :], None if math.isnan(arrived_at) else arrived_at
-            if kind == HeardKind.ARRIVED:
-                audio = ArrivedAudio(pcm, came)
-                for listener in self._listeners:
-                    self._guarded(listener, audio)
-            elif kind == HeardKind.RECORDED:
-                if self._on_tick is not None:
-                    sides = pcm[:FRAME_SAMPLES], pcm[FRAME_SAMPLES:]
-                    self._guarded(self._on_tick, RecordedTick(arrived_at, *sides))
-            else:
-                frame = PlayedFrame(pcm, came, KINDS[kind])
-                for subscriber in self._subscribers:
-                    self._guarded(subscriber, frame)
+            self._tell(record)
         if self._heard.lost != self.lost_audio:
             lost = self._heard.lost - self.lost_audio
             self.lost_audio = self._heard.lost
             logger.bind(port=self.port).warning("media.user_too_slow: {} pieces are lost", lost)
+
+    def _tell(self, record: bytes) -> None:
+        """Tell whom it concerns of a record of the ring."""
+        kind, arrived_at = HEARD.unpack_from(record)
+        if kind == HeardKind.ARRIVED:
+            self._tell_arrived(record[HEARD.size :], arrived_at)
+            return
+        if kind == HeardKind.RECORDED:
+            if self._on_tick is not None:
+                sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
+                self._guarded(self._on_tick, RecordedTick(arrived_at, *sides))
+            return
+        if kind >= HeardKind.BEHIND_ARRIVED:
+            kind -= HeardKind.BEHIND_ARRIVED
+            pcm = record[HEARD.size + ARRIVAL.size : -FRAME_BYTES]
+            self._tell_arrived(pcm, *ARRIVAL.unpack_from(record, HEARD.size))
+            if self._closed:  # by a listener
+                return
+        came = None if math.isnan(arrived_at) else arrived_at
+        frame = PlayedFrame(record[-FRAME_BYTES:], came, KINDS[kind])
+        for subscriber in self._subscribers:
+            self._guarded(subscriber, frame)
+
+    def _tell_arrived(self, pcm: bytes, arrived_at: float) -> None:
+        audio = ArrivedAudio(pcm, None if math.isnan(arrived_at) else arrived_at)
+        for listener in self._listeners:
+            self._guarded(listener, audio)
 
     def fail(self, error: Exception) -> None:
         """Break the stream. For the engine."""
