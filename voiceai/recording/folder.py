@@ -89,6 +89,14 @@ class RecordingFolder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
 
+    def discard(self, recorded: Recorded) -> None:
+        """Delete a file in which there is nothing.
+
+        Raises:
+            OSError: It cannot be deleted.
+        """
+        self._remove([recorded])
+
     def remove_calls(self, call_ids: Collection[str]) -> set[str]:
         """Delete the recordings of calls; return of which there was one."""
         wanted = set(call_ids)

@@ -177,11 +177,22 @@ class RecordingWriter:
                 self._try(file, partial(file.open, self._folder))
             elif isinstance(what, Block):
                 if file.problem is None:
-                    self._try(file, partial(file.append, what))
+                    self._try(file, partial(self._append, file, what))
             else:
-                file.close()
+                self._try(file, partial(self._close, file))
                 with contextlib.suppress(RuntimeError):  # its loop has ended
                     what(file)
+
+    def _append(self, file: RecordingFile, block: Block) -> None:
+        file.append(block)
+        self.problem = None
+
+    def _close(self, file: RecordingFile) -> None:
+        """Close a file; one without a tick, of a call that ended at once, is none."""
+        if file.descriptor >= 0:
+            file.close()
+            if not file.ticks:
+                self._folder.discard(file.recorded)
 
     def _try(self, file: RecordingFile, write: Callable[[], None]) -> None:
         """Write; a failure ends this recording, and nothing else."""
@@ -197,5 +208,3 @@ class RecordingWriter:
         except Exception as error:  # noqa: BLE001  a bug ends this recording, not all
             file.problem = self.problem = repr(error)
             logger.bind(call_id=file.recorded.call_id).exception("recording.broken")
-        else:
-            self.problem = None

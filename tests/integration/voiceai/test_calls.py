@@ -511,6 +511,7 @@ async def test_a_call_that_is_up_is_hung_up_at_the_end_of_the_process(
 
     assert call.ended.result().who == "application"
     assert list(records.ended.values()) == ["shutdown"]
+    assert [each["complete"] for each in records.recordings.values()] == [True]
 
 
 @pytest.mark.parametrize(("heard", "detected"), [(1.0, 1.1), (3.0, 1.1)])

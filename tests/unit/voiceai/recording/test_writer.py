@@ -103,13 +103,16 @@ async def test_a_file_is_playable_at_any_time(
     assert read_recording(on_disk(folder, recording)).seconds == 40
 
 
-async def test_a_call_without_a_word_has_no_size(writer: RecordingWriter) -> None:
+async def test_a_call_that_ends_at_once_leaves_no_file(
+    writer: RecordingWriter, folder: RecordingFolder
+) -> None:
     recording = file()
     writer.begin(recording)
 
     done = await ended(writer, recording)
 
     assert (done.size, done.problem) == (0, None)
+    assert list(folder.root.iterdir()) == []
 
 
 async def test_a_folder_that_cannot_be_made_costs_one_recording_one_line(
@@ -165,6 +168,7 @@ async def test_a_recording_that_works_ends_the_problem(
     os.unlink(tmp_path / "recordings")  # noqa: PTH108  plain
     second_file = file("2")
     writer.begin(second_file)
+    writer.put(second_file, second(0))
     await ended(writer, second_file)
 
     assert (writer.failed, writer.problem) == (1, None)
