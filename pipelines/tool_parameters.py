@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from pipelines.backtracking import repeats_within_repeats
 from pipelines.fields import SNAKE, Spec, wrong
 
 MAX_PARAMETERS = 20
@@ -33,15 +34,19 @@ Description = Annotated[
 
 
 def pattern(text: str) -> str:
-    """Return a regular expression that is one.
+    """Return a regular expression that is one, and that no text takes ages to match.
 
     Raises:
         PydanticCustomError: It is not.
     """
     try:
         re.compile(text)
+        endless = repeats_within_repeats(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise wrong(f"not a regular expression: {error}") from error
+    if endless:
+        fix = r"repeat once, such as [\w ]+ in place of (\w+ ?)+"
+        raise wrong("repeats what repeats, which may take for ever", fix=fix)
     return text
 
 
