@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from pipelines.flows.spec import FlowSpec, leads_to
 from pipelines.spec import PipelineSpec, ServiceSpec
 
 DIGITS_SECONDS: Final = 2.0
@@ -80,18 +81,48 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """What can be done in a step.
+
+    Attributes:
+        title: The function's name, and its tool's where that is another.
+        to: Names of the steps that it leads to.
+    """
+
+    title: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of a conversation in steps.
+
+    Attributes:
+        name: As it is written.
+        ways: What can be done in it.
+        notes: Whether it is the first, and what ends the call there.
+    """
+
+    name: str
+    ways: tuple[Way, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
-    """Every stage in its order, and what reaches them from beside."""
+    """Every stage in its order, what reaches them from beside, and the steps of a flow."""
 
     name: str
     stages: tuple[Stage, ...]
     taps: tuple[Tap, ...]
+    steps: tuple[Step, ...] = ()
 
 
 def graph_of(spec: PipelineSpec) -> Graph:
     """Describe the frame graph that :func:`pipelines.builder.build` makes of a spec."""
     stages = tuple(_stages(spec))
-    return Graph(spec.name, stages, tuple(_taps(spec, stages[1].name)))
+    taps = tuple(_taps(spec, stages[1].name))
+    return Graph(spec.name, stages, taps, tuple(_steps(spec.flow)) if spec.flow else ())
 
 
 def own_processor(index: int) -> str:
@@ -114,8 +145,10 @@ def _shipped(spec: PipelineSpec) -> Iterator[Stage]:
     digits = f"one entry {DIGITS_SECONDS:g} s after the last key, or at #"
     yield Stage("digits", "Keys", "ours", "digits as words", notes=(digits,))
     yield Stage("caller", "Caller's turns", "ours", "the conversation so far", notes=_turns(spec))
-    tools = ", ".join(tool.name for tool in spec.tools)
-    notes = (f"tools: {tools}",) if tools else ()
+    used = spec.flow.tools if spec.flow else frozenset()
+    tools = ", ".join(tool.name for tool in spec.tools if tool.name not in used)
+    flow = (f"in {len(spec.flow.nodes)} steps, from {spec.flow.start}",) if spec.flow else ()
+    notes = (*flow, *((f"tools: {tools}",) if tools else ()))
     yield _service("llm", "Answer", "text, calls of tools", spec.llm, notes)
     yield Stage("gate", "Gate", "ours", notes=("actions wait for the end of the answer",))
     yield _service("tts", "Text to speech", "audio, 8 kHz", spec.tts)
@@ -131,6 +164,17 @@ def _taps(spec: PipelineSpec, first: str) -> Iterator[Tap]:
     yield Tap("Asterisk", "digits", "keys that the caller presses")
     if spec.turn.stop == "smart-turn":
         yield Tap("Turn model smart-turn", "caller", "whether the caller has finished")
+
+
+def _steps(flow: FlowSpec) -> Iterator[Step]:
+    for name, node in flow.nodes.items():
+        ways = (
+            Way(key if one.tool in (None, key) else f"{key} ({one.tool})", leads_to(one))
+            for key, one in node.functions.items()
+        )
+        first = ("first",) if name == flow.start else ()
+        then = (f"then {node.then.kind}",) if node.then else ()
+        yield Step(name, tuple(ways), (*first, *then))
 
 
 def _service(

@@ -9,7 +9,7 @@ from pipelines.document import Document, KeyPath, show_path
 from pipelines.errors import SpecError
 from pipelines.fallback.assemble import Candidate
 from pipelines.findings import Finding, nearest_name
-from pipelines.flows.check import check_flow
+from pipelines.flows.check import check_beginnings, check_flow
 from pipelines.loader import LoadedPipeline
 from pipelines.mistakes import findings_of, in_order, place
 from pipelines.own_processors import check_processors
@@ -173,18 +173,17 @@ def _softened(finding: Finding) -> Finding:
 
 
 def _leaderless(spec: PipelineSpec, document: Document, registry: Registry) -> list[Finding]:
-    """Say so if no language model of the chain can follow the flow."""
+    """Say so if no language model of the chain can follow the flow, or begin its nodes."""
     names = [service.service for service in spec.llm.chain]
     entries = [registry["llm"].get(name) for name in names]
-    if not spec.flow or any(
-        entry is None or entry.calls_tools or entry.follows_rules for entry in entries
-    ):
+    if not spec.flow or any(entry is None or entry.calls_tools for entry in entries):
         return []
+    if any(entry and entry.follows_rules for entry in entries):
+        return check_beginnings(spec.flow, document)
     able = [name for name, one in registry["llm"].items() if one.calls_tools or one.follows_rules]
     path: KeyPath = ("llm", "service")
-    finding = Finding(
-        f"'{names[0]}' cannot follow a flow", path=show_path(path), fix="use " + " or ".join(able)
-    )
+    fix = "use " + " or ".join(able)
+    finding = Finding(f"'{names[0]}' cannot follow a flow", path=show_path(path), fix=fix)
     return [place(finding, document.locate(path))]
 
 

@@ -1,6 +1,7 @@
 """What is wrong with a flow beyond its shape (pure)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -32,6 +33,22 @@ def check_flow(spec: PipelineSpec, document: Document) -> list[Finding]:
     return [
         place(finding, document.locate(path, key=is_key))
         for finding, path, is_key in _Check(spec, spec.flow).all()
+    ]
+
+
+def check_beginnings(flow: FlowSpec, document: Document) -> list[Finding]:
+    """Return the nodes in which rules alone would have nothing to say at first."""
+    functions = [each for node in flow.nodes.values() for each in node.functions.values()]
+    entered = {target for each in functions for target in leads_to(each)}
+    paths: list[KeyPath] = [
+        ("flow", "nodes", name)
+        for name, node in flow.nodes.items()
+        if name in entered and node.responds
+    ]
+    found = Finding("no language model begins here", fix="write 'say:'", severity="warning")
+    return [
+        place(replace(found, path=show_path(path)), document.locate(path, key=True))
+        for path in paths
     ]
 
 

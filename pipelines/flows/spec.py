@@ -67,6 +67,10 @@ class FlowFunction(Spec):
     failed: NodeName | None = None
 
 
+Call = Annotated[dict[ToolName, dict[ParameterName, Value]], Field(min_length=1, max_length=1)]
+"""A function's name, and its arguments."""
+
+
 class FlowRule(Spec):
     """What the service ``scripted`` does in a node when the caller said something.
 
@@ -80,15 +84,7 @@ class FlowRule(Spec):
     when: Patterns
     say: Text = ""
     tool: (
-        Annotated[
-            dict[ToolName, dict[ParameterName, Value]],
-            BeforeValidator(
-                one_tool,
-                json_schema_input_type=dict[ToolName, dict[ParameterName, Value]] | ToolName,
-            ),
-            Field(min_length=1, max_length=1),
-        ]
-        | None
+        Annotated[Call, BeforeValidator(one_tool, json_schema_input_type=Call | ToolName)] | None
     ) = None
 
 

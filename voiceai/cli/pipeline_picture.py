@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pipelines.graph import Graph, Role, Stage, Tap
 from voiceai.bench.svg import INK, document, line, text
+from voiceai.cli.flow_picture import draw_steps, step_lines
 
 STYLES: Final[Mapping[Role, str]] = {
     "phone": "green",
@@ -53,6 +54,8 @@ def print_graph(graph: Graph) -> None:
     console.print(Text(graph.name, style="bold"))
     for drawn in _text_lines(graph):
         console.print(drawn)
+    for drawn in step_lines(graph.steps) if graph.steps else ():
+        console.print(drawn)
 
 
 def svg_of(graph: Graph) -> str:
@@ -60,8 +63,11 @@ def svg_of(graph: Graph) -> str:
     layout = _layout(graph)
     columns = max((len(placed.stage.services) for placed in layout), default=1)
     box_x = MARGIN + TAP_WIDTH + BETWEEN
-    width = box_x + BOX_WIDTH + max(0, columns - 1) * (BETWEEN + REST_WIDTH) + MARGIN
+    width: float = box_x + BOX_WIDTH + max(0, columns - 1) * (BETWEEN + REST_WIDTH) + MARGIN
     height = layout[-1].bottom + MARGIN
+    steps = draw_steps(graph.steps, box_x, height, BOX_WIDTH)
+    if graph.steps:
+        width, height = max(width, steps.right + MARGIN), steps.bottom + MARGIN
     parts = [text(MARGIN, 36, graph.name, size=20, bold=True), *_legend(box_x)]
     for placed, after in zip(layout, [*layout[1:], None], strict=True):
         parts += _box(placed, box_x)
@@ -69,6 +75,7 @@ def svg_of(graph: Graph) -> str:
         if after:
             parts += _arrow_down(placed, after, box_x + BOX_WIDTH / 2)
         parts += _taps([tap for tap in graph.taps if tap.into == placed.stage.name], placed, box_x)
+    parts += steps.parts if graph.steps else ()
     return document(width, height, parts)
 
 

@@ -17,7 +17,7 @@ from pipelines.loader import LIBRARY, dump_pipeline, resolve
 from voiceai.cli.output import Json, fail, warn, write_json, write_table
 from voiceai.cli.pipeline_picture import print_graph, svg_of
 from voiceai.settings import Settings, load_settings
-from voiceai.store.shelf import Shelf, tool_findings
+from voiceai.store.shelf import Shelf, flow_findings, tool_findings
 from voiceai.telemetry.logging import configure_logging
 
 app = typer.Typer(
@@ -161,6 +161,8 @@ def _wanted(names: Sequence[str] | None, shelf: Shelf) -> tuple[list[Document], 
         try:
             if Path(name).is_file() and Path(name).parent.name == "tools":
                 findings += tool_findings(Path(name))
+            elif Path(name).is_file() and Path(name).parent.name == "flows":
+                findings += flow_findings(Path(name))
             elif Path(name).is_dir():
                 found, wrong = shelf.add(Path(name))
                 documents += found.values()

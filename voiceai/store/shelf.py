@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipelines.document import Document
 from pipelines.errors import SpecError
 from pipelines.findings import Finding, nearest_name
+from pipelines.flows.spec import FlowSpec
 from pipelines.loader import load_library, load_shipped, load_tools, read_folder
+from pipelines.mistakes import findings_of
 from pipelines.parts import read_document
 from voiceai.store.files import find_modules_in
 
@@ -16,6 +20,18 @@ def tool_findings(path: Path) -> list[Finding]:
         load_tools(path.parent.parent)
     except SpecError as error:
         return [finding for finding in error.findings if Path(finding.file) == path]
+    return []
+
+
+def flow_findings(path: Path) -> list[Finding]:
+    """Return what is wrong with the file of a flow by itself, whatever pipeline takes it."""
+    try:
+        document = read_document(path)
+        FlowSpec.model_validate(document.data)
+    except SpecError as error:
+        return list(error.findings)
+    except ValidationError as error:
+        return findings_of(error, FlowSpec, document)
     return []
 
 

@@ -82,6 +82,21 @@ def test_a_validator_of_schemas_accepts_what_we_ship(schema: dict[str, Any], pat
     assert found == []
 
 
+FLOWS = sorted(LIBRARY.parents[1].glob("examples/*/flows/*.yaml"))
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.name)
+def test_a_file_of_a_flow_has_a_schema_of_its_own(schema: dict[str, Any], path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    document = parse_document(text, file=path.name)
+    named, _, within = text.splitlines()[0].partition("$schema=")[2].partition("#")
+    validator = jsonschema.Draft202012Validator({"$ref": f"#{within}", "$defs": schema["$defs"]})
+
+    assert (path.parent / named).resolve() == COMMITTED.resolve()
+    assert list(validator.iter_errors(dict(document.data))) == []
+    assert not validator.is_valid({**document.data, "begin": "day"})
+
+
 def test_a_validator_of_schemas_refuses_a_misspelt_key(schema: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(schema)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.document import parse_document
-from pipelines.loader import LoadedPipeline, load_library, resolve
+from pipelines.loader import LoadedPipeline, load_library, load_pipeline, resolve
 from pipelines.params import ModelParams, Secrets
 from pipelines.resources import Resources
 from pipelines.validate import validate
@@ -139,3 +139,33 @@ def test_nothing_is_asked_of_a_pipeline_without_filters(
     resources.close()
 
     assert [each for each in findings if each.path.startswith("audio")] == []
+
+
+STEPS = """
+name: steps
+language: en-US
+tts: {service: espeak}
+stt: {service: moonshine}
+flow:
+  name: tea
+  start: ask
+  nodes:
+    ask: {functions: {order: {description: The caller orders., next: done}}}
+    done: {task: Say goodbye., then: hangup}
+"""
+ABLE = "mistral or openai or scripted"
+
+
+@pytest.mark.parametrize(
+    ("llm", "told"),
+    [
+        ("{service: echo}", f"llm.service: 'echo' cannot follow a flow; use {ABLE}"),
+        ("{service: scripted}", "flow.nodes.done: no language model begins here; write 'say:'"),
+        ("{service: mistral, fallback: [{service: scripted}]}", None),
+        ("{service: openai, model: m, base_url: 'http://127.0.0.1/v1'}", None),
+    ],
+)
+def test_somebody_has_to_follow_a_flow_and_to_begin_its_nodes(llm: str, told: str | None) -> None:
+    found = validate(load_pipeline(f"{STEPS}llm: {llm}\n", source="t.yaml"))
+
+    assert [str(each).removeprefix("steps: ") for each in found] == ([told] if told else [])

@@ -13,6 +13,21 @@ from voiceai.cli.pipelines import app
 from voiceai.settings import Settings
 
 GOOD = "name: mine\nextends: local-en\ngreeting: Hi there.\ntools: [hangup, sales]\n"
+STEPS = """
+name: mine
+extends: local-en
+flow:
+  name: tea
+  start: ask
+  nodes:
+    ask:
+      functions:
+        order:
+          description: The caller orders.
+          parameters: {tea: {description: Which, enum: [green, black]}}
+          next: {by: tea, cases: {green: done}, otherwise: ask}
+    done: {say: Goodbye., then: hangup}
+"""
 WRONG = "name: wrong\nextends: mine\nllm: {service: skripted}\n"
 
 
@@ -146,6 +161,39 @@ def test_the_graph_is_text_data_and_a_picture(tmp_path: Path) -> None:
         assert word in drawn
         assert word in words
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_the_steps_of_a_flow_are_drawn_with_what_leads_where(tmp_path: Path, folder: Path) -> None:
+    (folder / "mine.yaml").write_text(STEPS)
+    picture = tmp_path / "mine.svg"
+
+    drawn = run("graph", "mine").stdout
+    steps = json.loads(run("graph", "mine", "--json").stdout)["steps"]
+    run("graph", "mine", "--svg", str(picture))
+
+    assert [line.strip() for line in drawn.partition("in steps:")[2].splitlines() if line] == [
+        "● ask  first",
+        "order → done, ask",
+        "● done  then hangup",
+    ]
+    assert steps[0]["ways"] == [{"title": "order", "to": ["done", "ask"]}]
+    root = ET.parse(picture).getroot()  # noqa: S314 - made by ourselves
+    words = "".join(root.itertext())
+    assert "In steps" in words
+    assert "then hangup" in words
+    assert len(root.findall("{*}path")) == 2
+
+
+def test_the_file_of_a_flow_is_checked_as_one(folder: Path) -> None:
+    (folder / "flows").mkdir()
+    good, wrong = folder / "flows" / "good.yaml", folder / "flows" / "wrong.yaml"
+    good.write_text("name: a\nstart: here\nnodes: {here: {say: Hello.}}\n")
+    wrong.write_text("name: a\nstart: here\nnodes: {here: {sae: Hello.}}\n")
+
+    [finding] = json.loads(run("validate", str(wrong), "--json").stdout)
+
+    assert run("validate", str(good)).exit_code == 0
+    assert (finding["line"], finding["column"], finding["nearest"]) == (3, 16, "say")
 
 
 def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
