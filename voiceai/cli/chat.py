@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from voiceai.telemetry.logging import configure_logging
 
 app = typer.Typer(add_completion=False)
 
+SEE = "; `voiceai assistants list` and `voiceai pipelines list` show what there is"
 STOPPED = 130
 """Exit code of a command that was told to stop."""
 
@@ -34,8 +36,8 @@ def chat(
 ) -> None:
     """Talk to an assistant in text: its greeting, model and tools, without its ears and voice.
 
-    One line is one turn. /digits 123# types digits, /quit hangs up, and so does the end of the
-    input.
+    One line is one turn, typed or from a pipe. /digits 123# types digits, /help shows the
+    commands, /quit or the end of the input (Ctrl-D) hangs up.
     """
     from voiceai.lab.terminal import converse  # noqa: PLC0415 - it imports every service
 
@@ -67,7 +69,7 @@ async def find_spec(name: str, settings: Settings) -> PipelineSpec:
         StoreUnavailable: Likewise, and the store could not be asked.
     """
     shelf = Shelf(settings.voiceai_pipelines)
-    if name not in shelf.pipelines and _is_file(name):
+    if name not in shelf.pipelines and _names_file(name):
         return resolve(shelf.find(name), shelf.known).spec
     away: StoreUnavailable | None = None
     names = set(shelf.pipelines)
@@ -89,12 +91,21 @@ async def find_spec(name: str, settings: Settings) -> PipelineSpec:
     if away:
         raise away
     nearest = nearest_name(name, names)
-    hint = f"; did you mean '{nearest}'?" if nearest else ""
+    hint = f"; did you mean '{nearest}'?" if nearest else SEE
     raise UnknownAssistant(f"there is no assistant, pipeline or file '{name}'{hint}")
 
 
-def _is_file(name: str) -> bool:
-    return name.endswith((".yaml", ".yml"))
+def _names_file(name: str) -> bool:
+    """Return whether it is a file's name.
+
+    Raises:
+        UnknownAssistant: It is, and there is no such file.
+    """
+    if not name.endswith((".yaml", ".yml")):
+        return False
+    if not Path(name).is_file():
+        raise UnknownAssistant(f"there is no file '{name}'")
+    return True
 
 
 def _is(entry: AssistantEntry, name: str) -> bool:

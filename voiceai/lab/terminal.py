@@ -2,7 +2,12 @@
 
 import asyncio
 import contextlib
+import queue
+import readline  # noqa: F401 - input() edits lines with it
+import sys
+import termios
 import threading
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -11,14 +16,21 @@ from rich.markup import escape
 from pipelines.spec import PipelineSpec
 from voiceai.app import make_resources
 from voiceai.lab.text_call import TextCall, open_text_call
-from voiceai.lab.transcript import ToolUse, Transcript
+from voiceai.lab.transcript import LEAVING, ToolUse, Transcript
 from voiceai.settings import Settings
 
 __all__ = ["converse"]
 
 QUIT = "/quit"
 DIGITS = "/digits"
+COMMANDS = {
+    f"{DIGITS} 123#": "types digits",
+    "/help": "shows this",
+    QUIT: "hangs up; so does the end of the input (Ctrl-D)",
+}
+WELCOME = "one line is one turn; /help shows the commands, Ctrl-D hangs up"
 KEYS = frozenset("0123456789*#")
+LONGEST_REASON = 120
 
 
 class _Screen:
@@ -27,6 +39,7 @@ class _Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._is_open = False
+        self._space = ""
         self._turns = self._tools = self._returned = self._failures = 0
         self.call: TextCall | None = None
 
@@ -34,6 +47,7 @@ class _Screen:
         """Show a piece of an answer."""
         if not self._is_open:
             piece = piece.lstrip()
+        piece, self._space = self._space + piece.rstrip(), piece[len(piece.rstrip()) :]
         if not piece:
             return
         lead = "" if self._is_open else "[bold]assistant[/]  "
@@ -47,9 +61,12 @@ class _Screen:
         notes = self.call.notes
         for failure in notes.failures[self._failures :]:
             instead = f"{failure.instead} takes its place" if failure.instead else "nobody is left"
-            self._line(f"{failure.kind} {failure.service} failed: {failure.reason}; {instead}")
+            reason = shortened(failure.reason)
+            self._line(f"{failure.kind} {failure.service} failed: {reason}; {instead}")
         self._failures = len(notes.failures)
         for use in notes.tools[self._tools :]:
+            if use.name in LEAVING:
+                continue  # it is done behind the last word, and told then
             arguments = ", ".join(f"{name}={value!r}" for name, value in use.arguments.items())
             self._line(f"{use.name}({arguments})")
         self._tools = len(notes.tools)
@@ -67,12 +84,14 @@ class _Screen:
         self._line(text)
 
     def _end_of_answer(self, latency_ms: int | None) -> None:
+        self._space = ""
         if self._is_open:
             took = "" if latency_ms is None else f"  [dim]{latency_ms} ms[/]"
             self._console.print(took)
         self._is_open = False
 
     def _line(self, text: str) -> None:
+        self._space = ""
         if self._is_open:
             self._console.print()
         self._is_open = False
@@ -101,7 +120,12 @@ async def converse(
             spec, resources, on_text=screen.text, on_note=screen.note
         ) as call:
             screen.call = call
-            await _until_over(call, _Lines(lines), screen, echo=not lines.isatty(), console=console)
+            typed = lines.isatty()
+            if typed:
+                screen.say(WELCOME)
+            with _terminal_kept(lines):
+                reader = _Lines(lines, edits=lines is sys.stdin)
+                await _until_over(call, reader, screen, echo=not typed, console=console)
             return _told(call, screen)
     finally:
         await resources.aclose()
@@ -117,22 +141,31 @@ async def _until_over(
             screen.say("no answer came")
         if call.ended.is_set():
             return
-        if not echo:
-            console.print("[bold]you[/]  ", end="")
-        line = await lines.next()
-        if line is None or line.strip() == QUIT:
+        line = await lines.next("" if echo else "you  ")
+        if line is None:
+            if not echo:
+                console.print()
             return
         line = line.strip()
         if echo and line:
             console.print(f"[bold]you[/]  {escape(line)}")
-        if line.startswith(DIGITS):
-            await _type(call, line.removeprefix(DIGITS).strip(), screen)
+        if line == QUIT:
+            return
+        if line.startswith("/"):
+            await _command(line, call, screen)
         elif line:
             await call.say(line)
 
 
-async def _type(call: TextCall, digits: str, screen: _Screen) -> None:
-    if not digits or set(digits) - KEYS:
+async def _command(line: str, call: TextCall, screen: _Screen) -> None:
+    name, _, rest = line.partition(" ")
+    digits = rest.strip()
+    if name != DIGITS:
+        if name != "/help":
+            screen.say(f"there is no {name}")
+        for command, does in COMMANDS.items():
+            screen.say(f"{command:<14} {does}")
+    elif not digits or set(digits) - KEYS:
         screen.say(f"{DIGITS} takes 0-9, * and #, such as {DIGITS} 123#")
     else:
         await call.press(digits)
@@ -152,29 +185,66 @@ def _came_of(use: ToolUse) -> str:
     return f"{use.name} → {what}{use.result} ({use.took_ms} ms)"
 
 
-class _Lines:
-    """Reads lines in a thread of its own, which dies with the process: input cannot be given up."""
+def shortened(reason: str) -> str:
+    """Return the first sentence of an error, and not all of that if it is long."""
+    first = reason.partition(". ")[0].strip()
+    return first if len(first) <= LONGEST_REASON else f"{first[: LONGEST_REASON - 1]}…"
 
-    def __init__(self, source: TextIO) -> None:
+
+@contextlib.contextmanager
+def _terminal_kept(lines: TextIO) -> Iterator[None]:
+    """Leave the terminal as it was, which a line that is being edited changes."""
+    if not lines.isatty():
+        yield
+        return
+    before = termios.tcgetattr(lines)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(lines, termios.TCSADRAIN, before)
+
+
+class _Lines:
+    """Reads lines in a thread of its own, which dies with the process: input cannot be given up.
+
+    Args:
+        source: Where they come from.
+        edits: Whether a terminal's lines can be edited, and called back with the arrow keys.
+    """
+
+    def __init__(self, source: TextIO, *, edits: bool) -> None:
         self._source = source
+        self._edits = edits and source.isatty()
         self._loop = asyncio.get_running_loop()
-        self._wanted = threading.Semaphore(0)
+        self._wanted: queue.Queue[str] = queue.Queue()
         self._read: asyncio.Queue[str | None] = asyncio.Queue()
         threading.Thread(target=self._run, name="lines", daemon=True).start()
 
-    async def next(self) -> str | None:
-        """Return the next line; None at the end."""
-        self._wanted.release()
+    async def next(self, prompt: str) -> str | None:
+        """Return the next line; None at the end.
+
+        Args:
+            prompt: Shown before it.
+        """
+        self._wanted.put(prompt)
         return await self._read.get()
 
     def _run(self) -> None:
         while True:
-            self._wanted.acquire()
             try:
-                line = self._source.readline()
-            except (OSError, ValueError):
+                line = self._line(self._wanted.get())
+            except (OSError, ValueError, EOFError):
                 line = ""
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._read.put_nowait, line or None)
             if not line:
                 return
+
+    def _line(self, prompt: str) -> str:
+        """Return a line with its end; empty at the end of the input."""
+        if self._edits:
+            return input(prompt) + "\n"
+        if prompt:
+            sys.stdout.write(prompt)
+            sys.stdout.flush()
+        return self._source.readline()

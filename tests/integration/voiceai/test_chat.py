@@ -17,6 +17,7 @@ from voiceai.store.embedded import EmbeddedPostgres
 from voiceai.store.repository import open_store
 
 PROJECT = Path(__file__).resolve().parents[3]
+LINES = "Bread with nuts\n/digits x\n/weather\n\nBye\nAnybody?\n"
 SHOP = PROJECT / "examples/opening-hours/opening-hours.yaml"
 
 
@@ -35,7 +36,7 @@ def chat(folder: Path, lines: str, *arguments: str) -> subprocess.CompletedProce
 
 
 def test_a_conversation_through_a_pipe_is_shown_and_ends_with_the_hang_up(tmp_path: Path) -> None:
-    done = chat(tmp_path, "Bread with nuts\n/digits x\n\nBye\nAnybody?\n", str(SHOP), "--json")
+    done = chat(tmp_path, LINES, str(SHOP), "--json")
     told = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -51,6 +52,8 @@ def test_a_conversation_through_a_pipe_is_shown_and_ends_with_the_hang_up(tmp_pa
     assert "you  Bread with nuts" in shown
     assert any(line.startswith("assistant  Yes, we have bread") for line in shown)
     assert any("/digits takes" in line for line in shown)
+    assert any("there is no /weather" in line for line in shown)
+    assert any("/quit" in line for line in shown)
     assert "the assistant has hung up" in shown[-1]
 
 
@@ -58,9 +61,12 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: wrong\ngreting: Hello\n", encoding="utf-8")
     refused = CliRunner().invoke(app, ["chat", str(wrong)], input="Hello\n")
+    missing = CliRunner().invoke(app, ["chat", "missing.yaml"], input="Hello\n")
 
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert f"{wrong}:2:1" in refused.stderr
+    assert missing.exit_code == 1
+    assert missing.stderr == "error: there is no file 'missing.yaml'\n"
 
 
 def test_quit_leaves_and_a_model_that_is_away_is_a_failure(tmp_path: Path) -> None:
