@@ -81,7 +81,7 @@ async def database(
     await connection.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_dir(shared_server: tuple[Path, EmbeddedPostgres, Address]) -> Path:
     """The data folder of the shared server."""
     return shared_server[0]

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -72,26 +74,35 @@ def test_calls_are_an_empty_list_at_first(voiceai: Command) -> None:
     assert voiceai("calls", "show", "nothing").returncode == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "variables", "code"),
-    [
-        (["--help"], {}, 0),
-        (["settings", "--json"], {}, 0),
-        (["sing"], {}, 2),
-        (["calls", "list", "--limit", "x"], {}, 2),
-        (["settings"], {"DB_HOST": "db"}, 2),
-        (["assistants", "list"], {"VOICEAI_DB_MAP": "nonsense"}, 2),
-        (["assistants", "show", "nobody"], {}, 1),
-        (["assistants", "assign", "4940", "nobody"], {}, 1),
-        (["calls", "list"], {"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, 1),
-    ],
+FAULTS: Sequence[tuple[str, dict[str, str], int]] = (
+    ("--help", {}, 0),
+    ("settings --json", {}, 0),
+    ("sing", {}, 2),
+    ("calls list --limit x", {}, 2),
+    ("settings", {"DB_HOST": "db"}, 2),
+    ("assistants list", {"VOICEAI_DB_MAP": "nonsense"}, 2),
+    ("assistants show nobody", {}, 1),
+    ("assistants assign 4940 nobody", {}, 1),
+    ("calls list", {"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, 1),
 )
-def test_the_exit_code_says_whose_fault_it_is(
-    voiceai: Command, arguments: list[str], variables: dict[str, str], code: int
-) -> None:
-    result = voiceai(*arguments, **variables)
+"""A command, environment variables, and its exit code."""
 
-    assert result.returncode == code
+
+@pytest.fixture(scope="module")
+def faults(shared_dir: Path) -> Iterator[list[Future[subprocess.CompletedProcess[str]]]]:
+    """All of these, two at a time."""
+    voiceai = Command(shared_dir)
+    with ThreadPoolExecutor(2) as pool:
+        yield [pool.submit(voiceai, *words.split(), **more) for words, more, _ in FAULTS]
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[words for words, *_ in FAULTS])
+def test_the_exit_code_says_whose_fault_it_is(
+    faults: list[Future[subprocess.CompletedProcess[str]]], number: int
+) -> None:
+    result = faults[number].result()
+
+    assert result.returncode == FAULTS[number][2]
     assert "Traceback" not in result.stderr
     assert "geheim" not in result.stderr + result.stdout
 
