@@ -38,6 +38,9 @@ class History(Protocol):
     async def recording(self, call_id: str) -> Path | None:
         """The file of a call's recording."""
 
+    async def delete_recording(self, call_id: str) -> bool:
+        """Delete the recording of a call that is over; whether there was one."""
+
     async def erase(self, number: str) -> Erased:
         """Erase what is known of a caller."""
 
@@ -82,6 +85,7 @@ class HttpServer:
                 web.get("/calls", self._calls),
                 web.get("/calls/{id}", self._call),
                 web.get("/calls/{id}/recording", self._recording),
+                web.delete("/calls/{id}/recording", self._delete_recording),
                 web.delete("/callers/{number}", self._erase),
                 web.get("/assistants", self._assistants),
                 web.get("/assistants/{name}", self._assistant),
@@ -177,6 +181,15 @@ class HttpServer:
             "Cache-Control": "no-store",
         }
         return web.FileResponse(file, headers=headers)
+
+    async def _delete_recording(self, request: web.Request) -> web.Response:
+        call_id = request.match_info["id"]
+        found = await self._history.call(call_id)
+        if found is not None and found.call.ended_at is None:
+            return _error(409, "the call is not over")
+        if not await self._history.delete_recording(call_id):
+            return _error(404, "there is no recording of this call")
+        return web.Response(status=204)
 
     async def _erase(self, request: web.Request) -> web.Response:
         number = request.match_info["number"]

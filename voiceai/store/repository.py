@@ -7,7 +7,7 @@ database is away. Commands use :func:`open_store`, which fails at once instead.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +250,23 @@ class Store:
         """
         found = await self._log.call(call_id)
         return self._recordings.file(found.call.recording) if found else None
+
+    async def delete_recording(self, call_id: str) -> bool:
+        """Delete the recording of a call that is over; returns whether there was one.
+
+        Raises:
+            StoreUnavailable: The database is away.
+            OSError: The file cannot be deleted.
+        """
+        found = await self._log.call(call_id)
+        recording = found.call.recording if found else None
+        if recording is None or self._recordings.file(recording) is None:
+            return False
+        await self._recordings.remove([call_id])
+        deleted_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._log.recording(call_id, {**recording, "path": None, "deleted_at": deleted_at})
+        await self.flush()
+        return True
 
     async def last_conversations(self, caller: str, assistant_id: str, calls: int) -> list[Earlier]:
         """The last conversations of a caller with an assistant, newest first.

@@ -3,6 +3,7 @@
 import json
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Calls:
 
     away = False
     file: Path | None = None
+    ended_at: datetime | None = None
 
     async def calls(self, limit: int = 50) -> list[CallRecord]:
         if self.away:
@@ -33,10 +35,16 @@ class Calls:
         return [CALL][:limit]
 
     async def call(self, call_id: str) -> CallHistory | None:
-        return CallHistory(CALL, (Turn(1, "caller", "Hallo"),)) if call_id == "c1" else None
+        call = replace(CALL, ended_at=self.ended_at)
+        return CallHistory(call, (Turn(1, "caller", "Hallo"),)) if call_id == "c1" else None
 
     async def recording(self, call_id: str) -> Path | None:
         return self.file if call_id == "c1" else None
+
+    async def delete_recording(self, call_id: str) -> bool:
+        deleted = await self.recording(call_id) is not None
+        self.file = None
+        return deleted
 
     async def erase(self, number: str) -> Erased:
         return Erased(2, 5, 1, 0, 1) if number == "+49 170" else Erased()
@@ -160,6 +168,16 @@ async def test_a_recording_is_served_whole_and_in_parts_to_who_has_the_token(
         async with client.get(url, headers={"Range": "bytes=50-59"}) as part:
             assert (part.status, await part.read()) == (206, bytes(range(50, 60)))
     assert (await rig.get("/calls/c1/recording", token=None))[0] == 401
+
+
+async def test_a_recording_is_deleted_once_its_call_is_over(rig: Rig, tmp_path: Path) -> None:
+    rig.calls.file = tmp_path / "c1_30d.wav"
+    assert (await rig.ask("DELETE", "/calls/c1/recording", "secret"))[0] == 409
+
+    rig.calls.ended_at = datetime(2026, 11, 22, tzinfo=UTC)
+    assert (await rig.ask("DELETE", "/calls/c1/recording", None))[0] == 401
+    assert (await rig.ask("DELETE", "/calls/c1/recording", "secret"))[0] == 204
+    assert (await rig.ask("DELETE", "/calls/c1/recording", "secret"))[0] == 404
 
 
 async def test_a_call_that_was_not_recorded_has_no_recording(rig: Rig) -> None:

@@ -115,6 +115,25 @@ async def test_who_is_erased_is_erased_from_the_disk(store: Store, folder: Recor
     assert await store.recording("c3") == other
 
 
+async def test_one_recording_is_deleted_and_the_record_says_when(
+    store: Store, folder: RecordingFolder
+) -> None:
+    """Whoever withholds his number cannot be erased by it."""
+    first, second = recorded(store, folder, "c1", ""), recorded(store, folder, "c2", "")
+    await store.flush()
+
+    assert await store.delete_recording("c1")
+
+    assert [path.exists() for path in (first, second)] == [False, True]
+    history = await store.call("c1")
+    assert history is not None
+    assert history.call.recording is not None
+    assert history.call.recording["path"] is None
+    assert history.call.recording["deleted_at"] >= NOW.isoformat(timespec="seconds")
+    assert not await store.delete_recording("c1")
+    assert not await store.delete_recording("none")
+
+
 async def test_what_a_call_in_progress_tells_of_its_recording_after_the_erasure_is_not_taken(
     store: Store, folder: RecordingFolder
 ) -> None:
