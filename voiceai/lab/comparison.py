@@ -15,6 +15,7 @@ __all__ = ["Comparison"]
 
 WIDTH, NAMES, SCORES, ROW, TOP = 720.0, 190.0, 70.0, 40.0, 66.0
 LETTER = 6.6
+TITLE = "What each caller expected, and what of it holds"
 CELL = ' style="text-align:left; vertical-align:top"'
 
 
@@ -98,7 +99,15 @@ class Comparison:
     def plot(self) -> Picture:
         """Return who got what: a row for each caller, a column for each pipeline."""
         column = (WIDTH - NAMES) / max(1, len(self.pipelines))
-        parts = [svg.text(12, 24, "What was expected, and what of it holds", size=14, bold=True)]
+        parts = [
+            svg.text(
+                12,
+                24,
+                "What each caller expected of each pipeline, and what of it holds",
+                size=14,
+                bold=True,
+            )
+        ]
         for number, name in enumerate(self.pipelines):
             x = NAMES + number * column
             heading = f"{_short(name, column - SCORES)}: {_percent(self.score(name))}"

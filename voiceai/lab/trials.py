@@ -19,6 +19,7 @@ GOOD_NETWORK = Impairments()
 QUIET_ROOM_DBFS = -65.0
 ROW, NAMES, VALUES, TOP = 26.0, 160.0, 52.0, 78.0
 """Height of a row, width of the names and of the values, height of the head; pixels."""
+WHOLE_PERCENT = 100.0
 TITLE = "What the network and the room do to one conversation"
 
 
@@ -112,7 +113,8 @@ class Trials:
         for number, (title, value, color, least) in enumerate(columns):
             left = NAMES + number * column
             values = [value(name) for name in self.recordings]
-            parts += _bars(title, values, (left, left + column - VALUES), color, least)
+            reach = WHOLE_PERCENT if "%" in title else least
+            parts += _bars(title, values, (left, left + column - VALUES), color, reach)
         for index, name in enumerate(self.recordings):
             parts.append(svg.text(NAMES - 12, TOP + index * ROW + 14, name, anchor="end"))
         return Picture(svg.document(width, TOP + len(self.recordings) * ROW + 4, parts))
@@ -177,12 +179,7 @@ class Trials:
                 20.0,
             ),
             ("Answer heard after (ms, median)", self.latency_ms, svg.PALETTE[3], 500.0),
-            (
-                "Caller cut off (turns)",
-                lambda name: float(self.cut_offs(name)),
-                svg.PALETTE[6],
-                5.0,
-            ),
+            ("Caller cut off (% of turns)", self._cut_off_share, svg.PALETTE[6], 20.0),
         ]
 
     def _figures(self, name: str) -> list[str]:
