@@ -18,6 +18,7 @@ from pipelines.spec import PipelineSpec, Spec
 from pipelines.speculation import ModelAtWorkFrame, SpeculatingModel
 
 NO_KEY = "none"
+OPENAI_HOST = "api.openai.com"
 SILENCE_SECONDS = 10.0
 """A caller does not wait longer for the next piece of an answer; the client's default is 600."""
 RETRIES = 1
@@ -101,10 +102,14 @@ class StreamedChat(SpeculatingModel, BaseOpenAILLMService):
 
 
 class OpenAiChat(StreamedChat, OpenAILLMService):
-    """Pipecat's service on a client that is shared."""
+    """Pipecat's service on a client that is shared.
+
+    Servers of others do not know the role ``developer``; theirs are messages of the user.
+    """
 
     def __init__(self, client: AsyncOpenAI, settings: OpenAILLMSettings) -> None:
         self._shared_client = client
+        self.supports_developer_role = client.base_url.host == OPENAI_HOST
         super().__init__(settings=settings)
 
     def create_client(self, *_: Any, **__: Any) -> AsyncOpenAI:

@@ -105,8 +105,8 @@ async def resources(fake: MistralFake, tmp_path: Path) -> AsyncIterator[Resource
 
 
 @contextlib.asynccontextmanager
-async def conversation(resources: Resources) -> AsyncIterator[TextCall]:
-    async with open_text_call(load_pipeline(PIPELINE, source="test"), resources) as call:
+async def conversation(resources: Resources, text: str = PIPELINE) -> AsyncIterator[TextCall]:
+    async with open_text_call(load_pipeline(text, source="test"), resources) as call:
         await call.until_ready()
         yield call
 
@@ -265,3 +265,16 @@ async def test_the_model_reads_on_where_rules_have_answered(
     body = fake.chat.requests[-1].body
     assert tools(body) == AT_AMOUNT
     assert any(each.get("tool_calls") for each in body["messages"])
+
+
+async def test_a_server_of_others_is_told_in_roles_that_it_knows(resources: Resources) -> None:
+    async with MistralFake(strict=False) as fake:
+        fake.expect([choose("gone")], words("That one is gone."))
+        openai = f"service: openai\n  base_url: {fake.base_url}\n"
+        text = PIPELINE.replace("service: mistral\n", openai)
+        async with conversation(resources, text) as call:
+            await say(call, "Gone tea.")
+
+    body = fake.chat.requests[-1].body
+    assert {each["role"] for each in body["messages"]} == {"system", "user", "assistant", "tool"}
+    assert "That tea is gone. Ask for another one." in texts(body)
