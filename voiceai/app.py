@@ -102,6 +102,8 @@ def make_resources(settings: Settings) -> Resources:
         azure_speech_endpoint=settings.azure_speech_endpoint,
         mistral_api_key=settings.mistral_api_key,
         mistral_base_url=settings.mistral_base_url,
+        openai_api_key=settings.openai_api_key,
+        openai_base_url=settings.openai_base_url,
         edge_tts_endpoint=settings.edge_tts_endpoint,
     )
     resources = Resources(secrets, model_params(settings), enter_thread=yield_this_thread)

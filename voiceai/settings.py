@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     azure_speech_endpoint: str | None = Field(None, description="Azure endpoint instead of region")
     mistral_api_key: SecretStr | None = Field(None, description="Mistral key")
     mistral_base_url: str | None = Field(None, description="Mistral endpoint")
+    openai_api_key: SecretStr | None = Field(
+        None, description="key of openai, and of servers that speak as it does"
+    )
+    openai_base_url: str | None = Field(None, description="address of such a server, ends in /v1")
     voiceai_look_up_url: SecretStr | None = Field(
         None, description="database of the tool look_up, as a role that may only read"
     )

@@ -37,9 +37,10 @@ class ChatServer:
         asked: The messages of every request since the latest `expect`.
     """
 
-    def __init__(self, replies: Sequence[Sequence[Part]] = ()) -> None:
+    def __init__(self, replies: Sequence[Sequence[Part]] = (), *, port: int = 0) -> None:
         self.url = ""
         self.asked: list[list[dict[str, Any]]] = []
+        self._port = port
         self._replies = replies
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -49,7 +50,7 @@ class ChatServer:
         app.router.add_post("/v1/chat/completions", self._complete)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
         return self

@@ -1,6 +1,7 @@
 """A caller interrupts: silence at once, a hearing, and a history of what was really played."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.exchanges import assign
 from tests.support.leftovers import eventually_no_ports, eventually_nothing_left
 from tests.support.listening import words_heard
 from tests.support.pbx import Pbx
+from tests.support.ports import free_port
 from tests.support.provider import NUMBERS, Provider
 from tests.support.serving import Serving
 from tests.support.speech import Prompt, prompt
@@ -56,17 +58,18 @@ name: talkative
 extends: local-en
 greeting: Hello.
 prompt: Tell stories.
-llm: {{service: openai, model: m, base_url: "{url}"}}
-idle: {{after_ms: 120000}}
+llm: {service: openai, model: m}
+idle: {after_ms: 120000}
 """
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def serving(
-    pbx: Pbx, brief_data: Path, tmp_path_factory: pytest.TempPathFactory
+    pbx: Pbx, brief_data: Path, chat_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Serving]:
     folder = tmp_path_factory.mktemp("barge-in") / "serving"
-    async with serving_briefly(pbx.params.ari, folder, brief_data) as serving:
+    address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{chat_port}/v1"}
+    async with serving_briefly(pbx.params.ari, folder, brief_data, **address) as serving:
         yield serving
 
 
@@ -81,9 +84,15 @@ def moonshine() -> Moonshine:
     return have_or_skip(Moonshine)
 
 
-async def use(serving: Serving, chat: ChatServer) -> None:
-    """Have the number answered by what this language model says."""
-    await assign(serving, NUMBERS[1], PIPELINE.format(url=chat.url))
+@pytest.fixture(scope="module")
+def chat_port() -> int:
+    """Where the language model is while a test has one."""
+    return free_port("127.0.0.1", socket.SOCK_STREAM)
+
+
+async def use_model(serving: Serving) -> None:
+    """Have the number answered by what the language model says."""
+    await assign(serving, NUMBERS[1], PIPELINE)
 
 
 def said_by(role: str, messages: list[dict[str, Any]]) -> list[str]:
@@ -117,13 +126,14 @@ async def test_an_interrupted_assistant_is_silent_listens_and_remembers_what_was
     serving: Serving,
     caller: SipCaller,
     moonshine: Moonshine,
+    chat_port: int,
     request: pytest.FixtureRequest,
 ) -> None:
     first = have_or_skip(lambda: prompt("en", FIRST))
     recordings = [prompt("en", name) for _, name in INTERRUPTIONS]
     replies = [(LONG,)] * len(recordings) + [("All right.",)]
-    async with ChatServer(replies) as chat:
-        await use(serving, chat)
+    async with ChatServer(replies, port=chat_port) as chat:
+        await use_model(serving)
         call = await caller.dial(NUMBERS[1], via=provider.address)
         await greeted(call)
 
@@ -167,12 +177,13 @@ async def test_a_pause_of_the_language_model_adds_no_words_to_what_was_heard(
     serving: Serving,
     caller: SipCaller,
     moonshine: Moonshine,
+    chat_port: int,
 ) -> None:
     first, second = (have_or_skip(partial(prompt, "en", name)) for name in (FIRST, "conf-locked"))
     answer = f"Let me see. {LONG}"
     reply = (answer[:15], Pause(3.0), answer[15:])
-    async with ChatServer([reply, ("All right.",)]) as chat:
-        await use(serving, chat)
+    async with ChatServer([reply, ("All right.",)], port=chat_port) as chat:
+        await use_model(serving)
         call = await caller.dial(NUMBERS[1], via=provider.address)
         await greeted(call)
 

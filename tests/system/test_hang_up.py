@@ -73,7 +73,7 @@ CHAT: Final = """\
 name: chat
 extends: local-en
 greeting: {greeting}
-llm: {{service: openai, model: m, base_url: "{url}"}}
+llm: {{service: openai, model: m}}
 idle: {{after_ms: 120000}}
 tools: [send_dtmf]
 """
@@ -81,13 +81,17 @@ tools: [send_dtmf]
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def serving(
-    pbx: Pbx, brief_data: Path, tmp_path_factory: pytest.TempPathFactory
+    pbx: Pbx, brief_data: Path, chat: ChatServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Serving]:
     folder = tmp_path_factory.mktemp("hang-up")
     hidden = folder / "packages"
     (hidden / MISSING_MODEL).mkdir(parents=True)
     (hidden / MISSING_MODEL / "__init__.py").touch()
-    settings = {"VOICEAI_MAX_CALLS": "1", "PYTHONPATH": os.pathsep.join((str(hidden), str(ROOT)))}
+    settings = {
+        "VOICEAI_MAX_CALLS": "1",
+        "PYTHONPATH": os.pathsep.join((str(hidden), str(ROOT))),
+        "OPENAI_BASE_URL": chat.url,
+    }
     async with serving_briefly(
         pbx.params.ari, folder / "serving", brief_data, **settings
     ) as serving:
@@ -225,9 +229,9 @@ def recording() -> Prompt:
     return have_or_skip(lambda: prompt("en", WORDS))
 
 
-def by(chat: ChatServer, greeting: str = GREETING) -> str:
-    """Return a pipeline that this language model answers for."""
-    return CHAT.format(url=chat.url, greeting=greeting)
+def by_model(greeting: str = GREETING) -> str:
+    """Return a pipeline that the language model answers for."""
+    return CHAT.format(greeting=greeting)
 
 
 def texts(record: dict[str, Any]) -> list[str]:
@@ -265,9 +269,9 @@ async def test_a_caller_who_gave_up_before_we_heard_of_him_leaves_nothing(scene:
 
 
 async def test_a_caller_who_hangs_up_into_the_greeting_has_heard_its_beginning(
-    scene: Scene, chat: ChatServer
+    scene: Scene,
 ) -> None:
-    await scene.use(by(chat, greeting=STORY))
+    await scene.use(by_model(greeting=STORY))
 
     call = await scene.dial(OTHER)
     await call.wait_for_speech(5)
@@ -303,7 +307,7 @@ async def test_a_caller_may_hang_up_while_the_assistant_thinks(
     scene: Scene, chat: ChatServer, recording: Prompt
 ) -> None:
     chat.expect((Pause(30),))
-    await scene.use(by(chat))
+    await scene.use(by_model())
 
     call = await scene.dial(OTHER)
     await greeted(call)
@@ -321,7 +325,7 @@ async def test_a_caller_may_hang_up_while_the_assistant_speaks(
     scene: Scene, chat: ChatServer, recording: Prompt
 ) -> None:
     chat.expect((STORY, Pause(30)))
-    await scene.use(by(chat))
+    await scene.use(by_model())
 
     call = await scene.dial(OTHER)
     await greeted(call)
@@ -451,7 +455,7 @@ async def test_keys_that_the_language_model_presses_are_heard_by_the_caller(
     scene: Scene, chat: ChatServer, recording: Prompt
 ) -> None:
     chat.expect((Tool("send_dtmf", {"digits": "42#"}),), ("Done.",))
-    await scene.use(by(chat))
+    await scene.use(by_model())
 
     call = await scene.dial(OTHER)
     await greeted(call)
