@@ -5,15 +5,14 @@ Give `url` to the SDK as ``host`` or as ``endpoint``: it appends the paths of ei
 """
 
 from collections.abc import Container
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import web
 
 from voiceai.fakes.azure_recognition import AzureRecognition
 from voiceai.fakes.azure_synthesis import AzureSynthesis
-from voiceai.fakes.endpoint import Endpoint
 from voiceai.fakes.recognisers import Recogniser, ScriptedRecogniser
-from voiceai.fakes.server import LocalServer
+from voiceai.fakes.server import Provider
 from voiceai.fakes.voices import Speak, murmur
 
 __all__ = ["AzureFake"]
@@ -30,11 +29,11 @@ SYNTHESIS_PATHS: Final = (
 """Of each, the first is the SDK's with ``endpoint``, the last that with ``host``."""
 
 
-class AzureFake:
-    """The server; a context manager.
+class AzureFake(Provider):
+    """The provider; a context manager.
 
     Attributes:
-        server: What listens; `stop` and `start` it, or let it `hang_up`.
+        server: As of every provider.
         recognition: How the recognition behaves, and what it was asked.
         synthesis: The same of the synthesis.
         recogniser: What is understood.
@@ -63,27 +62,16 @@ class AzureFake:
         synthesis = AzureSynthesis(speak, key, voices)
         self.recognition = recognition.endpoint
         self.synthesis = synthesis.endpoint
-        self.server = LocalServer(
+        super().__init__(
             [
                 *(web.get(path, recognition.handle) for path in RECOGNITION_PATHS),
                 *(web.get(path, synthesis.handle) for path in SYNTHESIS_PATHS),
             ],
+            (self.recognition, self.synthesis),
             port,
         )
-
-    async def __aenter__(self) -> Self:
-        await self.server.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.stop()
 
     @property
     def url(self) -> str:
         """What the SDK takes as ``endpoint`` or ``host``."""
         return self.server.websocket_url
-
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Both, to let them fail together."""
-        return self.recognition, self.synthesis

@@ -6,14 +6,14 @@ server answers with ``turn.start``, and for every phrase ``speech.startDetected`
 count from the turn's first sample, in ticks of 100 ns.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from voiceai.fakes.azure_formats import WAVE_HEADER_BYTES, InputFormat, input_format
-from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
+from voiceai.fakes.connection import Connection
+from voiceai.fakes.endpoint import Endpoint, Exchange
 from voiceai.fakes.hearing import SILENCE_SECONDS
 from voiceai.fakes.listening import Final as FinalText
 from voiceai.fakes.listening import Interim, Listening, Onset, Understood
@@ -23,7 +23,6 @@ from voiceai.fakes.recognisers import Recogniser
 __all__ = ["PROTOCOL", "AzureRecognition", "wrong_key"]
 
 PROTOCOL: Final = "USP"
-QUEUED_MESSAGES: Final = 10_000
 ONE_PHRASE: Final = "INTERACTIVE"
 """A mode in which a turn ends after its first phrase."""
 
@@ -59,56 +58,41 @@ def wrong_key(given: str, right: str | None) -> bool:
     return not given or (right is not None and given != right)
 
 
-class _Connection:
-    """One connection: messages are taken as they come, and answered one after the other."""
+class _Connection(Connection[Message]):
+    """One connection, in which turns follow each other."""
 
     def __init__(
         self, exchange: Exchange, socket: web.WebSocketResponse, recogniser: Recogniser
     ) -> None:
+        super().__init__(socket)
         self._exchange = exchange
-        self._socket = socket
         self._recogniser = recogniser
-        self._messages: asyncio.Queue[Message] = asyncio.Queue(QUEUED_MESSAGES)
         self._format = InputFormat()
         self._context: Mapping[str, Any] = {}
         self._turn: _Turn | None = None
 
-    async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                answering = tasks.create_task(self._answer())
-                await self._read()
-                answering.cancel()
-        except* Cut:
-            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
-        except* ConnectionError:
-            pass
-        finally:
-            if self._turn:
-                self._turn.listening.abandon()
+    def take(self, came: WSMessage) -> Message | None:
+        if came.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return None
+        asked, message = self._exchange.asked, parse(came.data)
+        if isinstance(message.body, bytes):
+            asked.audio += b"" if message.body.startswith(b"RIFF") else message.body
+        else:
+            asked.messages.append((message.path, message.json))
+        return message
 
-    async def _read(self) -> None:
-        asked = self._exchange.asked
-        async for came in self._socket:
-            if came.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                continue
-            message = parse(came.data)
-            if isinstance(message.body, bytes):
-                asked.audio += b"" if message.body.startswith(b"RIFF") else message.body
-            else:
-                asked.messages.append((message.path, message.json))
-            self._messages.put_nowait(message)
+    async def answer(self, message: Message) -> None:
+        match message.path:
+            case "speech.context":
+                self._context = message.json
+            case "audio" if isinstance(message.body, bytes):
+                await self._hear(message.request_id, message.body)
+            case _:
+                pass
 
-    async def _answer(self) -> None:
-        while True:
-            message = await self._messages.get()
-            match message.path:
-                case "speech.context":
-                    self._context = message.json
-                case "audio" if isinstance(message.body, bytes):
-                    await self._hear(message.request_id, message.body)
-                case _:
-                    pass
+    def abandon(self) -> None:
+        if self._turn:
+            self._turn.listening.abandon()
 
     async def _hear(self, request_id: str, audio: bytes) -> None:
         if found := input_format(audio):

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Container, Mapping
 from typing import Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from voiceai.fakes.azure_formats import OutputFormat, output_format
 from voiceai.fakes.azure_recognition import PROTOCOL, wrong_key
 from voiceai.fakes.boundaries import Boundaries
-from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
+from voiceai.fakes.connection import Connection
+from voiceai.fakes.endpoint import Endpoint, Exchange
 from voiceai.fakes.microsoft_messages import Message, audio_message, parse, text_message
 from voiceai.fakes.ssml import read_ssml
 from voiceai.fakes.voices import Speak, say
@@ -24,7 +25,6 @@ __all__ = ["AzureSynthesis"]
 
 DEFAULT_FORMAT: Final = "riff-16khz-16bit-mono-pcm"
 PIECE_SECONDS: Final = 0.1
-QUEUED_MESSAGES: Final = 1000
 STREAM_ID: Final = "4A1B3C5D7E9F4A1B8C2D3E4F5A6B7C8D"
 
 
@@ -59,7 +59,7 @@ class AzureSynthesis:
         return socket
 
 
-class _Connection:
+class _Connection(Connection[Message]):
     """One connection: texts are spoken one after the other."""
 
     def __init__(
@@ -70,34 +70,21 @@ class _Connection:
         speak: Speak,
         voices: Container[str] | None,
     ) -> None:
+        super().__init__(socket)
         self._endpoint = endpoint
         self._request = request
-        self._socket = socket
         self._speak = speak
         self._voices = voices
-        self._messages: asyncio.Queue[Message] = asyncio.Queue(QUEUED_MESSAGES)
         self._context: Mapping[str, Any] = {}
 
-    async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                answering = tasks.create_task(self._answer())
-                async for came in self._socket:
-                    if came.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                        self._messages.put_nowait(parse(came.data))
-                answering.cancel()
-        except* Cut:
-            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
-        except* ConnectionError:
-            pass
+    def take(self, came: WSMessage) -> Message | None:
+        return parse(came.data) if came.type in (WSMsgType.TEXT, WSMsgType.BINARY) else None
 
-    async def _answer(self) -> None:
-        while True:
-            message = await self._messages.get()
-            if message.path == "synthesis.context":
-                self._context = message.json
-            elif message.path == "ssml" and isinstance(message.body, str):
-                await self._say(message.request_id, message.body)
+    async def answer(self, message: Message) -> None:
+        if message.path == "synthesis.context":
+            self._context = message.json
+        elif message.path == "ssml" and isinstance(message.body, str):
+            await self._say(message.request_id, message.body)
 
     async def _say(self, request_id: str, ssml: str) -> None:
         exchange = await self._endpoint.open(self._request)

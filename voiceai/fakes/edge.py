@@ -8,7 +8,7 @@ It has no setting for the address: put `websocket_url` into ``edge_tts.communica
 import asyncio
 import re
 from collections.abc import Container, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -16,7 +16,7 @@ from voiceai.fakes.boundaries import Boundaries
 from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
 from voiceai.fakes.microsoft_messages import Message, audio_message, parse, text_message
 from voiceai.fakes.mp3 import KILOBITS, check_mp3, encode_mp3
-from voiceai.fakes.server import LocalServer
+from voiceai.fakes.server import Provider
 from voiceai.fakes.ssml import Spoken, read_ssml
 from voiceai.fakes.voices import Speak, murmur, say
 
@@ -33,11 +33,11 @@ LONG_NAME: Final = re.compile(r"\(([A-Za-z-]+), (\w+)\)$")
 """``Microsoft Server Speech Text to Speech Voice (de-DE, KatjaNeural)``"""
 
 
-class EdgeFake:
-    """The server; a context manager.
+class EdgeFake(Provider):
+    """The provider; a context manager.
 
     Attributes:
-        server: What listens; `stop` and `start` it, or let it `hang_up`.
+        server: As of every provider.
         synthesis: How it behaves, and what it was asked; each connection is one request.
     """
 
@@ -56,18 +56,13 @@ class EdgeFake:
         """
         check_mp3()
         self.synthesis = Endpoint()
-        self.server = LocalServer(
-            [web.get(f"{ROOT}/edge/v1", self._handle), web.get(f"{ROOT}/voices/list", _list)], port
+        super().__init__(
+            [web.get(f"{ROOT}/edge/v1", self._handle), web.get(f"{ROOT}/voices/list", _list)],
+            (self.synthesis,),
+            port,
         )
         self._speak = speak
         self._voices = voices
-
-    async def __aenter__(self) -> Self:
-        await self.server.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.stop()
 
     @property
     def url(self) -> str:
@@ -83,11 +78,6 @@ class EdgeFake:
     def voices_url(self) -> str:
         """What goes into ``edge_tts.voices.VOICE_LIST``."""
         return f"{self.server.url}{ROOT}/voices/list?trustedclienttoken={TOKEN}"
-
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """The only one."""
-        return (self.synthesis,)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         await self.synthesis.admit()

@@ -6,7 +6,7 @@ The chat is any OpenAI-compatible server's too. Give `base_url` to a chat client
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
@@ -17,17 +17,17 @@ from voiceai.fakes.mistral_audio import MistralSpeech, MistralTranscription
 from voiceai.fakes.mistral_realtime import MistralRealtime
 from voiceai.fakes.mistral_refusals import check_chat
 from voiceai.fakes.recognisers import Recogniser, ScriptedRecogniser
-from voiceai.fakes.server import LocalServer
+from voiceai.fakes.server import Provider
 from voiceai.fakes.voices import Speak, murmur
 
 __all__ = ["MistralFake"]
 
 
-class MistralFake:
-    """The server; a context manager.
+class MistralFake(Provider):
+    """The provider; a context manager.
 
     Attributes:
-        server: What listens; `stop` and `start` it, or let it `hang_up`.
+        server: As of every provider.
         chat: How ``/v1/chat/completions`` behaves, and what it was asked.
         transcription: The same of ``/v1/audio/transcriptions``.
         realtime: The same of ``/v1/audio/transcriptions/realtime``.
@@ -63,7 +63,7 @@ class MistralFake:
         self.transcription = self._transcription.endpoint
         self.realtime = self._realtime.endpoint
         self.speech = self._speech.endpoint
-        self.server = LocalServer(
+        super().__init__(
             [
                 web.post("/v1/chat/completions", self._complete),
                 web.post("/v1/audio/transcriptions", self._transcription.handle),
@@ -71,19 +71,13 @@ class MistralFake:
                 web.post("/v1/audio/speech", self._speech.handle),
                 web.get("/v1/models", self._models),
             ],
+            (self.chat, self.transcription, self.realtime, self.speech),
             port,
         )
         self._respond = respond
         self._replies: list[Sequence[Part]] = []
         self._key = key
         self._strict = strict
-
-    async def __aenter__(self) -> Self:
-        await self.server.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.stop()
 
     @property
     def url(self) -> str:
@@ -94,11 +88,6 @@ class MistralFake:
     def base_url(self) -> str:
         """What chat clients take as ``base_url``."""
         return f"{self.server.url}/v1"
-
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """All of them, to let them fail together."""
-        return self.chat, self.transcription, self.realtime, self.speech
 
     def expect(self, *replies: Sequence[Part]) -> None:
         """Answer the next conversations with these, and those after them as `respond` does."""

@@ -6,15 +6,15 @@ an utterance and ``input_audio.end`` the audio. Texts go out as ``transcription.
 with what was added, and ``transcription.done`` with the whole.
 """
 
-import asyncio
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
-from voiceai.fakes.endpoint import Cut, Endpoint, Exchange
+from voiceai.fakes.connection import Connection
+from voiceai.fakes.endpoint import Endpoint, Exchange
 from voiceai.fakes.exchanges import refused
 from voiceai.fakes.recognisers import Recogniser, Transcript
 
@@ -22,7 +22,6 @@ __all__ = ["MistralRealtime"]
 
 DEFAULT_RATE_HZ: Final = 16_000
 SAMPLE_BYTES: Final = 2
-QUEUED_MESSAGES: Final = 10_000
 
 
 class MistralRealtime:
@@ -50,69 +49,53 @@ class MistralRealtime:
         return socket
 
 
-class _Session:
-    """One connection: messages are taken as they come, and answered one after the other."""
+class _Session(Connection[Mapping[str, Any]]):
+    """One connection, in which utterances follow each other."""
 
     def __init__(
         self, exchange: Exchange, socket: web.WebSocketResponse, recogniser: Recogniser
     ) -> None:
+        super().__init__(socket)
         self._exchange = exchange
-        self._socket = socket
         self._recogniser = recogniser
         self._format: dict[str, Any] = {"encoding": "pcm_s16le", "sample_rate": DEFAULT_RATE_HZ}
         self._delay_ms: int | None = None
         self._pcm = bytearray()
         self._text = ""
         self._transcript: Transcript | None = None
-        self._messages: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue(QUEUED_MESSAGES)
 
-    async def run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                answering = tasks.create_task(self._answer())
-                await self._read()
-                answering.cancel()
-        except* Cut:
-            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"Internal error")
-        except* ConnectionError:
-            pass
-        finally:
-            if self._transcript:
-                self._transcript.abandon()
+    def take(self, came: WSMessage) -> Mapping[str, Any] | None:
+        if came.type is not WSMsgType.TEXT:
+            return None
+        asked, data = self._exchange.asked, json.loads(came.data)
+        if data.get("type") == "input_audio.append":
+            asked.audio += base64.b64decode(data["audio"])
+        else:
+            asked.messages.append((str(data.get("type")), data))
+        return cast("Mapping[str, Any]", data)
 
-    async def _read(self) -> None:
-        asked = self._exchange.asked
-        async for message in self._socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            data = json.loads(message.data)
-            if data.get("type") == "input_audio.append":
-                asked.audio += base64.b64decode(data["audio"])
-            else:
-                asked.messages.append((str(data.get("type")), data))
-            self._messages.put_nowait(data)
-
-    async def _answer(self) -> None:
+    async def greet(self) -> None:
         await self._exchange.before_piece(first=False)
         await self._send({"type": "session.created", "session": self._description()})
-        while True:
-            data = await self._messages.get()
-            if data is None:
-                return
-            match data.get("type"):
-                case "session.update":
-                    await self._update(data.get("session") or {})
-                case "input_audio.append":
-                    await self._hear(base64.b64decode(data["audio"]))
-                case "input_audio.flush":
+
+    async def answer(self, message: Mapping[str, Any]) -> None:
+        match message.get("type"):
+            case "session.update":
+                await self._update(message.get("session") or {})
+            case "input_audio.append":
+                await self._hear(base64.b64decode(message["audio"]))
+            case "input_audio.flush":
+                await self._finish()
+            case "input_audio.end":
+                if self._pcm:
                     await self._finish()
-                case "input_audio.end":
-                    if self._pcm:
-                        await self._finish()
-                    await self._socket.close()
-                    return
-                case unknown:
-                    await self._refuse(f"Unknown message type {unknown}")
+                await self._socket.close()
+            case unknown:
+                await self._refuse(f"Unknown message type {unknown}")
+
+    def abandon(self) -> None:
+        if self._transcript:
+            self._transcript.abandon()
 
     async def _update(self, session: Mapping[str, Any]) -> None:
         self._format = session.get("audio_format") or self._format

@@ -7,7 +7,9 @@ from typing import Final, Self
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-__all__ = ["HOST", "LocalServer"]
+from voiceai.fakes.endpoint import Endpoint
+
+__all__ = ["HOST", "LocalServer", "Provider"]
 
 HOST: Final = "127.0.0.1"
 MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
@@ -90,3 +92,32 @@ class LocalServer:
             return web.Response()
         finally:
             self._open.discard(transport)
+
+
+class Provider:
+    """A provider of services on a server of this machine; a context manager.
+
+    Attributes:
+        server: What listens; `stop` and `start` it, or let it `hang_up`.
+        endpoints: All that it has, to let them fail together.
+    """
+
+    def __init__(
+        self, routes: Iterable[web.AbstractRouteDef], endpoints: Iterable[Endpoint], port: int
+    ) -> None:
+        """Prepare the server.
+
+        Args:
+            routes: What is served.
+            endpoints: How that behaves, and what it was asked.
+            port: 0 takes a free one.
+        """
+        self.server = LocalServer(routes, port)
+        self.endpoints = tuple(endpoints)
+
+    async def __aenter__(self) -> Self:
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.stop()
