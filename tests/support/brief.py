@@ -99,6 +99,16 @@ async def ended_record(serving: Serving, caller: str, within: float = 5.0) -> di
             await asyncio.sleep(0.05)
 
 
+async def all_records(serving: Serving, count: int, within: float = 5.0) -> list[dict[str, Any]]:
+    """Return every call with its turns, newest first, once so many have ended."""
+    async with asyncio.timeout(within):
+        while True:
+            calls = await serving.get("/calls?limit=1000")
+            if sum(call["ended_at"] is not None for call in calls) >= count:
+                return [await serving.get(f"/calls/{call['id']}") for call in calls]
+            await asyncio.sleep(0.05)
+
+
 def said(record: dict[str, Any]) -> list[str]:
     """Return what the assistant said, and `?` where the caller did, in however many turns."""
     turns = [turn["text"] if turn["role"] == "assistant" else "?" for turn in record["turns"]]

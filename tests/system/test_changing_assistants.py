@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 from pipelines.services.espeak import Espeak
 from pipelines.speech import for_telephone
 from tests.support.availability import have_or_skip
+from tests.support.brief import all_records
 from tests.support.database import connect
 from tests.support.listening import likeness
 from tests.support.pbx import PHONE, Pbx
@@ -277,13 +278,3 @@ def reports(serving: Serving) -> dict[int, float]:
                 datetime.fromisoformat(line["time"]).timestamp(),
             )
     return found
-
-
-async def all_records(serving: Serving, count: int) -> list[dict[str, Any]]:
-    """Return every call with its turns, once so many have ended."""
-    async with asyncio.timeout(5):
-        while True:
-            calls = await serving.get("/calls?limit=1000")
-            if sum(call["ended_at"] is not None for call in calls) >= count:
-                return [await serving.get(f"/calls/{call['id']}") for call in calls]
-            await asyncio.sleep(0.05)

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from tests.support.availability import have_or_skip
-from tests.support.brief import ANSWER, GREETING, NUMBER, PROMPT, answer_to, greeted, said
+from tests.support.brief import (
+    ANSWER,
+    GREETING,
+    NUMBER,
+    PROMPT,
+    all_records,
+    answer_to,
+    greeted,
+    said,
+)
 from tests.support.leftovers import eventually_no_ports, eventually_nothing_left, memory_bytes
 from tests.support.pbx import Pbx
 from tests.support.provider import Provider
@@ -101,13 +110,3 @@ async def memory_without_calls(pbx: Pbx, serving: Serving) -> int:
     await eventually_nothing_left(pbx.params.ari)
     await eventually_no_ports(serving.process)
     return memory_bytes(serving.process)
-
-
-async def all_records(serving: Serving, count: int) -> list[dict[str, Any]]:
-    """Return every call with its turns, once so many have ended."""
-    async with asyncio.timeout(5):
-        while True:
-            calls = await serving.get("/calls?limit=1000")
-            if sum(call["ended_at"] is not None for call in calls) >= count:
-                return [await serving.get(f"/calls/{call['id']}") for call in calls]
-            await asyncio.sleep(0.05)
