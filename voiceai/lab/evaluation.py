@@ -56,13 +56,16 @@ class Evaluation:
             ServiceUnavailable: A model or a key is missing.
         """
         with _interrupts_kept():
-            return await asyncio.gather(
-                *(
-                    self._one(name, spec, scenario)
-                    for name, spec in pipelines.items()
-                    for scenario in scenarios
-                )
-            )
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self._one(name, spec, scenario))
+                        for name, spec in pipelines.items()
+                        for scenario in scenarios
+                    ]
+            except BaseExceptionGroup as failures:
+                raise failures.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     async def _one(self, name: str, spec: PipelineSpec, scenario: Scenario) -> Outcome:
         judged, why_not = needs(scenario)

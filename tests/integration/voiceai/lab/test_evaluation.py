@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.errors import SpecError
 from tests.support.fakes import KEY
 from voiceai.fakes.chat import Part, ToolCall, words
 from voiceai.fakes.mistral import MistralFake
@@ -176,3 +177,8 @@ async def test_without_a_model_the_reason_is_shown(tmp_path: Path) -> None:
     assert set(alone.not_run()) == {"kind", "rude"}
     assert "set MISTRAL_API_KEY" in alone.not_run()["kind"]
     assert "set OPENAI_API_KEY" in keyless.not_run()["teacher"]
+
+
+async def test_a_pipeline_without_its_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="set MISTRAL_API_KEY"):
+        await compare(tmp_path, SHOP, SCRIPTS)
