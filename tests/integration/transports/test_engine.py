@@ -478,8 +478,10 @@ async def test_what_the_caller_says_during_a_stall_of_ours_is_played(
         phone.send(stream, loud(FRAME))
         await until_sent(stream, 1)
 
-    for _ in range(8):
-        time.sleep(0.02)  # noqa: ASYNC251  the fault under test
+    stalled_at = time.monotonic()
+    for packet in range(1, 9):
+        due = stalled_at + packet * 0.02
+        time.sleep(max(0.0, due - time.monotonic()))  # noqa: ASYNC251  the fault under test
         phone.send(stream, loud(FRAME))
     for _ in range(5):
         await until_sent(stream, 1)
