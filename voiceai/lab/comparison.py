@@ -124,7 +124,7 @@ class Comparison:
         head = "".join(f"<th{CELL}>{escape(name)}</th>" for name in self.pipelines)
         rows = [f"<tr><th></th>{head}</tr>"]
         for caller in self.callers:
-            cells = "".join(_cell(self.between(name, caller)) for name in self.pipelines)
+            cells = _cells([self.between(name, caller) for name in self.pipelines])
             rows.append(f"<tr><th{CELL}>{escape(caller)}</th>{cells}</tr>")
         totals = "".join(
             f"<td{CELL}><b>{_percent(self.score(name))}</b><br>"
@@ -169,6 +169,15 @@ def _bar(outcome: Outcome, x: float, y: float, width: float) -> Sequence[str]:
         middle = (left + right) / 2
         parts.append(svg.text(middle, y + 18, mark, color=ink, anchor="middle", bold=True))
     return parts
+
+
+def _cells(outcomes: Sequence[Outcome]) -> str:
+    """Return a row; one cell says why a caller could call nobody."""
+    first, *others = outcomes
+    if first.not_run and all(each.not_run == first.not_run for each in others):
+        reason = f"<i>not run: {escape(first.not_run)}</i>"
+        return f'<td colspan="{len(outcomes)}"{CELL}>{reason}</td>'
+    return "".join(map(_cell, outcomes))
 
 
 def _cell(outcome: Outcome) -> str:

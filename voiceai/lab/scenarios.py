@@ -1,8 +1,9 @@
-"""The table of callers: scenarios as Pipecat's evals write them, and what they expect. Pure.
+"""The table of callers: scenarios as Pipecat's evals write them, and what they expect.
 
 https://docs.pipecat.ai has the format; ``pipecat.evals.script`` and ``.simulation`` are its source.
 """
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,8 @@ __all__ = ["Scenario", "checks_of", "load_scenarios", "name_of", "needs"]
 
 Scenario = EvalScriptScenario | EvalSimulationScenario
 
+WAITED = re.compile(r"^not satisfied within \d+ms: ")
+"""Before the reason itself, where the harness waited for more of an answer."""
 AUDIO = "audio is for Pipecat's extra `evals` (its own voice and recogniser); call it by voice"
 
 
@@ -83,6 +86,7 @@ def _of_script(scenario: EvalScriptScenario, result: EvalScriptResult) -> list[C
         held = {each.expectation_index for each in came.expectations if each.passed}
         for index, expected in enumerate(turn.expect):
             reason = reasons.get((number, index), of_run or "not reached")
+            reason = WAITED.sub("", reason)
             holds = index in held
             checks.append(Check(_expected(expected), holds, "" if holds else reason))
     return checks

@@ -59,7 +59,8 @@ def test_a_judge_is_needed_for_what_no_script_can_check_and_audio_is_not_for_tex
 
 def test_all_that_was_expected_is_told_and_what_was_not_reached_does_not_hold() -> None:
     order = load_scenarios(SCENARIOS)[0]
-    failure = EvalAssertionFailure(0, 1, "function_call", "not seen", "missing_function_call")
+    reason = "not satisfied within 5000ms: not seen"
+    failure = EvalAssertionFailure(0, 1, "function_call", reason, "missing_function_call")
     turn = EvalScriptTurnResult(
         0, "failed", [failure], [EvalExpectationResult(0, "llm_response", passed=True)]
     )
