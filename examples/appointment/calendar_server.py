@@ -16,10 +16,11 @@ FREE = {
     "thursday": ["14:00"],
     "friday": ["9:00", "14:00"],
 }
+GERMAN = dict(zip(("montag", "dienstag", "mittwoch", "donnerstag", "freitag"), FREE, strict=True))
 
 
 class Calendar(BaseHTTPRequestHandler):
-    """Answers ``GET /days/DAY`` and ``POST /appointments``."""
+    """Answers ``GET /days/DAY`` and ``POST /appointments``; days are English or German."""
 
     free: dict[str, list[str]]
     booked: list[dict[str, str]]
@@ -27,12 +28,12 @@ class Calendar(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Say what is free on a day."""
         day = self.path.removeprefix("/days/")
+        times = self._free(day)
         if not self._is_known():
             return
-        if day not in self.free:
+        if times is None:
             self._answer(404, {"error": "there is no such day"})
             return
-        times = self.free[day]
         self._answer(200, {"day": day.capitalize(), "times": times, "free": len(times)})
 
     def do_POST(self) -> None:
@@ -40,7 +41,7 @@ class Calendar(BaseHTTPRequestHandler):
         wanted = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         if not self._is_known():
             return
-        times = self.free.get(str(wanted.get("day", "")).lower(), [])
+        times = self._free(str(wanted.get("day", ""))) or []
         if wanted.get("time") not in times:
             self._answer(409, {"error": "that time is not free"})
             return
@@ -50,6 +51,9 @@ class Calendar(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Be quiet."""
+
+    def _free(self, day: str) -> list[str] | None:
+        return self.free.get(GERMAN.get(day.lower(), day.lower()))
 
     def _is_known(self) -> bool:
         known = self.headers.get("Authorization") == f"Bearer {KEY}"

@@ -148,15 +148,26 @@ def calendar() -> Iterator[ThreadingHTTPServer]:
     thread.join()
 
 
+def with_calendar(name: str, calendar: ThreadingHTTPServer, folder: Path) -> Path:
+    """Return a copy of a pipeline of the appointment's that asks this calendar."""
+    copy = folder / "appointment"
+    shutil.copytree(EXAMPLES / "appointment", copy)
+    text = (copy / name).read_text(encoding="utf-8")
+    (copy / name).write_text(text.replace("127.0.0.1:8125", f"127.0.0.1:{calendar.server_port}"))
+    return copy / name
+
+
+def booked(calendar: ThreadingHTTPServer) -> list[dict[str, str]]:
+    """Return the appointments of a calendar."""
+    appointments: list[dict[str, str]] = vars(calendar.RequestHandlerClass)["booked"]
+    return appointments
+
+
 async def test_an_appointment_is_made_in_steps_and_stands_in_the_calendar(
     calendar: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOICEAI_SECRET_CALENDAR", code("appointment/calendar_server.py").KEY)
-    folder = tmp_path / "appointment"
-    shutil.copytree(EXAMPLES / "appointment", folder)
-    file = folder / "appointment.yaml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("127.0.0.1:8125", f"127.0.0.1:{calendar.server_port}"))
+    file = with_calendar("appointment.yaml", calendar, tmp_path)
     conversation = written("appointment")
     async with Lab(voiceai_data_dir=tmp_path / "data") as lab:
         transcript = await lab.chat(file, lines(conversation))
@@ -171,5 +182,38 @@ async def test_an_appointment_is_made_in_steps_and_stands_in_the_calendar(
         ("hangup", False),
     ]
     assert transcript.ending == "hangup"
-    booked = vars(calendar.RequestHandlerClass)["booked"]
-    assert booked == [{"day": "Tuesday", "time": "10:30", "name": "Anna Weber"}]
+    assert booked(calendar) == [{"day": "Tuesday", "time": "10:30", "name": "Anna Weber"}]
+
+
+async def test_a_model_makes_an_appointment_in_german_and_finds_one_time_taken(
+    calendar: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEAI_SECRET_CALENDAR", code("appointment/calendar_server.py").KEY)
+    file = with_calendar("appointment-de.yaml", calendar, tmp_path)
+    settings: dict[str, Any] = {"mistral_api_key": "any"}
+    steps: list[Sequence[Part]] = [
+        [ToolCall("free_times", {"day": "dienstag"}, call_id="call00001")],
+        words("Um neun oder um halb elf?"),
+        [ToolCall("zeit_nehmen", {"zeit": "12:00"}, call_id="call00002")],
+        words("Auf welchen Namen?"),
+        [ToolCall("name_nehmen", {"name": "Anna Weber"}, call_id="call00003")],
+        words("Anna Weber am Dienstag um zwölf?"),
+        [ToolCall("book", call_id="call00004")],
+        words("Das ist leider vergeben. Ein anderer Tag?"),
+    ]
+    async with MistralFake() as fake:
+        fake.expect(*steps)
+        async with Lab(
+            voiceai_data_dir=tmp_path / "data", mistral_base_url=fake.url, **settings
+        ) as lab:
+            said = ["Am Dienstag.", "Um zwölf.", "Anna Weber.", "Ja."]
+            transcript = await lab.chat(file, said)
+        asked = [
+            [each["function"]["name"] for each in request.body["tools"]]
+            for request in fake.chat.requests
+        ]
+
+    assert shown(transcript)[-1] == "Assistant: Das ist leider vergeben. Ein anderer Tag?"
+    assert asked[-2:] == [["book", "von_vorn", "hangup"], ["anderer_tag", "hangup"]]
+    assert [use.failed for use in transcript.tools] == [False, False, False, True]
+    assert booked(calendar) == []
