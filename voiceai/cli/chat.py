@@ -43,7 +43,7 @@ def chat(
 
     loaded = load_settings()
     warn(loaded.warnings)
-    configure_logging("text", "ERROR", secrets=loaded.settings.secret_values())
+    configure_logging("text", "CRITICAL", secrets=loaded.settings.secret_values())
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     try:
         spec = asyncio.run(find_spec(assistant, loaded.settings))
