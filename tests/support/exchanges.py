@@ -1,5 +1,6 @@
 """A conversation by rule: recordings, what is answered to each, and what the record says of it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,8 @@ from tests.support.speech import Prompt
 from tests.support.word_errors import word_error_rate
 from voiceai.bench.sip_call import Call
 from voiceai.store.repository import Store
+
+LOAD_SECONDS: Final = 20.0
 
 MISHEARD: Final = 0.2
 """Errors per word of all that one side said, at most."""
@@ -36,11 +39,18 @@ def pipeline(name: str, parent: str, greeting: str, exchanges: Sequence[Exchange
 
 
 async def assign(serving: Serving, number: str, text: str) -> None:
-    """Have a pipeline, as YAML, answer a number from now on."""
+    """Have a pipeline, as YAML, answer a number from now on.
+
+    Raises:
+        TimeoutError: It is not loaded in time; until it is, the version before would answer.
+    """
     store = Store(settings_for(serving.data), owner=False)
     await store.open()
     imported = await store.import_assistant(text, source="test")
     await store.assign(number, imported.name)
+    async with asyncio.timeout(LOAD_SECONDS):
+        while (await store.editor.versions(imported.name))[0].ready_at is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     await store.close()
 
 

@@ -5,16 +5,15 @@ One `voiceai serve` for all calls. Its assistants are imported and assigned whil
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import pytest_asyncio
 
 from pipelines.services.moonshine import Moonshine
 from tests.support.availability import have_or_skip
-from tests.support.brief import ended_record, greeted
+from tests.support.brief import greeted, newest_record
 from tests.support.exchanges import (
     MISHEARD,
     Exchange,
@@ -29,7 +28,7 @@ from tests.support.pbx import Pbx
 from tests.support.provider import NUMBERS, Provider
 from tests.support.recordings import places, read_wav
 from tests.support.serving import Serving
-from tests.support.speech import Prompt, prompt
+from tests.support.speech import prompt
 from tests.support.standstill import Sleepers, Standstill, longest_wait
 from tests.support.word_errors import word_error_rate
 from transports.audio.level import level_dbfs
@@ -75,85 +74,16 @@ async def caller() -> AsyncIterator[SipCaller]:
         yield caller
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """A call that is over.
-
-    Attributes:
-        greeted_at: When its greeting began, on the loop's clock.
-        answers: When answers began and ended.
-        standstills: Of the machine meanwhile.
-        record: What the database has of it.
-    """
-
-    call: Call
-    greeted_at: float
-    answers: list[tuple[float, float]]
-    standstills: Sequence[Standstill]
-    record: dict[str, Any]
-
-    @property
-    def greeting_seconds(self) -> float:
-        """From the answer to the greeting."""
-        return self.greeted_at - (self.call.answered_at or 0.0)
-
-
-@dataclass(frozen=True)
-class Line:
-    """Who calls, whom, and what is said."""
-
-    caller: str
-    number: str
-    recordings: Sequence[Prompt]
-
-
-async def converse(serving: Serving, provider: Provider, line: Line) -> Conversation:
-    """Call, talk and hang up."""
-    async with SipCaller("127.0.0.4") as telephone, Sleepers() as sleepers:
-        call = await telephone.dial(line.number, via=provider.address, from_user=line.caller)
-        assert call.answered_at is not None
-        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
-        await greeted(call)
-        answers = await talk(call, line.recordings)
-        await call.hang_up()
-        standstills = await sleepers.end()
-    record = await ended_record(serving, line.caller)
-    return Conversation(call, greeted_at, answers, standstills, record)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def conversations(
-    provider: Provider, pbx: Pbx, serving: Serving
-) -> tuple[Conversation, Conversation]:
-    """One in English and one in German, at the same time."""
-    english = have_or_skip(lambda: [prompt("en", each.prompt) for each in ENGLISH])
-    german = have_or_skip(lambda: [prompt("de", each.prompt) for each in GERMAN])
-    six = pipeline("six", "local-en", "Hello, I am listening.", ENGLISH)
-    drei = pipeline("drei", "local-de", "Guten Tag.", GERMAN)
-    await assign(serving, NUMBERS[1], six + "recording: {enabled: true}\n")
-    await assign(serving, NUMBERS[2], drei)
-
-    both = await asyncio.gather(
-        converse(serving, provider, Line("4930123456", NUMBERS[1], english)),
-        converse(serving, provider, Line("4930123457", NUMBERS[2], german)),
-    )
-
-    await eventually_nothing_left(pbx.params.ari)
-    await eventually_no_ports(serving.process)
-    return both
-
-
-def assert_even(request: pytest.FixtureRequest, conversation: Conversation) -> None:
+def assert_even(
+    request: pytest.FixtureRequest, call: Call, standstills: Sequence[Standstill]
+) -> None:
     """From the answer to the end, a packet came every 20 ms, give or take 40 ms."""
-    call, standstills = conversation.call, conversation.standstills
     gaps = call.heard.gaps(since=call.answered_at or 0.0)
     counted = longest_wait(call.heard.packets, standstills) - PACKET_SECONDS
     halted = sum(end - start for start, end in standstills)
-    request.node.user_properties.append(("greeted after", conversation.greeting_seconds))
     request.node.user_properties.append(("gap", round(counted, 3)))
     request.node.user_properties.append(("longest wait", round(gaps.longest, 3)))
     request.node.user_properties.append(("machine halted", round(halted, 3)))
-    assert conversation.greeting_seconds < GREETING_SECONDS
     assert gaps.lost == 0
     assert counted <= LONGEST_GAP_SECONDS, gaps
 
@@ -177,22 +107,40 @@ async def test_the_greeting_is_heard_within_a_second_of_the_answer(
 
 @pytest.mark.timeout(120)
 async def test_six_recorded_sentences_are_understood_and_each_is_answered_by_its_rule(
-    conversations: tuple[Conversation, Conversation],
+    *,
+    provider: Provider,
+    pbx: Pbx,
     serving: Serving,
+    caller: SipCaller,
     request: pytest.FixtureRequest,
 ) -> None:
-    english, _ = conversations
+    recordings = have_or_skip(lambda: [prompt("en", each.prompt) for each in ENGLISH])
     moonshine = have_or_skip(Moonshine)
-    heard = [words_heard(moonshine, english.call.heard, *times) for times in english.answers]
-    moonshine.close()
+    text = pipeline("six", "local-en", "Hello, I am listening.", ENGLISH)
+    await assign(serving, NUMBERS[1], text + "recording: {enabled: true}\n")
 
-    recordings = [prompt("en", each.prompt) for each in ENGLISH]
-    assert (english.record["number"], english.record["assistant"]) == (NUMBERS[1], "six")
-    assert_understood(english.record["turns"], recordings, ENGLISH)
+    async with Sleepers() as sleepers:
+        call = await caller.dial(NUMBERS[1], via=provider.address)
+        assert call.answered_at is not None
+        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+        await greeted(call)
+        answers = await talk(call, recordings)
+        await call.hang_up()
+        standstills = await sleepers.end()
+
+    record = await newest_record(serving)
+    heard = [words_heard(moonshine, call.heard, *times) for times in answers]
+    moonshine.close()
+    request.node.user_properties.append(("greeted after", greeted_at - call.answered_at))
+    assert greeted_at - call.answered_at < GREETING_SECONDS
+    assert (record["number"], record["assistant"]) == (NUMBERS[1], "six")
+    assert_understood(record["turns"], recordings, ENGLISH)
     said = " ".join(exchange.say for exchange in ENGLISH)
     assert word_error_rate(said, " ".join(heard)) <= MISHEARD, heard
-    assert_even(request, english)
-    await assert_recorded(request, english.call, serving, english.record["id"])
+    assert_even(request, call, standstills)
+    await assert_recorded(request, call, serving, record["id"])
+    await eventually_nothing_left(pbx.params.ari)
+    await eventually_no_ports(serving.process)
 
 
 async def assert_recorded(
@@ -200,7 +148,7 @@ async def assert_recorded(
 ) -> None:
     """Both sides are what was on the wire, each in its channel, in time with the other."""
     async with asyncio.timeout(RECORDING_SECONDS):
-        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:  # noqa: ASYNC110
+        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:
             await asyncio.sleep(0.05)
     recorded = read_wav(await serving.download(f"/calls/{call_id}/recording"))
     theirs, ours = recorded.channels
@@ -224,11 +172,31 @@ async def assert_recorded(
 
 @pytest.mark.timeout(120)
 async def test_three_german_recordings_are_understood_and_each_is_answered_by_its_rule(
-    conversations: tuple[Conversation, Conversation], request: pytest.FixtureRequest
+    *,
+    provider: Provider,
+    pbx: Pbx,
+    serving: Serving,
+    caller: SipCaller,
+    request: pytest.FixtureRequest,
 ) -> None:
-    _, german = conversations
+    recordings = have_or_skip(lambda: [prompt("de", each.prompt) for each in GERMAN])
+    text = pipeline("drei", "local-de", "Guten Tag.", GERMAN)
+    await assign(serving, NUMBERS[1], text)
 
-    recordings = [prompt("de", each.prompt) for each in GERMAN]
-    assert (german.record["number"], german.record["assistant"]) == (NUMBERS[2], "drei")
-    assert_understood(german.record["turns"], recordings, GERMAN)
-    assert_even(request, german)
+    async with Sleepers() as sleepers:
+        call = await caller.dial(NUMBERS[1], via=provider.address)
+        assert call.answered_at is not None
+        greeted_at = await call.wait_for_speech(5, after=call.answered_at)
+        await greeted(call)
+        await talk(call, recordings)
+        await call.hang_up()
+        standstills = await sleepers.end()
+
+    record = await newest_record(serving)
+    request.node.user_properties.append(("greeted after", greeted_at - call.answered_at))
+    assert greeted_at - call.answered_at < GREETING_SECONDS
+    assert (record["number"], record["assistant"]) == (NUMBERS[1], "drei")
+    assert_understood(record["turns"], recordings, GERMAN)
+    assert_even(request, call, standstills)
+    await eventually_nothing_left(pbx.params.ari)
+    await eventually_no_ports(serving.process)
