@@ -94,7 +94,7 @@ async def test_a_conversation_is_held_over_several_networks() -> None:
         "bad": Condition.both(loss=0.3, delay=0.04, jitter=0.03),
     }
     parameters = {"CONDITIONS": conditions, "AXES": {"Network": {"A": "good", "B": "bad"}}}
-    lines = {"TURNS": ["When are you open?"]}
+    lines = {"TURNS": ["When are you open?"], "SHOWN": "bad"}
     ran = await run_notebook(NOTEBOOKS / "bad_networks.ipynb", {**parameters, **lines})
     trials = ran.names["trials"]
 
