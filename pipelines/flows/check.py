@@ -127,9 +127,9 @@ class _Check:
                 )
 
     def _function(self, name: str, function: FlowFunction, path: KeyPath) -> Iterator[_Found]:
-        if name in self._everywhere and function.tool is None:
+        if name in self._everywhere:
             message = f"'{name}' is a tool of the pipeline"
-            yield _found(message, path, fix="choose another name, or write 'tool:'", key=True)
+            yield _found(message, path, fix="choose another name", key=True)
         yield from self._done_by(function, path)
         yield from self._leads(function, path)
         for key, value in function.given.items():

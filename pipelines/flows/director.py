@@ -38,6 +38,11 @@ class _Outcome:
     def failed(self) -> bool:
         return isinstance(self.answer, dict) and set(self.answer) == {"error"}
 
+    @property
+    def leaves(self) -> bool:
+        """Whether the caller is on the way to somebody else, or out."""
+        return self.properties is not None and not self.properties.run_llm
+
     async def take(
         self, result: Any, *, properties: FunctionCallResultProperties | None = None
     ) -> None:
@@ -131,7 +136,10 @@ class Director:
                 await params.result_callback(outcome.answer, properties=outcome.properties)
                 return
             self._show()
-            await self._enter(entered, params, outcome)
+            if outcome.leaves:
+                await params.result_callback(outcome.answer, properties=outcome.properties)
+            else:
+                await self._enter(entered, params, outcome)
 
         return call
 

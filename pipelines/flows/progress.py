@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pipelines.fields import DIGITS
 from pipelines.flows.spec import FlowFunction, FlowNode, FlowRule, FlowSpec
 from pipelines.rules import MAX_HEARD, SLOT
 from pipelines.tool_parameters import ParameterSpec
@@ -159,6 +160,10 @@ def parameters_of(
     tool = tools.get(function.tool or "")
     if tool is None:
         return function.parameters
+    if tool.transfer and tool.transfer.targets:
+        return {"target": ParameterSpec(description="To whom", enum=tuple(tool.transfer.targets))}
+    if tool.send_dtmf and not tool.send_dtmf.digits:
+        return {"digits": ParameterSpec(description="Which", pattern=DIGITS)}
     parameters: Mapping[str, ParameterSpec] = getattr(tool.params, "parameters", {})
     return parameters
 

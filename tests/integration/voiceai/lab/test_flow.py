@@ -68,6 +68,35 @@ flow:
       then: hangup
 """
 
+ACTS = """
+name: acts
+greeting: Hello.
+language: en-US
+llm: {service: scripted, otherwise: Pardon?}
+tools:
+  - collect_digits: {name: customer, description: The number, min: 3, max: 4, say: Please type it.}
+  - transfer: {targets: {sales: "100", support: "200"}}
+flow:
+  name: acts
+  start: who
+  nodes:
+    who:
+      functions:
+        number:
+          tool: customer
+          keep: {digits: /digits, entry: /entry}
+          next: {by: entry, cases: {complete: what}, otherwise: who}
+      rules: [{when: order, tool: number}]
+      say: That was no number.
+    what:
+      say: To whom, customer {digits}?
+      functions: {connect: {tool: transfer, next: who}}
+      rules:
+        - when: "to (?P<target>[a-z]+)"
+          say: I connect you.
+          tool: {connect: {target: "{target}"}}
+"""
+
 OWN_STOCK = """
 import asyncio
 
@@ -278,3 +307,26 @@ async def test_a_server_of_others_is_told_in_roles_that_it_knows(resources: Reso
     body = fake.chat.requests[-1].body
     assert {each["role"] for each in body["messages"]} == {"system", "user", "assistant", "tool"}
     assert "That tea is gone. Ask for another one." in texts(body)
+
+
+async def test_digits_decide_and_a_transfer_has_a_target(resources: Resources) -> None:
+    async with conversation(resources, ACTS) as call:
+        for digits in ("12", "4711"):
+            await say(call, "My order.")
+            await call.press(f"{digits}#")
+            await call.until_ready()
+        await say(call, "To nobody, please.", "To Sales, please.")
+        transcript = call.transcript
+
+    said = [line for line in str(transcript).splitlines() if line.startswith("Assistant")]
+    assert [line.removeprefix("Assistant: ") for line in said] == [
+        "Hello.",
+        "Please type it.",
+        "That was no number.",
+        "Please type it.",
+        "To whom, customer 4711?",
+        "I connect you.",
+        "Pardon?",
+        "I connect you.",
+    ]
+    assert (transcript.ending, transcript.transferred_to) == ("transfer", "100")
