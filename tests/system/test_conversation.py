@@ -148,7 +148,10 @@ async def assert_recorded(
 ) -> None:
     """Both sides are what was on the wire, each in its channel, in time with the other."""
     async with asyncio.timeout(RECORDING_SECONDS):
-        while not (record := await serving.get(f"/calls/{call_id}"))["recording"]["complete"]:
+        while True:
+            record = await serving.get(f"/calls/{call_id}")
+            if record["recording"]["complete"]:
+                break
             await asyncio.sleep(0.05)
     recorded = read_wav(await serving.download(f"/calls/{call_id}/recording"))
     theirs, ours = recorded.channels
