@@ -63,6 +63,22 @@ def setup(
 
 
 @app.command()
+def store(
+    *,
+    changes: Annotated[int, typer.Option(min=1, max=1000, help="Of each kind.")] = 30,
+    numbers: Annotated[int, typer.Option(min=1, max=1_000_000, help="In the table.")] = 10_000,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """From a changed row to the call that it answers, and the look-up of a number; a minute."""
+    from voiceai.bench.store import run_store  # noqa: PLC0415 - asyncpg
+
+    report = asyncio.run(run_store(_settings(), changes=changes, numbers=numbers))
+    _finish(report, strict=strict, plot=plot, as_json=as_json)
+
+
+@app.command()
 def jitter(
     *,
     streams: Annotated[

@@ -28,6 +28,7 @@ from voiceai.bench.jitter import LOADS, WAYS
 from voiceai.bench.report import Measure, Report
 from voiceai.bench.setup import run_setup
 from voiceai.bench.speech import recorded_sentences
+from voiceai.bench.store import run_store
 from voiceai.bench.turns import run_turns
 from voiceai.demo.stage import Stage, simulator_stage
 from voiceai.settings import Settings
@@ -61,6 +62,20 @@ def _voice() -> None:
 
 def named(report: Report) -> dict[str, Measure]:
     return {measure.name: measure for measure in report.measures}
+
+
+async def test_store_measures_changes_told_and_asked_and_look_ups(settings: Settings) -> None:
+    report = await run_store(settings, changes=1, numbers=3)
+
+    assert [measure.name for measure in report.measures] == [
+        "changed row -> answers a call, told",
+        "changed row -> found without a call, told",
+        "changed row -> answers a call, asked",
+        "changed row -> found without a call, asked",
+        "look-up of a number",
+        "look-up of nobody's number",
+    ]
+    assert all(measure.samples for measure in report.measures)
 
 
 @pytest.mark.usefixtures("_voice")
