@@ -54,6 +54,8 @@ PRE_SPEECH_SECONDS = 0.5
 """Judged with what follows, besides what the VAD needs to be sure; Pipecat's own."""
 UNFINISHED_SECONDS = 1.0
 """A turn that the model judges unfinished ends after so much silence; Pipecat's own is 3."""
+OUTDATED_SECONDS = 0.16
+"""So long after a pause the caller who still speaks has gone on, by the usual 200 ms of quiet."""
 Judgement = tuple[EndOfTurnState, MetricsData | None]
 
 
@@ -148,7 +150,8 @@ class SmartTurn(BaseTurnAnalyzer):
     packets arrive.
 
     It judges ahead, at each pause within speech: a turn that is complete then is complete when
-    only quiet has followed. One that is not is judged again.
+    only quiet has followed. One that is not is judged again. A judgement that still waits for the
+    thread when speech has gone on is never made.
 
     Args:
         model: The shared model.
@@ -170,6 +173,7 @@ class SmartTurn(BaseTurnAnalyzer):
         self._silence_bytes = 0
         self._start_seconds = 0.0
         self._guess: Future[Judgement] | None = None
+        self._guess_bytes = 0  # heard since it was asked for
 
     @property
     def speech_triggered(self) -> bool:
@@ -195,7 +199,7 @@ class SmartTurn(BaseTurnAnalyzer):
         self._cleared_at = self._audio.position
         self._speech_at = None
         self._silence_bytes = 0
-        self._guess = None
+        self._forget_guess()
 
     def feed(self, pcm: bytes, speaking: bool) -> None:  # noqa: FBT001 - an audio tap
         """Take the caller's audio."""
@@ -206,14 +210,19 @@ class SmartTurn(BaseTurnAnalyzer):
         elif self._speech_at is not None:
             self._silence_bytes += len(pcm)
         self._audio.put(pcm)
+        self._guess_bytes += len(pcm)
+        is_outdated = speaking and self._guess_bytes > OUTDATED_SECONDS * BYTES_PER_SECOND
+        if is_outdated and self._guess is not None and self._guess.cancel():  # it had not begun
+            self._guess = None
         if self._silence_bytes >= UNFINISHED_SECONDS * BYTES_PER_SECOND:
             self.clear()
             self.on_silence()
 
     def caller_paused(self) -> None:
         """Judge what was said so far; a pause always comes before the end of speech."""
-        self._guess = None
-        if self._speech_at is not None and self._resources.is_idle("turn"):
+        self._forget_guess()
+        if self._speech_at is not None:
+            self._guess_bytes = 0
             self._guess = self._resources.submit("turn", self._judge, self._turn_so_far())
 
     async def analyze_end_of_turn(self) -> Judgement:
@@ -228,6 +237,12 @@ class SmartTurn(BaseTurnAnalyzer):
         if state == EndOfTurnState.COMPLETE:
             self.clear()
         return state, metrics
+
+    def _forget_guess(self) -> None:
+        """Take back what has not begun, and make nothing of what has."""
+        if self._guess is not None:
+            self._guess.cancel()
+            self._guess = None
 
     def _turn_so_far(self) -> bytes:
         if self._speech_at is None:

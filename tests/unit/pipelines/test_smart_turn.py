@@ -91,26 +91,77 @@ async def test_speech_after_a_pause_takes_its_verdict_back(resources: Resources)
     assert judge.frames == [30, 50, 56]
 
 
-async def test_a_busy_model_is_not_asked_ahead_and_no_old_verdict_counts(
+async def test_a_busy_model_is_asked_ahead_and_judges_when_it_is_free(
     resources: Resources,
 ) -> None:
-    judge = Judge("+-")
+    judge = Judge("+")
+    turn = SmartTurn(judge, resources)
+    free = threading.Event()
+    resources.submit("turn", free.wait, 5)
+    hear(turn, 30)
+    turn.caller_paused()
+    hear(turn, 6)
+    free.set()
+
+    state, _ = await turn.analyze_end_of_turn()
+
+    assert state is EndOfTurnState.COMPLETE
+    assert judge.frames == [30]
+
+
+@pytest.mark.parametrize("pauses", [1, 2])
+async def test_what_waits_is_never_judged_when_speech_has_gone_on(
+    resources: Resources, pauses: int
+) -> None:
+    judge = Judge("+")
+    turn = SmartTurn(judge, resources)
+    free = threading.Event()
+    others = resources.submit("turn", free.wait, 5)
+    for _ in range(pauses):
+        hear(turn, 30)
+        turn.caller_paused()
+    hear(turn, 9)  # 180 ms
+    free.set()
+    others.result()
+
+    await turn.analyze_end_of_turn()
+
+    assert judge.frames == [30 * pauses + 9]
+
+
+async def test_what_waits_is_judged_however_late_the_end_of_speech_is_told(
+    resources: Resources,
+) -> None:
+    judge = Judge("+")
+    turn = SmartTurn(judge, resources)
+    free = threading.Event()
+    resources.submit("turn", free.wait, 5)
+    hear(turn, 30)
+    turn.caller_paused()
+    hear(turn, 6)
+    for _ in range(20):
+        turn.feed(FRAME, speaking=False)
+    free.set()
+
+    await turn.analyze_end_of_turn()
+
+    assert judge.frames == [30]
+
+
+async def test_a_verdict_that_was_given_counts_until_speech_pauses_again(
+    resources: Resources,
+) -> None:
+    judge = Judge("+")
     turn = SmartTurn(judge, resources)
     hear(turn, 30)
     turn.caller_paused()
     await resources.run("turn", judge.frames.copy)
-    free = threading.Event()
-    others = resources.submit("turn", free.wait, 5)
-    hear(turn, 20)
-    turn.caller_paused()
-    free.set()
-    others.result()
-    hear(turn, 6)
+    hear(turn, 20)  # of quiet, where the end of speech takes longer
 
     state, _ = await turn.analyze_end_of_turn()
 
-    assert state is EndOfTurnState.INCOMPLETE
-    assert judge.frames == [30, 56]
+    assert state is EndOfTurnState.COMPLETE
+    assert judge.frames == [30]
 
 
 async def test_silence_is_not_judged(resources: Resources) -> None:
