@@ -17,7 +17,7 @@ from voiceai.bench.machine import describe_machine
 from voiceai.bench.report import Budget, Measure, Report
 from voiceai.errors import StoreUnavailable
 from voiceai.settings import Settings
-from voiceai.store.embedded import EmbeddedPostgres
+from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.repository import Store
 
 __all__ = ["run_store"]
@@ -106,28 +106,35 @@ async def _running(
     }
     store = Store(settings.model_copy(update=own), owner=True)
     guest = EmbeddedPostgres(folder / "data")
-    running = asyncio.ensure_future(store.run())
+    problem: Exception | None = None
     try:
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await store.settled()
-            address = await guest.open(owner=False)
-        except (TimeoutError, StoreUnavailable) as error:
-            raise BenchUnavailable(f"the database did not start: {error}") from error
-        rows = await asyncpg.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.database,
-        )
-        yield store, rows
-        await rows.close()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(store.run(), name="store")
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await store.settled()
+                rows = await _connect(await guest.open(owner=False))
+            except (TimeoutError, StoreUnavailable) as error:
+                problem = error
+            else:
+                yield store, rows
+                await rows.close()
+            running.cancel()
+        if problem is not None:
+            raise BenchUnavailable(f"the database did not start: {problem}") from problem
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await guest.close()
         await store.close()
+
+
+async def _connect(address: Address) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        database=address.database,
+    )
 
 
 async def _fill(rows: asyncpg.Connection, numbers: int) -> None:
