@@ -14,7 +14,7 @@ from pipelines.tool_specs import KINDS_OF_TOOL, PLAIN_TOOLS, ToolSpec, one_tool
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=\S)")
 
-MAX_HEARD = 2000
+MAX_HEARD = 1000
 """Characters of a caller's turn that are matched; a turn of a minute has about 900."""
 
 
