@@ -130,7 +130,7 @@ class Refer:
             await self._give_up(Unanswered.UNREACHABLE)
         if self.state is State.ANSWERED:
             await self._take_place()
-        return self.failed.result() if self.failed.done() else None
+        return None if self.state is State.ACCEPTED else await self.failed
 
     async def decline(self) -> Unanswered:
         """Tell the phone that it may not; the call goes on as it is."""
@@ -173,8 +173,7 @@ class Refer:
             return False
         match event:
             case events.StasisStart():
-                if Action.REPORT_ANSWER in self._move(Event.SUCCESSOR_ANSWERED):
-                    self._answered.set_result(None)
+                self._successor_answered()
             case events.ChannelDestroyed(cause=cause):
                 self._successor_left(cause)
             case events.StasisEnd():
@@ -182,6 +181,19 @@ class Refer:
             case _:
                 pass
         return True
+
+    def _successor_answered(self) -> None:
+        """Take note of the answer; it may come after all, where calling was slower than giving up.
+
+        Whoever answers too late is hung up on: nobody would speak.
+        """
+        if Action.REPORT_ANSWER in self._move(Event.SUCCESSOR_ANSWERED):
+            self._answered.set_result(None)
+        elif self.state is State.REFUSED:
+            self._spawn(self._let_go())
+
+    async def _let_go(self) -> None:
+        await self._quietly(requests.hang_up(self._succession.successor_id))
 
     def _successor_left(self, cause: int | None) -> None:
         why = why_unanswered(cause, has_answered=self.state is not State.CALLING)
