@@ -101,9 +101,12 @@ class Connection:
             try:
                 await self._listen()
             except _Replaced:
+                if loop.time() - began > STABLE_SECONDS:
+                    self.times_replaced = 0
                 await self._stand_back()
                 continue
             except _Occupied as error:
+                self.times_replaced = 0  # by one of ours, who does not fight
                 await self._stand_by(error.owner)
                 continue
             except AriDisconnected as error:

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 
 from asterisk.ari.client import AriClient
-from asterisk.ari.events import UserEvent
+from asterisk.ari.events import AriEvent, UserEvent
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
 from asterisk.ownership import PATIENCE, Owner, Ownership
 from asterisk.params import AriParams
+from asterisk.simulated_channel import SimulatedChannel
 from asterisk.simulator import AsteriskSimulator
 from tests.support.gateways import Eventually, ServeCalls
 
@@ -95,3 +97,29 @@ async def test_one_who_answered_keeps_the_application_through_a_short_silence(
 
     assert isinstance(first, Owner)
     assert found == [*[first] * (PATIENCE - 1), None]
+
+
+async def test_one_who_was_replaced_by_one_of_ours_clears_away_when_that_one_is_gone(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+) -> None:
+    """Once replaced it took itself for one of two for ever, and adopted nobody."""
+    late = {"backoff_first": 0.05, "backoff_limit": 0.05, "owner_answer": 0.15}
+    async with serving(simulator, talk, replaced_retry=0.05, **late) as first:
+        waiting = SimulatedChannel("w", "PJSIP/trunk-0000000w", "Up", caller="4930")
+        async with AriClient(simulator.params()) as client, client.listen() as events:
+            await eventually(lambda: first.status.state == "replaced")
+            answering = asyncio.create_task(answer_all(client, events))
+            await eventually(lambda: first.status.state == "occupied")
+            answering.cancel()
+        waiting.application, waiting.arguments = "voice-ai", ("inbound", NUMBER)
+        simulator.simulation.channels["w"] = waiting
+        await eventually(lambda: first.status.state == "connected")
+        await eventually(lambda: [leg.adopted for leg in first.legs] == [True])
+
+
+async def answer_all(client: AriClient, events: AsyncIterator[AriEvent]) -> None:
+    """Answer as a process of ours does."""
+    ownership = Ownership(AriParams())
+    async for event in events:
+        if isinstance(event, UserEvent):
+            await ownership.answer(client, event)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from asterisk.ari.client import AriClient
 from asterisk.ari.events import ApplicationReplaced, AriEvent, UnknownEvent
 from asterisk.connection import REPLACED_ATTEMPTS, Connection, GatewayStatus
@@ -63,3 +65,30 @@ async def test_an_application_that_others_want_is_left_to_them_in_the_end() -> N
     assert client.registrations == REPLACED_ATTEMPTS + 1
     assert connection.status.state == "replaced"
     assert len(events) == client.registrations
+
+
+async def test_an_application_that_was_kept_long_in_between_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Replacements a month apart were added up, and the sixth was the last."""
+    monkeypatch.setattr("asterisk.connection.STABLE_SECONDS", -1.0)
+    client, enough = Contested(), asyncio.Event()
+
+    def changed(_: GatewayStatus) -> None:
+        if client.registrations > REPLACED_ATTEMPTS + 1:
+            enough.set()
+
+    connection = Connection(
+        client,
+        AriParams(replaced_retry=0.001),
+        Unowned(AriParams()),
+        on_event=lambda _: None,
+        on_change=changed,
+    )
+    staying = asyncio.ensure_future(connection.stay())
+    async with asyncio.timeout(5):
+        await enough.wait()
+    staying.cancel()
+    await asyncio.gather(staying, return_exceptions=True)
+
+    assert connection.times_replaced == 1
