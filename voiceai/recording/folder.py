@@ -117,12 +117,19 @@ class RecordingFolder:
                 yield found
 
     def _remove(self, files: Collection[Recorded]) -> set[str]:
-        gone = set()
+        """Delete files: all that can be, before the first error is raised."""
+        gone, problems = set(), list[OSError]()
         for each in files:
             path = self.root / each.name
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 path.unlink()
                 gone.add(each.call_id)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                problems.append(error)
             with contextlib.suppress(OSError):  # others are in it
                 path.parent.rmdir()
+        if problems:
+            raise problems[0]
         return gone

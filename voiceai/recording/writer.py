@@ -80,6 +80,7 @@ class RecordingFile:
         except OSError:
             self.ticks = before
             os.ftruncate(self.descriptor, HEADER_BYTES + self._data_bytes)
+            self._write(header(self.law, self.channels, self._data_bytes), 0)
             raise
 
     def close(self) -> None:

@@ -99,3 +99,14 @@ def test_a_path_of_a_record_leads_to_its_file(folder: RecordingFolder) -> None:
 )
 def test_no_other_path_leads_anywhere(folder: RecordingFolder, path: str) -> None:
     assert folder.place(path) is None
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other(folder: RecordingFolder) -> None:
+    """It kept all that came after it, in each hour anew."""
+    (folder.root / FIRST.name).mkdir(parents=True)
+    make(folder, Recorded("9a", DAY, 30), Recorded("9b", date(2026, 11, 24), 30))
+
+    with pytest.raises(OSError, match="4f0c_30d"):
+        folder.remove_expired(datetime(2030, 1, 1, tzinfo=UTC))
+
+    assert found(folder) == {"4f0c_30d.wav"}

@@ -18,6 +18,7 @@ from transports.audio.codec import Codec
 from voiceai.recording import writer as under_test
 from voiceai.recording.folder import Recorded, RecordingFolder
 from voiceai.recording.track import Block
+from voiceai.recording.wav import HEADER_BYTES, header
 from voiceai.recording.writer import RecordingFile, RecordingWriter
 
 LOUD = Codec.ALAW.encode((8000).to_bytes(2, "little") * 160)
@@ -156,6 +157,22 @@ async def test_a_full_disk_ends_a_recording_that_stays_playable(
     assert read_recording(path).channels == (SECOND * 2,)
     assert path.stat().st_size == done.size
     assert len(errors) == 1
+
+
+@pytest.mark.usefixtures("small_files")
+async def test_a_disk_that_fills_up_with_silence_leaves_a_true_header(
+    writer: RecordingWriter, folder: RecordingFolder
+) -> None:
+    """It named what was cut off again: the first second of the silence."""
+    recording = file()
+    writer.begin(recording)
+    writer.put(recording, second(0))
+    writer.put(recording, second(3))
+    done = await ended(writer, recording)
+
+    path = on_disk(folder, recording)
+    assert path.read_bytes()[:HEADER_BYTES] == header(Codec.ALAW, 1, 8000)
+    assert path.stat().st_size == done.size == HEADER_BYTES + 8000
 
 
 async def test_a_recording_that_works_ends_the_problem(
