@@ -49,7 +49,7 @@ STATEMENTS: Mapping[Op, str] = {
             content = excluded.content""",
     Op.RECORDING: """
         UPDATE voiceai.calls SET recording = $2::jsonb
-        WHERE id = $1 AND transcript_removed_at IS NULL""",
+        WHERE id = $1 AND (transcript_removed_at IS NULL OR recording IS NOT NULL)""",
     Op.END: """
         UPDATE voiceai.calls SET ended_at = (e->>'ended_at')::timestamptz,
                end_reason = e->>'end_reason', details = details || coalesce(e->'details', '{}')
@@ -57,7 +57,8 @@ STATEMENTS: Mapping[Op, str] = {
 }
 """By entry: the call's id and the entry's values as JSON.
 
-A call whose transcript was removed gets no more of one, whatever comes late from a disk.
+A call whose transcript was removed gets no more of one, whatever comes late from a disk; of its
+recording there is news as long as it has one.
 """
 
 CALL_COLUMNS = (

@@ -52,11 +52,21 @@ class RecordingKeeper:
 
         Raises:
             StoreUnavailable: The database is away; what is too old is deleted by then.
-            OSError: A file cannot be deleted.
+            OSError: A file cannot be deleted; all others are deleted by then.
         """
-        removed = await asyncio.to_thread(self._folder.remove_expired, now)
-        if not self._database.has_schema:
-            return len(removed)
+        expired = set[str]()
+        try:
+            expired = await asyncio.to_thread(self._folder.remove_expired, now)
+        finally:
+            noted = await self._remove_noted(now, expired) if self._database.has_schema else set()
+        return len(expired | noted)
+
+    async def _remove_noted(self, now: datetime, expired: Collection[str]) -> set[str]:
+        """Forget what expired, and delete what is noted; no query waits for the disk.
+
+        Returns:
+            The calls of which there was a file.
+        """
         async with self._database.connection() as connection:
             await connection.execute(
                 "UPDATE voiceai.calls SET recording = NULL "
@@ -64,14 +74,15 @@ class RecordingKeeper:
                 now.date().isoformat(),
             )
             rows = await connection.fetch("SELECT call_id FROM voiceai.recordings_to_remove")
-            found = await self.remove([row["call_id"] for row in rows])
+        found = await self.remove([row["call_id"] for row in rows])
+        async with self._database.connection() as connection:
             await connection.execute(
                 "DELETE FROM voiceai.recordings_to_remove WHERE call_id = ANY ($1::text[]) "
                 "OR since < now() - $2::integer * interval '1 day'",
-                list(removed | found),
+                [*expired, *found],
                 FORGET_DAYS,
             )
-        return len(removed | found)
+        return found
 
     async def remove(self, call_ids: Collection[str]) -> set[str]:
         """Delete the recordings of calls; returns of which there was one.

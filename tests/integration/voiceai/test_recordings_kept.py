@@ -15,6 +15,9 @@ from tests.support.database import settings_for
 from transports.audio.codec import Codec
 from voiceai.recording.folder import Recorded, RecordingFolder
 from voiceai.recording.wav import header
+from voiceai.store.database import Database
+from voiceai.store.embedded import Address
+from voiceai.store.recordings import RecordingKeeper
 from voiceai.store.records import CallRecord, Turn
 from voiceai.store.repository import Store
 from voiceai.store.shapes import call_shape, history_shape
@@ -177,6 +180,46 @@ async def test_the_recording_of_a_call_that_somebody_deleted_goes_too(
         await until(lambda: not gone.exists())
 
     assert kept.exists()
+
+
+async def test_a_file_that_cannot_be_deleted_keeps_no_other_and_is_no_fault_of_the_database(
+    database: asyncpg.Connection, store: Store, folder: RecordingFolder, address: Address
+) -> None:
+    """The database was taken for away, and what was noted for deletion stayed."""
+    deleted, kept = recorded(store, folder, "deleted"), recorded(store, folder, "kept")
+    await store.flush()
+    await database.execute("DELETE FROM voiceai.calls WHERE id = 'deleted'")
+    await database.execute("INSERT INTO voiceai.recordings_to_remove VALUES ('stuck')")
+    for call_id, day in (("old", NOW - timedelta(99)), ("stuck", NOW)):
+        (folder.root / Recorded(call_id, day.date(), 30).name).mkdir(parents=True)
+
+    async def where() -> Address:
+        return address
+
+    connections = Database(where)
+    await connections.open()
+    with pytest.raises(OSError, match="_30d"):
+        await RecordingKeeper(connections, folder).remove_due(NOW)
+    problem = connections.problem
+    await connections.close()
+
+    assert (deleted.exists(), kept.exists(), problem) == (False, True, "")
+
+
+async def test_a_recording_that_outlived_its_transcript_is_deleted_and_the_record_says_when(
+    database: asyncpg.Connection, store: Store, folder: RecordingFolder
+) -> None:
+    """The file went, and the record named it for ever."""
+    recorded(store, folder, "c1")
+    await store.flush()
+    await database.execute("UPDATE voiceai.calls SET transcript_removed_at = now()")
+
+    assert await store.delete_recording("c1")
+
+    history = await store.call("c1")
+    assert history is not None
+    assert history.call.recording is not None
+    assert history.call.recording["path"] is None
 
 
 @pytest.mark.usefixtures("database")
