@@ -52,14 +52,18 @@ class Recorded:
 
     @classmethod
     def parse(cls, name: str) -> "Recorded | None":
-        """Read a place in the folder; None if it is not one of ours."""
+        """Read a place in the folder; None if it is not one of ours.
+
+        Nor is one that would be kept beyond the end of the calendar.
+        """
         day, _, file = name.partition("/")
         found = FILE.fullmatch(file)
         try:
-            began = date.fromisoformat(day)
-        except ValueError:
+            began, days = date.fromisoformat(day), int(found["days"]) if found else 0
+            began + timedelta(days=days)
+        except (ValueError, OverflowError):
             return None
-        return cls(found["call_id"], began, int(found["days"])) if found else None
+        return cls(found["call_id"], began, days) if found else None
 
 
 class RecordingFolder:

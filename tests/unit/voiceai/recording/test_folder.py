@@ -73,6 +73,17 @@ def test_files_of_others_are_left_alone(folder: RecordingFolder) -> None:
     assert found(folder) == {"notes.wav", "4f0c_30d.wav"}
 
 
+def test_a_file_that_would_be_kept_beyond_the_calendar_is_not_ours(folder: RecordingFolder) -> None:
+    make(folder, FIRST)
+    (folder.root / "9999-12-31").mkdir()
+    (folder.root / "9999-12-31" / "x_30d.wav").touch()
+
+    assert folder.remove_expired(datetime(2030, 1, 1, tzinfo=UTC)) == {"4f0c"}
+    assert folder.remove_calls({"x"}) == set()
+
+    assert found(folder) == {"x_30d.wav"}
+
+
 def test_without_a_folder_nothing_is_removed(folder: RecordingFolder) -> None:
     assert folder.remove_calls({"4f0c"}) == set()
     assert folder.remove_expired(datetime(2030, 1, 1, tzinfo=UTC)) == set()
