@@ -8,7 +8,7 @@ us is of no interest to their call.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,6 +72,7 @@ class Consultation:
         ask_target: Does requests about the target.
         ask_caller: Likewise about the caller; raises ``CallEnded`` when the call is over.
         continue_caller: Gives the caller to the dialplan, in a context.
+        spawn: Runs what goes on beside it.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Consultation:
         ask_target: Ask,
         ask_caller: Ask,
         continue_caller: Callable[[str], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         loop = asyncio.get_running_loop()
         self.state = State.CALLING
@@ -91,6 +93,7 @@ class Consultation:
         self._ask_target = ask_target
         self._ask_caller = ask_caller
         self._continue_caller = continue_caller
+        self._spawn = spawn
         self._dialled = False
         self._admitted = False
 
@@ -201,8 +204,7 @@ class Consultation:
         target_id = self._parties.target_id
         match event:
             case events.StasisStart(channel=channel) if channel.id == target_id:
-                if Action.REPORT_ANSWER in self._move(Event.TARGET_ANSWERED):
-                    self._answered.set_result(channel.name)
+                self._target_answered(channel.name)
             case events.ChannelDestroyed(channel=channel, cause=cause) if channel.id == target_id:
                 self._left(cause)
             case events.StasisEnd(channel=channel) if channel.id == target_id:
@@ -210,6 +212,16 @@ class Consultation:
             case _:
                 return False
         return True
+
+    def _target_answered(self, channel_name: str) -> None:
+        """Take note of the answer; it may come after all, where calling was slower than giving up.
+
+        Whoever answers too late is hung up on: nobody would speak.
+        """
+        if Action.REPORT_ANSWER in self._move(Event.TARGET_ANSWERED):
+            self._answered.set_result(channel_name)
+        elif self.state is State.FAILED:
+            self._spawn(self._let_go())
 
     def _left(self, cause: int | None) -> None:
         why = why_unanswered(cause, has_answered=self.state is not State.CALLING)
@@ -223,6 +235,9 @@ class Consultation:
         self._report(actions, why)
         if Action.HANG_UP_TARGET not in actions or not self._dialled:
             return
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         try:
             await self._ask_target(requests.hang_up(self._parties.target_id))
         except AriRefused:

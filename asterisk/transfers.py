@@ -155,6 +155,7 @@ class Transfers:
             ask_target=self._sender.send,
             ask_caller=call.ask_or_end,
             continue_caller=lambda context: call.continue_in_dialplan(context, "s", 1),
+            spawn=self._spawn,
         )
         return self._consultation
 
