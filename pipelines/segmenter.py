@@ -26,6 +26,16 @@ PAUSE_SECONDS = 0.1
 PAUSE_RATIO = 0.15
 
 
+RISE = 2.0
+"""A frame is a new sound, and not the end of one, if it is so much louder than what is between."""
+FAINTEST_RATIO = 0.03
+"""Of the piece's loudness; a new sound that is fainter is none."""
+NOISE_RATIO = 3.0
+"""Likewise, of the line's own noise."""
+QUIET_FRAMES = 2
+"""So many behind a new sound say that it is over."""
+
+
 class Segmenter:
     """Buffers one call's audio; at most ``HARD_LIMIT_SECONDS`` of it."""
 
@@ -64,6 +74,36 @@ class Segmenter:
         if not self._speaking:
             return b""
         return bytes(self._audio) + TRAILING_SILENCE
+
+    def sounded_since(self, length: int) -> bool:
+        """Whether something was said behind the first ``length`` bytes of the piece.
+
+        The end of a word may be a sound of its own, such as the last one of "locked": a burst
+        of air after a pause, in which a voice activity detector hears no voice.
+        """
+        return bool(self._new_sounds(length))
+
+    def sounded_and_over(self, length: int) -> bool:
+        """Likewise, and it is quiet since."""
+        sounds = self._new_sounds(length)
+        return bool(sounds) and sounds[-1] < len(self._levels) - QUIET_FRAMES
+
+    def _new_sounds(self, length: int) -> list[int]:
+        """Return which 20 ms frames behind a place are not the end of what was before it."""
+        levels = self._measure()
+        place = length // FRAME_BYTES
+        if not 0 < place < len(levels):
+            return []
+        faintest = max(
+            FAINTEST_RATIO * float(np.percentile(levels, 90)),
+            NOISE_RATIO * min(levels),
+        )
+        quietest, sounds = levels[place - 1], []
+        for number, level in enumerate(levels[place:], place):
+            if level > max(RISE * quietest, faintest):
+                sounds.append(number)
+            quietest = min(quietest, level)
+        return sounds
 
     def stop(self) -> bytes:
         """End the segment.

@@ -6,7 +6,8 @@ long speech in pieces while it goes on, and pushes one transcript at its end, an
 nothing was understood: the turn is over all the same.
 
 It may work ahead: at a pause within speech the piece so far is recognised, and if nothing but
-quiet follows, the text is there when the end of speech is certain.
+quiet follows, the text is there when the end of speech is certain. A sound without voice that
+ends the last word behind the pause is heard as well: the piece is recognised once more.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class _Guess:
     """What is recognised ahead: everything said up to a pause.
 
     Attributes:
-        length: Bytes of the piece.
+        length: Bytes of the piece, without the silence behind it.
         text: To be the piece's; None if the model fails.
     """
 
@@ -80,7 +81,8 @@ class _Guess:
 
     def covers(self, piece: bytes, quiet_seconds: float) -> bool:
         """Whether a whole piece adds nothing to it but the quiet at its end."""
-        more = (len(piece) - self.length) / segmenter.BYTES_PER_SECOND
+        said = len(piece) - len(segmenter.TRAILING_SILENCE)
+        more = (said - self.length) / segmenter.BYTES_PER_SECOND
         return 0 <= more <= quiet_seconds
 
 
@@ -172,6 +174,8 @@ class LocalRecognition(STTService):
         if audio is not None:
             await self._forget_guess()  # of a piece that is no more
             self._queue(_Piece(audio, last=False))
+        elif self._guess and self._segmenter.sounded_and_over(self._guess.length):
+            self._recognise_ahead()
         self._drop_late()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -183,8 +187,10 @@ class LocalRecognition(STTService):
         if isinstance(frame, VADUserStartedSpeakingFrame):
             self._segmenter.start()
         elif isinstance(frame, VADUserStoppedSpeakingFrame):
-            audio, guess = self._segmenter.stop(), self._guess
-            if guess and guess.covers(audio, frame.stop_secs):
+            guess = self._guess
+            whole = guess is not None and not self._segmenter.sounded_since(guess.length)
+            audio = self._segmenter.stop()
+            if guess and whole and guess.covers(audio, frame.stop_secs):
                 self._guess = None
                 self._queue(_Piece(audio, last=True, guess=guess.text))
             else:
@@ -199,7 +205,8 @@ class LocalRecognition(STTService):
     def _recognise_ahead(self) -> None:
         audio = self._segmenter.so_far()
         if audio and self._resources.is_idle("stt"):
-            self._guess = _Guess(len(audio), self.create_task(self._text_of(audio)))
+            length = len(audio) - len(segmenter.TRAILING_SILENCE)
+            self._guess = _Guess(length, self.create_task(self._text_of(audio)))
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Recognise audio (16-bit mono at 8 kHz) outside a segment, for Pipecat's own use."""

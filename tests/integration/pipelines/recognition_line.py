@@ -69,10 +69,10 @@ class Line:
             idle_timeout_secs=None,
         )
 
-    async def say(self, seconds: float) -> None:
+    async def say(self, seconds: float, frame: bytes = FRAME) -> None:
         """Let audio arrive, and return when it has."""
         for _ in range(round(seconds / FRAME_SECONDS)):
-            await self.worker.queue_frame(InputAudioRawFrame(FRAME, 8000, 1))
+            await self.worker.queue_frame(InputAudioRawFrame(frame, 8000, 1))
         await self.worker.queue_frame(Mark())
         async with asyncio.timeout(5):
             await self._ears.marks.get()

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from pipelines.segmenter import TRAILING_SECONDS
 from tests.integration.pipelines.recognition_line import Line, running
 
+VOWEL = bytes(np.full(160, 8000, "<i2"))
+BURST = bytes(np.full(160, 1000, "<i2"))
+
 
 class Stopwatch:
     """A recogniser whose text is how many seconds it was given; can be held up."""
@@ -60,6 +63,34 @@ async def test_quiet_after_a_pause_needs_no_second_recognition() -> None:
 
         assert await caller.stop() == "0.60"
         assert caller.recogniser.heard == [0.6]
+
+
+async def test_a_word_that_ends_behind_the_pause_is_recognised_whole_and_ahead() -> None:
+    """As in "locked": the tongue closes, and the last sound is a burst of air."""
+    async with line() as caller:
+        await caller.start()
+        await caller.say(0.6, VOWEL)
+        await caller.say(0.06)
+        await caller.stt.caller_paused()
+        await caller.worked_ahead(1)
+        await caller.say(0.04, BURST)
+        await caller.say(0.06)
+        await caller.worked_ahead(2)
+        await caller.say(0.08)
+
+        assert await caller.stop() == "0.74"
+        assert caller.recogniser.heard == [0.66, 0.74]
+
+
+async def test_a_word_whose_end_comes_with_the_verdict_is_recognised_whole() -> None:
+    async with line() as caller:
+        await caller.start()
+        await caller.say(0.6, VOWEL)
+        await caller.say(0.06)
+        await caller.stt.caller_paused()
+        await caller.say(0.04, BURST)
+
+        assert await caller.stop() == "0.70"
 
 
 async def test_speech_after_a_pause_is_recognised_with_what_was_before() -> None:

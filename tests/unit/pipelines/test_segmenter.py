@@ -1,6 +1,7 @@
 """Speech cut into pieces: nothing is lost, nothing grows without bound."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -103,6 +104,42 @@ class Call(RuleBasedStateMachine):
 
 TestCall = Call.TestCase
 TestCall.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("levels", "noise", "sounded"),
+    [
+        ([10, 10, 10, 1300, 300, 10, 10, 10], 0, True),  # the end of "locked", as it was recorded
+        ([700, 370, 250, 70, 15, 0, 0, 0], 0, False),  # the end of "full"
+        ([10, 150, 10, 150, 10], 0, False),
+        ([100, 140, 90, 120, 100], 100, False),
+        ([100, 140, 1300, 120, 100], 100, True),
+    ],
+    ids=["a burst", "a vowel that fades", "fainter than a sound", "noise", "a burst in noise"],
+)
+def test_hears_a_new_sound_behind_a_pause_and_not_the_end_of_the_last(
+    levels: list[int], noise: int, sounded: bool
+) -> None:
+    segmenter = Segmenter()
+    before = tone(0.4, noise) + tone(0.6) + tone(0.04, 1000)
+    feed(segmenter, tone(0.4, noise))
+    segmenter.start()
+    feed(segmenter, before[len(tone(0.4, noise)) :])
+
+    for level in levels:
+        segmenter.feed(tone(0.02, level))
+
+    assert segmenter.sounded_since(len(before)) is sounded
+    assert segmenter.sounded_and_over(len(before)) is sounded
+
+
+def test_a_sound_is_not_over_with_its_last_frame() -> None:
+    segmenter = Segmenter()
+    segmenter.start()
+    feed(segmenter, tone(0.6) + tone(0.06, 10) + tone(0.04, 1300))
+
+    assert segmenter.sounded_since(len(tone(0.66)))
+    assert not segmenter.sounded_and_over(len(tone(0.66)))
 
 
 def test_joins_what_was_understood() -> None:
