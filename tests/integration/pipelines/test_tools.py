@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipecat.frames.frames import InterruptionFrame
 
 from pipelines.builder import Conversation
 from pipelines.errors import LookUpFailed
@@ -167,6 +168,33 @@ async def test_digits_are_collected_by_the_tool_and_kept_from_everybody_else(
     assert "4711" in next(each["content"] for each in told if each["role"] == "tool")
     assert all("4711" not in text for text in telephone.caller)
     assert telephone.secrets == [True, False], "the recording is silent meanwhile"
+
+
+async def test_a_noise_while_typing_leaves_the_digits_secret(tmp_path: Path) -> None:
+    """It cancels the tool, and what was typed after it went to transcript, model and recording."""
+
+    async def types(conversation: Conversation, telephone: Telephone) -> None:
+        await type_it(conversation, "1#")
+        await telephone.until(lambda: telephone.secrets)
+        await type_it(conversation, "47")
+        await conversation.worker.queue_frame(InterruptionFrame())
+        async with asyncio.timeout(5):
+            while "CANCELLED" not in str(conversation.context.messages):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await type_it(conversation, "11")
+        await type_it(conversation, "58#")
+        await telephone.until(lambda: any("8" in text for text in telephone.caller))
+        await fake.chat.until_asked(2)
+
+    async with mistral_fake(strict=False) as fake:
+        telephone = await talk(fake, types, [ToolCall("customer")], ["Well."], folder=tmp_path)
+        told = fake.chat.requests[-1].body["messages"]
+
+    typed = ["DTMF: 1#", "DTMF: 58#"]
+    assert [each["content"] for each in told if each["role"] == "user"] == typed
+    assert telephone.caller == typed
+    assert telephone.results == []
+    assert telephone.secrets == [True, False]
 
 
 async def test_the_caller_is_handed_to_whom_the_model_chose_once_it_was_said(

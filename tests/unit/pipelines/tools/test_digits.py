@@ -1,10 +1,15 @@
 """One entry on the keypad."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from pipecat.audio.dtmf.types import KeypadEntry
+from pipecat.frames.frames import InputDTMFFrame
+from pipecat.processors.frame_processor import FrameDirection
 
 from pipelines.tool_specs import CollectDigitsTool
+from pipelines.tools.answer import ToolFailed
 from pipelines.tools.digits import DigitCollector, DigitEntry
 
 
@@ -56,17 +61,125 @@ def test_too_few_and_nothing_are_told() -> None:
     assert typed(entry(), "#").ending() == "nothing"
 
 
-@pytest.mark.parametrize(("masked", "told"), [(True, [True, False]), (False, [])])
-async def test_whoever_records_is_told_of_a_secret_however_it_ends(
-    masked: bool, told: list[bool]
-) -> None:
-    secrets: list[bool] = []
-    collector = DigitCollector(1.0, secrets.append)
-    collecting = asyncio.ensure_future(collector.collect(CollectDigitsTool(masked=masked)))
-    await asyncio.sleep(0)
-    assert secrets == told[:1]
+PIN = CollectDigitsTool(max=4, masked=True)
+SHORT = CollectDigitsTool.model_validate({"max": 4, "masked": True, "between_ms": 500})
 
-    collecting.cancel()
-    await asyncio.gather(collecting, return_exceptions=True)
 
-    assert secrets == told
+class Caller:
+    """Types into a collector that a tool asked, in the midst of which the tool is cancelled.
+
+    Attributes:
+        secrets: What was told of secrets.
+    """
+
+    def __init__(self) -> None:
+        self.secrets: list[bool] = []
+        self.changed = asyncio.Event()
+        self.collector = DigitCollector(1.0, self._told)
+
+    def _told(self, secret: bool) -> None:
+        self.secrets.append(secret)
+        self.changed.set()
+
+    async def types(self, keys: str) -> None:
+        for key in keys:
+            frame = InputDTMFFrame(button=KeypadEntry(key))
+            await self.collector.process_frame(frame, FrameDirection.DOWNSTREAM)
+
+    async def asked(self, tool: CollectDigitsTool) -> asyncio.Task[dict[str, Any]]:
+        asking = asyncio.create_task(self.collector.collect(tool))
+        await asyncio.sleep(0)
+        return asking
+
+    async def interrupts(self, tool: CollectDigitsTool, *, after: str = "") -> None:
+        asking = await self.asked(tool)
+        await self.types(after)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert asking.cancelled()
+
+
+async def test_what_nobody_is_to_hear_stays_secret_when_the_caller_makes_a_noise() -> None:
+    caller = Caller()
+    await caller.interrupts(PIN, after="47")
+    assert caller.secrets == [True]
+
+    await caller.types("1")
+    assert caller.secrets == [True]
+    await caller.types("1")
+    assert caller.secrets == [True, False]
+
+
+async def test_an_interrupted_secret_ends_with_the_terminator() -> None:
+    caller = Caller()
+    await caller.interrupts(PIN, after="47")
+    await caller.types("#")
+    assert caller.secrets == [True, False]
+
+
+async def test_an_interrupted_secret_ends_when_its_time_is_over() -> None:
+    caller = Caller()
+    await caller.interrupts(SHORT, after="4")
+    await caller.types("7")
+    assert caller.secrets == [True]
+    caller.changed.clear()
+    async with asyncio.timeout(5):
+        await caller.changed.wait()
+    assert caller.secrets == [True, False]
+
+
+async def test_an_interrupted_secret_ends_with_the_call() -> None:
+    caller = Caller()
+    await caller.interrupts(PIN, after="47")
+    await caller.collector.cleanup()
+    assert caller.secrets == [True, False]
+
+
+async def test_a_secret_that_is_cancelled_after_the_call_ends_at_once() -> None:
+    caller = Caller()
+    asking = await caller.asked(PIN)
+    await caller.collector.cleanup()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert caller.secrets == [True, False]
+
+
+async def test_another_secret_takes_over_from_an_interrupted_one() -> None:
+    caller = Caller()
+    await caller.interrupts(PIN, after="47")
+    asking = await caller.asked(PIN)
+    await caller.types("1234")
+
+    assert await asking == {"digits": "1234", "entry": "complete"}
+    assert caller.secrets == [True, False], "it was secret all the time"
+
+
+async def test_what_is_no_secret_takes_over_from_an_interrupted_one() -> None:
+    caller = Caller()
+    await caller.interrupts(PIN, after="47")
+    asking = await caller.asked(CollectDigitsTool(max=2, masked=False))
+    assert caller.secrets == [True, False]
+    await caller.types("56")
+
+    assert (await asking)["digits"] == "56"
+
+
+async def test_two_tools_do_not_ask_at_once() -> None:
+    caller = Caller()
+    asking = await caller.asked(PIN)
+    with pytest.raises(ToolFailed, match="already asked"):
+        await caller.collector.collect(PIN)
+    await caller.types("1234")
+
+    assert (await asking)["digits"] == "1234"
+    assert caller.secrets == [True, False]
+
+
+async def test_what_is_no_secret_is_over_when_it_is_interrupted() -> None:
+    caller = Caller()
+    await caller.interrupts(CollectDigitsTool(max=4, masked=False), after="47")
+    asking = await caller.asked(CollectDigitsTool(max=1, masked=False))
+    await caller.types("1")
+
+    assert (await asking)["digits"] == "1"
+    assert caller.secrets == []
