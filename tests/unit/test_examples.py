@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.loader import load_pipeline
+from pipelines.loader import load_folder, load_pipeline
 from pipelines.validate import validate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,9 +15,9 @@ EXAMPLES = sorted(ROOT.glob("examples/*/*.yaml"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_loads_and_names_only_what_exists(path: Path) -> None:
-    spec = load_pipeline(path.read_text(encoding="utf-8"), source=str(path))
+    loaded = load_folder(path.parent)
 
-    assert validate(spec) == []
+    assert validate(loaded[path.stem].spec) == []
 
 
 def test_there_are_examples_and_each_has_a_readme() -> None:

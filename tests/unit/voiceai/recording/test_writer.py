@@ -4,7 +4,6 @@ import asyncio
 import errno
 import importlib
 import os
-import resource
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
@@ -23,6 +22,7 @@ from voiceai.recording.writer import RecordingFile, RecordingWriter
 
 LOUD = Codec.ALAW.encode((8000).to_bytes(2, "little") * 160)
 QUIET = Codec.ALAW.decode(b"\xd5" * 160)
+ROOM_BYTES = 20_000
 SECOND = Codec.ALAW.decode(LOUD * 50)
 
 
@@ -134,15 +134,19 @@ async def test_a_folder_that_cannot_be_made_costs_one_recording_one_line(
 
 
 @pytest.fixture
-def small_files() -> Iterator[None]:
-    """Files of 20 kB at most, as on a disk that is full then; Python ignores the signal."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which the first 20 kB of a file have room."""
+    pwrite = os.pwrite
+
+    def write_what_has_room(descriptor: int, data: bytes, at: int) -> int:
+        if at >= ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(descriptor, data[: ROOM_BYTES - at], at)
+
+    monkeypatch.setattr(os, "pwrite", write_what_has_room)
 
 
-@pytest.mark.usefixtures("small_files")
+@pytest.mark.usefixtures("full_disk")
 async def test_a_full_disk_ends_a_recording_that_stays_playable(
     writer: RecordingWriter, folder: RecordingFolder, errors: list[str]
 ) -> None:
@@ -152,14 +156,14 @@ async def test_a_full_disk_ends_a_recording_that_stays_playable(
         writer.put(recording, second(number))
     done = await ended(writer, recording)
 
-    assert done.problem == "File too large"
+    assert done.problem == "No space left on device"
     path = on_disk(folder, recording)
     assert read_recording(path).channels == (SECOND * 2,)
     assert path.stat().st_size == done.size
     assert len(errors) == 1
 
 
-@pytest.mark.usefixtures("small_files")
+@pytest.mark.usefixtures("full_disk")
 async def test_a_disk_that_fills_up_with_silence_leaves_a_true_header(
     writer: RecordingWriter, folder: RecordingFolder
 ) -> None:
