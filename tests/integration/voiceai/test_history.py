@@ -21,7 +21,8 @@ from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Store
 from voiceai.store.shapes import history_shape
 
-START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+"""What is older than ninety days would be forgotten at the start."""
 
 
 def record_a_call(store: Store, call_id: str = "c1") -> None:
@@ -126,9 +127,9 @@ async def test_history_waits_on_disk_while_the_database_is_away_and_comes_back(
     away = Store(settings_for(shared_dir, database_url="postgresql://x@127.0.0.1:1/x"), owner=True)
     lost = asyncio.ensure_future(away.run())
     record_a_call(away)
-    await eventually(lambda: any((shared_dir / "history").glob("*.jsonl")))
+    on_disk = (shared_dir / "history").glob
+    await eventually(lambda: any(on_disk("*.jsonl")) and away.waiting_records == 7)
 
-    assert away.waiting_records == 7
     assert away.problems() != []
     with pytest.raises(StoreUnavailable):
         await away.assistant_for("4920189098723")
