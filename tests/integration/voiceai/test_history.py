@@ -25,6 +25,11 @@ START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 """What is older than ninety days would be forgotten at the start."""
 
 
+def at(seconds: int) -> str:
+    """Return a time of the call as its JSON has it."""
+    return f"{START + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
 def record_a_call(store: Store, call_id: str = "c1") -> None:
     store.begin_call(CallRecord(call_id, "4920189098723", START, caller="+4917012345"))
     store.answer_call(call_id, START + timedelta(seconds=1))
@@ -61,9 +66,9 @@ async def test_a_call_is_shown_as_it_happened(running: Store) -> None:
         "number": "4920189098723",
         "caller": "+4917012345",
         "assistant": None,
-        "started_at": "2026-11-22T12:00:00.000Z",
-        "answered_at": "2026-11-22T12:00:01.000Z",
-        "ended_at": "2026-11-22T12:00:10.000Z",
+        "started_at": at(0),
+        "answered_at": at(1),
+        "ended_at": at(10),
         "end_reason": "caller hung up",
         "recording": None,
         "turns": [
