@@ -84,7 +84,7 @@ class Segmenter:
         return bool(self._new_sounds(length))
 
     def sounded_and_over(self, length: int) -> bool:
-        """Likewise, and it is quiet since."""
+        """Likewise, and it has been quiet for two frames of 20 ms since."""
         sounds = self._new_sounds(length)
         return bool(sounds) and sounds[-1] < len(self._levels) - QUIET_FRAMES
 
