@@ -66,7 +66,7 @@ async def talk(call: Call, recordings: Sequence[Prompt]) -> list[tuple[float, fl
 
 
 def joined(turns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return turns with each two of the caller's in a row as one: he was halted in between."""
+    """Return turns with each two of the caller's in a row as one: he made a pause in between."""
     whole: list[dict[str, Any]] = []
     for turn in turns:
         if whole and whole[-1]["role"] == turn["role"] == "caller":
