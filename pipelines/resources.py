@@ -5,7 +5,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pipelines.rules import sentences
 
 T = TypeVar("T")
 Stage = Literal["stt", "tts", "turn"]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
 class Voice(Protocol):
@@ -32,7 +33,7 @@ class Voice(Protocol):
         ...
 
 
-def _nothing() -> None:
+def _nothing(_stage: Stage) -> None:
     return None
 
 
@@ -58,7 +59,7 @@ class Resources:
         secrets: Secrets | None = None,
         params: ModelParams | None = None,
         *,
-        enter_thread: Callable[[], None] = _nothing,
+        enter_thread: Callable[[Stage], None] = _nothing,
     ) -> None:
         self.secrets = secrets or Secrets()
         self.params = params or ModelParams()
@@ -67,9 +68,12 @@ class Resources:
         self.look_up: LookUp | None = None
         self.threads: dict[Stage, ThreadPoolExecutor] = {
             stage: ThreadPoolExecutor(
-                max_workers=1, thread_name_prefix=stage, initializer=enter_thread
+                max_workers=1,
+                thread_name_prefix=stage,
+                initializer=enter_thread,
+                initargs=(stage,),
             )
-            for stage in ("stt", "tts", "turn")
+            for stage in STAGES
         }
         self._at_work: Counter[Stage] = Counter()
         self._counting = threading.Lock()

@@ -18,6 +18,7 @@ from transports.scheduling import scheduling_class
 from voiceai.bench.capacity_subject import Subject
 from voiceai.bench.delayed_services import DelayedModel, DelayedRecognition, DelayedVoice
 from voiceai.bench.stub_conversation import StubServices, open_conversation
+from voiceai.calls.garbage import leave_out_what_stays
 from voiceai.priority import prefer_this_thread, yield_this_thread
 
 __all__ = ["voiceai_calls"]
@@ -38,6 +39,7 @@ async def voiceai_calls(greeting: dict[str, Any]) -> AsyncIterator[Subject]:
         await engine.start()
         stack.push_async_callback(engine.close)
         await asyncio.to_thread(load_model, resources)
+        leave_out_what_stays()
         yield _Ours(stack, resources, engine)
 
 
