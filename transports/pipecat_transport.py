@@ -47,8 +47,8 @@ from transports.rtp.events import ArrivedAudio
 from transports.vad import VoiceDetector
 
 SAMPLE_RATE = 8000
-WRITE_SAMPLES = 320
-"""What Pipecat writes at once: 40 ms, for half the work of 20."""
+WRITE_SAMPLES = 640
+"""What Pipecat writes at once: 80 ms, for half the work of 40; so exactly are words timed."""
 SPEECH_FRAMES = 3
 """20 ms frames handed to the pipeline at once while the caller speaks, or perhaps does."""
 QUIET_FRAMES = 10
@@ -114,7 +114,7 @@ class RtpTransport(BaseTransport):
             audio_out_enabled=True,
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=SAMPLE_RATE,
-            audio_out_10ms_chunks=4,
+            audio_out_10ms_chunks=WRITE_SAMPLES // (SAMPLE_RATE // 100),
             audio_out_end_silence_secs=0,
         )
         _wait_for_writes(params)
@@ -342,7 +342,7 @@ class RtpOutput(BaseOutputTransport):
 
         Audio has left and "still speaking" tells nothing new: 250 hops a second for nothing. What
         comes behind an answer, but not what overtakes it, brings its last words along, of which
-        100 ms may be still to be heard.
+        140 ms may be still to be heard.
         """
         if isinstance(frame, OutputAudioRawFrame | BotSpeakingFrame):
             return
@@ -383,7 +383,7 @@ class RtpOutput(BaseOutputTransport):
         frame.num_frames = len(frame.audio) // 2
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
-        """Queue audio; returns when fewer than three packets wait, so at most 100 ms do."""
+        """Queue audio; returns when fewer than three packets wait, so at most 140 ms do."""
         if frame.id < self._interrupted_at and frame.interruptible:
             return True
         self._barge_in.write(frame.audio)
