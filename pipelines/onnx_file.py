@@ -1,14 +1,25 @@
-"""The nodes of an ONNX file: read, and written again without some, by no foreign library.
+"""The nodes of an ONNX file: read, and written again with others, by no foreign library.
 
 An ONNX file is a message of protobuf: fields of a number, a wire type and a value, in any order.
 What is not looked at is kept byte for byte. Numbers are those of ``onnx.proto`` (Apache-2.0).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Node", "nodes_of", "with_nodes"]
+__all__ = [
+    "FLOATS",
+    "INTEGERS",
+    "Node",
+    "Tensor",
+    "integers_of",
+    "named_integer",
+    "nodes_of",
+    "with_inputs",
+    "with_nodes",
+]
 
 VARINT: Final = 0
 BYTES: Final = 2
@@ -17,8 +28,15 @@ FIXED: Final = {1: 8, 5: 4}
 MODEL_GRAPH: Final = 7
 GRAPH_NODE: Final = 1
 GRAPH_INITIALIZER: Final = 5
+GRAPH_INPUT: Final = 11
 GRAPH_VALUE_INFO: Final = 13
-TENSOR_NAME: Final = 8
+TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW = 2, 8, 9
+FLOATS: Final = 1
+INTEGERS: Final = 7
+"""Of 64 bits, as ``FLOATS`` are of 32: types of what a tensor holds."""
+NODE_ATTRIBUTE: Final = 5
+ATTRIBUTE_NAME, ATTRIBUTE_INTEGER, ATTRIBUTE_TYPE = 1, 3, 20
+INTEGER_ATTRIBUTE: Final = 2
 NODE_INPUT, NODE_OUTPUT, NODE_OPERATOR, NODE_DOMAIN = 1, 2, 4, 7
 
 Field = tuple[int, bytes, bytes]
@@ -46,6 +64,18 @@ class Node:
     def reading(self, old: str, new: str) -> "Node":
         """Return the node with another input in the place of one."""
         return replace(self, inputs=tuple(new if name == old else name for name in self.inputs))
+
+
+class Tensor(NamedTuple):
+    """What a model takes.
+
+    Attributes:
+        holds: ``FLOATS`` or ``INTEGERS``.
+        shape: Its dimensions; one that has a name may be of any size.
+    """
+
+    holds: int
+    shape: tuple[int | str, ...]
 
 
 def nodes_of(model: bytes) -> list[Node]:
@@ -81,6 +111,59 @@ def with_nodes(model: bytes, nodes: Sequence[Node]) -> bytes:
         graph.append(whole)
     kept = [whole for number, _, whole in _fields(model) if number != MODEL_GRAPH]
     return b"".join((*kept, _field(MODEL_GRAPH, b"".join(graph))))
+
+
+def with_inputs(model: bytes, inputs: Mapping[str, Tensor]) -> bytes:
+    """Return a model that takes further tensors.
+
+    Args:
+        model: An ONNX file.
+        inputs: What they are, by name.
+
+    Raises:
+        ValueError: It is no ONNX file.
+    """
+    added = b"".join(
+        _field(GRAPH_INPUT, _value_info(name, tensor)) for name, tensor in inputs.items()
+    )
+    graph = _only(_fields(model), MODEL_GRAPH) + added
+    kept = [whole for number, _, whole in _fields(model) if number != MODEL_GRAPH]
+    return b"".join((*kept, _field(MODEL_GRAPH, graph)))
+
+
+def integers_of(model: bytes) -> dict[str, tuple[int, ...]]:
+    """Return the constants of a model that hold integers, by name.
+
+    Raises:
+        ValueError: It is no ONNX file.
+    """
+    graph = _only(_fields(model), MODEL_GRAPH)
+    found = {}
+    for number, value, _ in _fields(graph):
+        if number != GRAPH_INITIALIZER:
+            continue
+        fields = {number: (value, whole) for number, value, whole in _fields(value)}
+        if TENSOR_RAW in fields and fields[TENSOR_TYPE][1][-1] == INTEGERS:
+            raw = fields[TENSOR_RAW][0]
+            found[fields[TENSOR_NAME][0].decode()] = struct.unpack(f"<{len(raw) // 8}q", raw)
+    return found
+
+
+def named_integer(name: str, value: int) -> bytes:
+    """Return an attribute of a node, for :attr:`Node.rest`."""
+    attribute = _field(ATTRIBUTE_NAME, name.encode())
+    attribute += _number(ATTRIBUTE_INTEGER, value) + _number(ATTRIBUTE_TYPE, INTEGER_ATTRIBUTE)
+    return _field(NODE_ATTRIBUTE, attribute)
+
+
+def _value_info(name: str, tensor: Tensor) -> bytes:
+    """Name 1; type 2, of it tensor 1, of it what it holds 1 and shape 2, of it a dimension 1."""
+    dimensions = b"".join(
+        _field(1, _number(1, size) if isinstance(size, int) else _field(2, size.encode()))
+        for size in tensor.shape
+    )
+    written = _number(1, tensor.holds) + _field(2, dimensions)
+    return _field(1, name.encode()) + _field(2, _field(1, written))
 
 
 def _node(value: bytes) -> Node:
@@ -140,6 +223,10 @@ def _fields(message: bytes) -> Iterator[Field]:
 
 def _field(number: int, value: bytes) -> bytes:
     return _as_varint(number << 3 | BYTES) + _as_varint(len(value)) + value
+
+
+def _number(number: int, value: int) -> bytes:
+    return _as_varint(number << 3 | VARINT) + _as_varint(value)
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.onnx_file import Node, nodes_of, with_nodes
+from pipelines.onnx_file import (
+    INTEGERS,
+    Node,
+    Tensor,
+    integers_of,
+    named_integer,
+    nodes_of,
+    with_inputs,
+    with_nodes,
+)
 
 
 def field(number: int, value: bytes) -> bytes:
@@ -58,6 +67,30 @@ def test_a_node_can_read_another_tensor() -> None:
 
     assert node.inputs == ("z", "half")
     assert node.rest == ATTRIBUTE
+
+
+def test_constants_of_integers_are_told_apart_from_others() -> None:
+    integers = field(5, b"\x10\x07" + field(8, b"shape") + field(9, struct.pack("<2q", -1, 400)))
+    floats = field(5, b"\x10\x01" + field(8, b"half") + field(9, struct.pack("<f", 0.5)))
+
+    assert integers_of(field(7, integers + floats)) == {"shape": (-1, 400)}
+
+
+def test_an_attribute_is_written_as_in_the_file_format() -> None:
+    # as the package onnx writes it, in field 5 of a node
+    assert named_integer("axis", 1) == field(5, b"\x0a\x04axis\x18\x01\xa0\x01\x02")
+
+
+def test_a_further_input_is_written_as_in_the_file_format_and_the_rest_stays() -> None:
+    written = with_inputs(MODEL, {"kept": Tensor(INTEGERS, ("n", 1))})
+
+    # as the package onnx writes a tensor of 64-bit integers of this name and shape
+    shape = field(1, field(2, b"n")) + field(1, b"\x08\x01")
+    assert (
+        field(11, field(1, b"kept") + field(2, field(1, b"\x08\x07" + field(2, shape)))) in written
+    )
+    assert nodes_of(written) == nodes_of(MODEL)
+    assert field(2, b"somebody") in written
 
 
 @given(st.binary(max_size=200))

@@ -1,0 +1,34 @@
+"""Which frames the turn model is shown."""
+
+import numpy as np
+import pytest
+
+from pipelines.smart_turn_graph import FRAMES, LED_BY, STRIDE, looked_at
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.5, 1.01, 2.0, 3.333, 7.9, 8.0, 8.5])
+def test_all_frames_count_together_as_if_each_was_looked_at(seconds: float) -> None:
+    index, log_weights = looked_at(seconds)
+
+    assert index.dtype == np.int64
+    assert log_weights.shape == (len(index), 1)
+    assert np.exp(log_weights).sum() == pytest.approx(FRAMES)
+    assert (np.diff(index) > 0).all()
+    assert index[-1] == FRAMES - 1
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.5, 1.01, 2.0, 3.333, 7.9])
+def test_speech_and_what_leads_to_it_is_looked_at_frame_by_frame(seconds: float) -> None:
+    index, log_weights = looked_at(seconds)
+
+    heard = range(max(0, FRAMES - int(np.ceil(50 * seconds)) - LED_BY), FRAMES)
+    places = np.searchsorted(index, list(heard))
+    assert index[places].tolist() == list(heard)
+    assert not log_weights[places].any()
+
+
+def test_of_silence_one_frame_of_eight_is_looked_at() -> None:
+    index, _ = looked_at(2.0)
+
+    assert len(index) == (FRAMES - 100 - LED_BY) // STRIDE + 100 + LED_BY + 290 % STRIDE
+    assert index[:3].tolist() == [4, 12, 20]
