@@ -15,15 +15,10 @@ import onnxruntime
 
 from transports.audio.endpointing import EndpointingParams
 from transports.silence_gate import SilenceGate
+from transports.silero_graph import CONTEXT, STATE, WINDOW, dense
 
 __all__ = ["CONTEXT", "NOISE_WINDOWS", "WINDOW", "SileroModel", "SileroScorer", "SpeechModel"]
 
-SAMPLE_RATE = 8000
-WINDOW = 256
-"""Samples the model takes at 8 kHz: 32 ms."""
-CONTEXT = 32
-"""Samples of the previous window that the model wants in front of each."""
-STATE = 128
 NOISE_RMS = 104.0 / 32768
 """-50 dBFS. After digital silence the model at 8 kHz hears speech up to half a second
 late; noise of this level on its copy of the audio takes that away."""
@@ -61,18 +56,16 @@ class SileroModel:
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = 1
         options.intra_op_num_threads = 1
-        model = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx").read_bytes()
+        shipped = resources.files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
         self._session = onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
+            dense(shipped.read_bytes()), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
         silence = np.zeros((1, CONTEXT + WINDOW), np.float32)
         self.run(silence, np.zeros((2, 1, STATE), np.float32))  # the first takes far longer
 
     def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
         """Score one window of each of n calls; see :class:`SpeechModel`."""
-        feeds = {"input": windows, "state": state, "sr": self._rate}
-        output, state = self._session.run(None, feeds)
+        output, state = self._session.run(None, {"input": windows, "state": state})
         return output[:, 0], state
 
 
