@@ -28,23 +28,12 @@ cut off, beside the file as it is shipped; decision 0021 has the figures.
 
 import math
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pipelines.onnx_file import (
-    FLOATS,
-    INTEGERS,
-    Node,
-    Tensor,
-    integers_of,
-    named_integer,
-    nodes_of,
-    with_inputs,
-    with_nodes,
-)
+from onnx import ModelProto, NodeProto, TensorProto, helper, load_from_string, numpy_helper
 
 __all__ = [
     "FRAMES",
@@ -69,30 +58,28 @@ LED_BY: Final = 10
 """Frames of silence before speech (0.2 s) that are all looked at."""
 POSITIONS: Final = "embed_positions.weight"
 """The end of the name of what is added to each frame to say where it is."""
+UNKNOWN: Final = "this is not smart-turn v3.2, and cannot be shown some frames only"
 QUANTISED_SOFTMAX: Final = ("QuantizeLinear", "DequantizeLinear", "Softmax")
 
 
 def lightened(model: bytes) -> bytes:
-    """Return a model that says the same in less time; what it does not know stays as it is.
-
-    Raises:
-        ValueError: It is no ONNX file.
-    """
-    nodes = nodes_of(model)
-    readers: dict[str, list[Node]] = defaultdict(list)
-    for node in nodes:
-        for name in node.inputs:
+    """Return a model that says the same in less time; what it does not know stays as it is."""
+    loaded = load_from_string(model)
+    readers: dict[str, list[NodeProto]] = defaultdict(list)
+    for node in loaded.graph.node:
+        for name in node.input:
             readers[name].append(node)
-    changed: dict[int, Node | None] = {}  # by the identity of a node; None is left out
-    for first in nodes:
-        if (chain := _chain(first, GELU, readers)) and first.inputs[0] in chain[-1].inputs:
-            changed |= dict.fromkeys(map(id, chain))
-            changed[id(chain[-1])] = Node("Gelu", first.inputs[:1], chain[-1].outputs, CONTRIBUTED)
+    changed: dict[str, NodeProto | None] = {}  # by what a node gives; None is left out
+    for first in loaded.graph.node:
+        if (chain := _chain(first, GELU, readers)) and first.input[0] in chain[-1].input:
+            gelu = helper.make_node("Gelu", first.input[:1], chain[-1].output, domain=CONTRIBUTED)
+            changed |= dict.fromkeys(map(_result, chain))
+            changed[_result(chain[-1])] = gelu
         elif chain := _chain(first, QUANTISED_SOFTMAX, readers):
-            changed |= dict.fromkeys(map(id, chain[:-1]))
-            changed[id(chain[-1])] = chain[-1].reading(chain[-1].inputs[0], first.inputs[0])
-    kept = (changed.get(id(node), node) for node in nodes)
-    return with_nodes(model, [node for node in kept if node is not None])
+            changed |= dict.fromkeys(map(_result, chain[:-1]))
+            chain[-1].input[0] = first.input[0]
+    kept = (changed.get(_result(node), node) for node in loaded.graph.node)
+    return _with_nodes(loaded, [node for node in kept if node is not None])
 
 
 def thinned(model: bytes) -> bytes:
@@ -103,33 +90,35 @@ def thinned(model: bytes) -> bytes:
     Raises:
         ValueError: It is not the model that this was made for.
     """
-    integers = {value: name for name, value in integers_of(model).items()}
-    all_frames, as_many_as_there_are = integers.get((FRAMES,)), integers.get((-1,))
-    nodes = nodes_of(model)
-    scores = {node.outputs[0] for node in nodes if node.operator == "MatMul"}
-    positioned = [node for node in nodes if any(name.endswith(POSITIONS) for name in node.inputs)]
-    if all_frames is None or as_many_as_there_are is None or len(positioned) != 1:
-        raise ValueError("this is not smart-turn v3.2: it cannot be shown some frames only")
-    row = Node("Reshape", (LOG_WEIGHTS, as_many_as_there_are), (f"{LOG_WEIGHTS}_row",))
-    changed = [row]
-    for node in nodes:
-        if node in positioned:
-            everything = f"{node.outputs[0]}_everywhere"
-            gather = Node(
-                "Gather", (everything, FRAME_INDEX), node.outputs, rest=named_integer("axis", 1)
-            )
-            changed += [replace(node, outputs=(everything,)), gather]
-        elif node.operator == "Softmax":
-            score = node.inputs[0]
-            weights = row.outputs[0] if score in scores else LOG_WEIGHTS  # or of all the frames
-            weighted = Node("Add", (score, weights), (f"{score}_weighted",))
-            changed += [weighted, node.reading(score, *weighted.outputs)]
-        elif node.operator == "Concat":
-            changed.append(node.reading(all_frames, as_many_as_there_are))
-        else:
-            changed.append(node)
-    asked = {FRAME_INDEX: Tensor(INTEGERS, ("frames",)), LOG_WEIGHTS: Tensor(FLOATS, ("frames", 1))}
-    return with_inputs(with_nodes(model, changed), asked)
+    loaded = load_from_string(model)
+    all_frames, as_many_as_there_are = (_constant(loaded, size) for size in (FRAMES, -1))
+    scores = {node.output[0] for node in loaded.graph.node if node.op_type == "MatMul"}
+    row = helper.make_node("Reshape", [LOG_WEIGHTS, as_many_as_there_are], [f"{LOG_WEIGHTS}_row"])
+    nodes, gathered = [row], 0
+    for node in loaded.graph.node:
+        nodes.append(node)
+        if any(name.endswith(POSITIONS) for name in node.input):
+            gathered += 1
+            some, everything = node.output[0], f"{node.output[0]}_everywhere"
+            node.output[0] = everything
+            nodes.append(helper.make_node("Gather", [everything, FRAME_INDEX], [some], axis=1))
+        elif node.op_type == "Softmax":
+            score = node.input[0]
+            weights = row.output[0] if score in scores else LOG_WEIGHTS  # or of all the frames
+            node.input[0] = f"{score}_weighted"
+            nodes.insert(-1, helper.make_node("Add", [score, weights], node.input))
+        elif node.op_type == "Concat":
+            shape = [as_many_as_there_are if name == all_frames else name for name in node.input]
+            node.input[:] = shape
+    if gathered != 1:
+        raise ValueError(f"{gathered} tensors of positions: {UNKNOWN}")
+    loaded.graph.input.extend(
+        (
+            helper.make_tensor_value_info(FRAME_INDEX, TensorProto.INT64, ["frames"]),
+            helper.make_tensor_value_info(LOG_WEIGHTS, TensorProto.FLOAT, ["frames", 1]),
+        )
+    )
+    return _with_nodes(loaded, nodes)
 
 
 def looked_at(seconds: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -150,12 +139,47 @@ def looked_at(seconds: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return index.astype(np.int64), log_weights
 
 
-def _chain(first: Node, operators: tuple[str, ...], readers: dict[str, list[Node]]) -> list[Node]:
+def _chain(
+    first: NodeProto, operators: tuple[str, ...], readers: Mapping[str, Sequence[NodeProto]]
+) -> list[NodeProto]:
     """Return the nodes that alone read each other's results, if these are their operators."""
     chain = [first]
     for _ in operators[1:]:
-        behind = readers[chain[-1].outputs[0]]
+        behind = readers[chain[-1].output[0]]
         if len(behind) != 1:
             return []
         chain += behind
-    return chain if tuple(node.operator for node in chain) == operators else []
+    return chain if tuple(node.op_type for node in chain) == operators else []
+
+
+def _result(node: NodeProto) -> str:
+    """Return the name of what a node gives, or gives first."""
+    name: str = node.output[0]
+    return name
+
+
+def _constant(model: ModelProto, value: int) -> str:
+    """Return the name of the constant shape ``(value,)``."""
+    for tensor in model.graph.initializer:
+        is_size = tensor.data_type == TensorProto.INT64 and tuple(tensor.dims) == (1,)
+        if is_size and numpy_helper.to_array(tensor)[0] == value:
+            name: str = tensor.name
+            return name
+    raise ValueError(f"no constant is {value}: {UNKNOWN}")
+
+
+def _with_nodes(model: ModelProto, nodes: Sequence[NodeProto]) -> bytes:
+    """Return a model with other nodes, each behind those whose outputs it reads.
+
+    Constants that none of them reads are left out, and what the file says of the tensors between
+    them, which may no longer be: onnxruntime finds that out itself.
+    """
+    read = {name for node in nodes for name in node.input}
+    constants = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    changed = ModelProto()
+    changed.CopyFrom(model)
+    for field, values in (("node", nodes), ("initializer", constants), ("value_info", ())):
+        changed.graph.ClearField(field)
+        getattr(changed.graph, field).extend(values)
+    written: bytes = changed.SerializeToString()
+    return written

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import load_from_string
 
-from pipelines.onnx_file import nodes_of, with_nodes
 from pipelines.smart_turn import MODEL_FILE, MODEL_PACKAGE
 from pipelines.smart_turn_graph import FRAME_INDEX, LOG_WEIGHTS, lightened, looked_at, thinned
 
@@ -30,8 +30,10 @@ def judge(model: bytes, heard: NDArray[np.float32], *frames: NDArray[Any]) -> fl
 
 
 def test_what_costs_more_than_it_saves_is_gone_and_nothing_else(shipped: bytes) -> None:
-    before = Counter(node.operator for node in nodes_of(shipped))
-    after = Counter(node.operator for node in nodes_of(lightened(shipped)))
+    before, after = (
+        Counter(node.op_type for node in load_from_string(model).graph.node)
+        for model in (shipped, lightened(shipped))
+    )
 
     assert before["Erf"] == after["Gelu"] == 8
     assert after["Erf"] == 0
@@ -77,7 +79,10 @@ def test_it_matters_which_frames_are_looked_at_and_how_much_they_count(shipped: 
 
 
 def test_another_model_cannot_be_thinned(shipped: bytes) -> None:
-    nodes = [node for node in nodes_of(shipped) if node.operator != "Add"]
+    model = load_from_string(shipped)
+    others = [node for node in model.graph.node if node.op_type != "Add"]
+    del model.graph.node[:]
+    model.graph.node.extend(others)
 
-    with pytest.raises(ValueError, match="smart-turn"):
-        thinned(with_nodes(shipped, nodes))
+    with pytest.raises(ValueError, match=r"smart-turn v3\.2"):
+        thinned(model.SerializeToString())
