@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from asterisk.unpack import ensure_packages
 from voiceai.bench.track import level_dbfs
 
-__all__ = ["LEVEL_DBFS", "SAMPLE_RATE_HZ", "Recording", "english_recordings", "german_recordings"]
+__all__ = [
+    "LEVEL_DBFS",
+    "SAMPLE_RATE_HZ",
+    "Recording",
+    "english_recordings",
+    "german_recordings",
+    "levelled",
+]
 
 SAMPLE_RATE_HZ: Final = 8000
 
@@ -137,13 +144,24 @@ def german_recordings(cache: Path) -> list[Recording]:
     return [_read(folder / f"{name}.gsm", name, GERMAN[name], "de") for name in GERMAN]
 
 
-@cache
-def _read(path: Path, name: str, text: str, language: str) -> Recording:
+def levelled(path: Path) -> bytes:
+    """Read an audio file and bring it to :data:`LEVEL_DBFS`.
+
+    Returns:
+        16-bit little-endian mono at 8 kHz.
+
+    Raises:
+        ValueError: It is not mono at 8 kHz.
+    """
     samples: NDArray[np.float64]
     samples, rate = soundfile.read(path)
     if rate != SAMPLE_RATE_HZ or samples.ndim != 1:
         raise ValueError(f"{path} is not mono at 8 kHz")
     pcm = (samples * 32767).astype("<i2")
     gain = 10 ** ((LEVEL_DBFS - level_dbfs(pcm.tobytes())) / 20)
-    scaled = np.clip(pcm * gain, -32768, 32767).astype("<i2")
-    return Recording(name, text, language, scaled.tobytes())
+    return np.clip(pcm * gain, -32768, 32767).astype("<i2").tobytes()
+
+
+@cache
+def _read(path: Path, name: str, text: str, language: str) -> Recording:
+    return Recording(name, text, language, levelled(path))

@@ -272,6 +272,42 @@ def concealment(
     _finish(report, strict=strict, plot=plot, as_json=as_json)
 
 
+@app.command("turn-model")
+def turn_model(
+    *,
+    recordings: Annotated[
+        int, typer.Option("--recordings-per-speaker", min=2, max=100, help="At most.")
+    ] = 40,
+    speakers: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Such as en or fr-armelle; may be repeated, or all. Else en, de, es and fr."
+        ),
+    ] = None,
+    strict: Strict = False,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """How well the turn model tells whole sentences from cut ones, beside the file as shipped."""
+    settings = _settings()
+    from voiceai.bench.turn_model import (  # noqa: PLC0415 - Pipecat takes half a second
+        DEFAULT_SPEAKERS,
+        run_turn_model,
+    )
+    from voiceai.bench.turn_recordings import speakers_named  # noqa: PLC0415 - likewise
+
+    try:
+        chosen = speakers_named(speakers or DEFAULT_SPEAKERS)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    report = run_turn_model(
+        settings.voiceai_data_dir / "recordings",
+        recordings_per_speaker=recordings,
+        speakers=chosen,
+    )
+    _finish(report, strict=strict, plot=plot, as_json=as_json)
+
+
 def _settings() -> Settings:
     loaded = load_settings()
     warn(loaded.warnings)
