@@ -8,6 +8,7 @@ A line keeps its way, so what fits worse than it used to is a caller, however fa
 and it keeps its noise, which nothing explains.
 """
 
+import audioop
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -173,13 +174,12 @@ class _NoiseFloor:
         return min(self._before, self._now, LOUDEST_FLOOR) if self._packets else 0.0
 
     def put(self, pcm: bytes) -> None:
-        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        if not samples.size:
+        if not pcm:
             return
         if self._packets % FLOOR_PACKETS == 0:
             self._before, self._now = self._now, float("inf")
         self._packets += 1
-        self._now = min(self._now, float(np.dot(samples, samples)) / samples.size)
+        self._now = min(self._now, float(audioop.rms(pcm, SAMPLE_BYTES)) ** 2)
 
 
 def _explained_power(sent: Samples, heard: Samples, start: int) -> float:

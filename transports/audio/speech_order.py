@@ -63,9 +63,10 @@ class SpeechOrder:
         self._append(pcm)
         if arrived_at is not None:
             self._played_until = max(self._played_until, arrived_at)
-        for held in self._held:
-            held.frames -= 1
-        self._release()
+        if self._held:
+            for held in self._held:
+                held.frames -= 1
+            self._release()
 
     def decide(self, verdict: Verdict, arrived_at: float | None) -> None:
         """Insert a verdict where it belongs; all but STARTED, PAUSED and STOPPED are ignored.
@@ -96,7 +97,12 @@ class SpeechOrder:
 
     def take(self) -> bytes | Verdict | None:
         """Return the next frame or verdict, None when nothing is due."""
-        return self._remove(0) if self._due else None
+        if not self._due:
+            return None
+        item = self._due.popleft()
+        if isinstance(item, Verdict):
+            self._due_verdicts -= 1
+        return item
 
     def _release(self) -> None:
         while self._held:
@@ -116,12 +122,8 @@ class SpeechOrder:
     def _drop_one(self) -> None:
         """Drop the oldest audio, but no verdict: a turn must not lose its begin or end."""
         audio = (place for place, item in enumerate(self._due) if isinstance(item, bytes))
-        self._remove(next(audio, 0))
-        self.dropped_frames += 1
-
-    def _remove(self, place: int) -> bytes | Verdict:
-        item = self._due[place]
-        del self._due[place]
-        if isinstance(item, Verdict):
+        place = next(audio, 0)
+        if isinstance(self._due[place], Verdict):
             self._due_verdicts -= 1
-        return item
+        del self._due[place]
+        self.dropped_frames += 1
