@@ -21,7 +21,7 @@ for eight: ``log 8`` is added to its scores wherever the model weighs frames aga
     frames   speech 0.2 s before it, and all of it     each counts once
              silence                                   each eighth counts eight times
 
-This changes verdicts, and for the better: the silence makes the model call a turn complete.
+This changes verdicts, and not for the worse: the silence makes the model call a turn complete.
 ``python -m voiceai bench turn-model`` tells how well whole sentences are told from some that were
 cut off, beside the file as it is shipped; decision 0021 has the figures.
 """
