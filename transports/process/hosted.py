@@ -72,15 +72,17 @@ class HostedStream:
     def attach(self, slot: Slot) -> None:
         """Begin with a slot that nothing was written to."""
         self._slot: Slot | None = slot
+        self._control = slot.control
         self._heard = slot.heard_writer()
         self._written = slot.written_reader()
         self._epoch = 0
         self._held = self._ducked = False
         self._accepted = 0  # samples of this epoch that were taken from the ring
         self._flushed = False  # since the last packet
-        self._played = self.stream.played_samples
+        _, self._played, slot.sent[0] = self.stream.progress
         self._speeches = 0
         self._speech_at = 0.0
+        self._published: tuple[float, ...] = ()
         self._tell_arrived = self._tell_played = self._tell_recorded = False
         self._waiting: tuple[float, bytes] | None = None  # what came, for the frame of its tick
 
@@ -116,11 +118,13 @@ class HostedStream:
 
     def after_hearing(self) -> None:
         """Take what was written, ahead of the packets, which then leave the sooner."""
-        self._try_to_take(QUEUE_LIMIT)
+        if self._written.has_more or self._control.has_news:
+            self._try_to_take(QUEUE_LIMIT)
 
     def before_sending(self) -> None:
         """Obey what was decided, and take what the next packet lacks."""
-        self._try_to_take(FRAME_SAMPLES)
+        if self._written.has_more or self._control.has_news:
+            self._try_to_take(FRAME_SAMPLES)
 
     def after_sending(self) -> None:
         """Publish what has left, and from time to time the counters."""
@@ -140,7 +144,7 @@ class HostedStream:
     def _take(self, enough: int) -> None:
         if self._slot is None:
             return
-        decided = self._slot.control.news()
+        decided = self._control.news()
         if decided is not None:
             self._obey(*CONTROL.unpack(decided))
         stream = self.stream
@@ -163,20 +167,21 @@ class HostedStream:
         slot, stream = self._slot, self.stream
         if slot is None:
             return
-        queued, played, sent = stream.progress
+        queued, played, slot.sent[0] = stream.progress
         speaking = played > self._played and not self._flushed
         self._played, self._flushed = played, False
-        progress = PROGRESS.pack(
+        progress = (
             self._epoch,
             self._accepted - queued,
             played,
             self._written.taken,
-            sent,
             self._speeches,
             self._speech_at,
             speaking,
         )
-        slot.progress.set(progress)
+        if progress != self._published:
+            self._published = progress
+            slot.progress.set(PROGRESS.pack(*progress))
         self._ticks += 1
         if self._ticks % STATS_TICKS == 0:
             slot.stats.set(packed(stream.stats))

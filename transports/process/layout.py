@@ -4,7 +4,8 @@
 
     clock     how late the ticks came                 media process -> user
     slot 0    control     flush epoch, held, ducked   user -> media process
-              progress    what was sent so far        media process -> user
+              progress    what became of the audio    media process -> user
+              sent        packets so far, one number  media process -> user
               stats       the stream's counters       media process -> user
               heard       arrived and played audio    media process -> user
               written     audio to be sent            user -> media process
@@ -51,7 +52,7 @@ CLOCK = struct.Struct("=d")
 CONTROL = struct.Struct("=I??")
 """Flush epoch, held, ducked."""
 
-PROGRESS = struct.Struct("=IQQQQId?")
+PROGRESS = struct.Struct("=IQQQId?")
 """The fields of :class:`Progress`."""
 
 HEARD = struct.Struct("=Bd")
@@ -70,6 +71,7 @@ WRITTEN_BYTES = 2 * FRAME_BYTES
 CLOCK_BYTES = 4096
 CONTROL_BYTES = 2 * record_bytes(CONTROL.size)
 PROGRESS_BYTES = 2 * record_bytes(PROGRESS.size)
+SENT_BYTES = 64
 STATS_BYTES = 8192
 HEARD_CELL = record_bytes(HEARD.size + ARRIVAL.size + HEARD_BYTES + FRAME_BYTES)
 WRITTEN_CELL = record_bytes(WRITTEN.size + WRITTEN_BYTES)
@@ -86,6 +88,7 @@ SLOT_BYTES = (
     (
         CONTROL_BYTES
         + PROGRESS_BYTES
+        + SENT_BYTES
         + STATS_BYTES
         + HEARD_CELL * HEARD_CELLS
         + WRITTEN_CELL * WRITTEN_CELLS
@@ -130,14 +133,13 @@ class WrittenKind:
 
 
 class Progress(NamedTuple):
-    """What a stream has sent.
+    """What became of the audio that was written.
 
     Attributes:
         epoch: The flush that was obeyed last.
         done: Samples that were written since that flush and have left.
         played: Written samples that were sent, ever.
         taken: Records that were taken from the ring.
-        sent: Packets.
         speeches: How often speech began.
         speech_at: When it began last, in monotonic seconds.
         speaking: The last packet had written audio.
@@ -147,7 +149,6 @@ class Progress(NamedTuple):
     done: int = 0
     played: int = 0
     taken: int = 0
-    sent: int = 0
     speeches: int = 0
     speech_at: float = 0.0
     speaking: bool = False
@@ -155,6 +156,10 @@ class Progress(NamedTuple):
 
 class Slot:
     """The shared memory of one stream. Each side uses what it writes, and reads the rest.
+
+    Attributes:
+        sent: Packets sent so far, at index 0. Every tick changes it, so it is no record with a
+            checksum: processors show the other side eight aligned bytes old or new, never mixed.
 
     Args:
         memory: ``SLOT_BYTES`` of it.
@@ -165,6 +170,7 @@ class Slot:
         sizes = (
             CONTROL_BYTES,
             PROGRESS_BYTES,
+            SENT_BYTES,
             STATS_BYTES,
             HEARD_CELL * HEARD_CELLS,
             WRITTEN_CELL * WRITTEN_CELLS,
@@ -175,9 +181,10 @@ class Slot:
             at += size
         self.control = Register(parts[0], key)
         self.progress = Register(parts[1], key + 1)
-        self.stats = Register(parts[2], key + 2)
-        self._heard = Ring(parts[3], HEARD_CELL, key + 3)
-        self._written = Ring(parts[4], WRITTEN_CELL, key + 4)
+        self.sent = parts[2].cast("Q")
+        self.stats = Register(parts[3], key + 2)
+        self._heard = Ring(parts[4], HEARD_CELL, key + 3)
+        self._written = Ring(parts[5], WRITTEN_CELL, key + 4)
 
     def heard_writer(self) -> RingWriter:
         """Return the media process's end of what is heard."""

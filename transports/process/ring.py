@@ -58,6 +58,10 @@ class Ring:
         at += HEADER.size
         memory[at : at + length] = payload
 
+    def begins(self, number: int) -> bool:
+        """Whether record ``number`` is there, or a later one in its cell; perhaps half written."""
+        return self._words[number % self.cells * self._cell_words] >= number
+
     def load(self, number: int) -> tuple[int, bytes] | None:
         """Return what is whole in the cell of record ``number``: its own number, and payload."""
         cell = number % self.cells
@@ -109,6 +113,11 @@ class RingReader:
         self.lost = 0
         self._ring = ring
 
+    @property
+    def has_more(self) -> bool:
+        """Whether a :meth:`take` may find something; cheap, since it mostly would not."""
+        return self._ring.begins(self.taken + 1)
+
     def take(self) -> bytes | None:
         """Return the next record; ``None`` when none is whole yet."""
         found = self._ring.load(self.taken + 1)
@@ -139,6 +148,11 @@ class Register:
         """Replace the value."""
         self._ring.store(self._number + 1, value)
         self._number += 1
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there may be :meth:`news`; cheap, since there mostly are none."""
+        return self._ring.begins(self._number + 1)
 
     def news(self) -> bytes | None:
         """Return the value if there is a later one than was returned before."""

@@ -135,11 +135,12 @@ class ProcessStream:
     @property
     def stats(self) -> StreamStats:
         """What happened until 0.2 s ago; valid after :meth:`close` too."""
+        if self._closed:
+            return self._stats
         news = self._slot.stats.news()
-        if news is not None and not self._closed:
+        if news is not None:
             self._stats = unpacked(news)
-        sent = max(self._stats.sent, self._latest().sent)
-        return self._stats._replace(sent=sent)
+        return self._stats._replace(sent=self._slot.sent[0])
 
     def connect(self, address: Address) -> None:
         """Start sending to the peer's RTP address, and trust packets from there alone.
@@ -248,6 +249,7 @@ class ProcessStream:
         if self._closed:
             return
         self._latest()
+        self._stats = self.stats
         self._closed = True
         self._on_close(self)
         self._backpressure.release_all()

@@ -144,3 +144,27 @@ def test_a_register_keeps_its_value_while_the_next_is_written() -> None:
 
     memory[:] = after
     assert theirs.news() == b"two"
+
+
+@given(st.lists(st.integers(0, 2 * CELLS), max_size=10))
+def test_a_reader_has_more_exactly_until_it_has_read_all(writes: list[int]) -> None:
+    memory = bytearray(CELL * CELLS)
+    writer, reader = RingWriter(ring(memory)), RingReader(ring(memory))
+    for records in writes:
+        for _ in range(records):
+            writer.put(b"one")
+        assert reader.has_more == (records > 0)
+        while reader.has_more:
+            assert reader.take() == b"one"
+        assert reader.taken == writer.written
+
+
+def test_a_register_has_news_exactly_until_they_are_read() -> None:
+    memory = bytearray(2 * CELL)
+    ours, theirs = Register(memoryview(memory), KEY), Register(memoryview(memory), KEY)
+    for _ in range(3):
+        assert not theirs.has_news
+        ours.set(b"one")
+        ours.set(b"two")
+        assert theirs.has_news
+        assert theirs.news() == b"two"
