@@ -127,6 +127,8 @@ class EchoJudge:
 
     def explained(self) -> Explanation:
         """Return what explains best what was heard last."""
+        if self._sent.count(0) == len(self._sent):
+            return NOTHING
         sent = np.frombuffer(self._sent, "<i2").astype(np.float32)
         heard = np.frombuffer(self._heard, "<i2").astype(np.float32)
         heard -= heard.mean()
