@@ -110,6 +110,11 @@ class VoiceDetector:
         return self._endpointer.speaking
 
     @property
+    def almost_speaking(self) -> bool:
+        """Whether the caller speaks if the next window is speech."""
+        return self._endpointer.almost_speaking
+
+    @property
     def minimum_level(self) -> float:
         """The level (dBFS) below which a window never starts speech; may be raised for a while."""
         return self._endpointer.minimum_level
@@ -247,13 +252,25 @@ class VoiceActivity:
     def _judge(self, full: list[VoiceDetector]) -> list[VoiceDetector]:
         """Judge one window of each; return those that have another."""
         if len(self._scorers) == 1:
-            self._score(full[0].scorer, full)
+            self._score_in_turn(full[0].scorer, full)
         else:
             for scorer in {id(each.scorer): each.scorer for each in full}.values():
                 group = [detector for detector in full if detector.scorer is scorer]
-                if group:
-                    self._score(scorer, group)
+                self._score_in_turn(scorer, group)
         return [detector for detector in full if detector.has_window]
+
+    def _score_in_turn(self, scorer: Scorer, detectors: list[VoiceDetector]) -> None:
+        """Judge first what may hold an assistant, then what may lower one: packets leave soon.
+
+        The others are many, and a caller who was silent for long takes longest to be scored.
+        """
+        urgent = [detector for detector in detectors if detector.almost_speaking]
+        others = [detector for detector in detectors if not detector.almost_speaking]
+        others.sort(key=operator.attrgetter("speaking"))
+        for group in (urgent, others):
+            still_open = [detector for detector in group if detector.has_window]
+            if still_open:
+                self._score(scorer, still_open)
 
     def _score(self, scorer: Scorer, detectors: list[VoiceDetector]) -> None:
         windows = [detector.next_window() for detector in detectors]

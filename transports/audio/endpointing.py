@@ -131,6 +131,11 @@ class Endpointer:
         """Whether a verdict is bound to follow: the caller speaks, or perhaps does."""
         return self.speaking or self._run > 0
 
+    @property
+    def almost_speaking(self) -> bool:
+        """Whether one more window of speech is STARTED."""
+        return not self.speaking and self._run >= self._start_windows - 1
+
     def put(self, probability: float, level: float) -> Verdict:
         """Offer the next window: its speech probability (0..1) and level (dBFS)."""
         is_speech = probability >= self._confidence

@@ -1,5 +1,6 @@
 """The ears of all calls: windows of 32 ms out of whatever arrives, scored together."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_what_is_heard_tells_level_and_arrival() -> None:
     assert not hearing.speaking
 
 
-def test_all_calls_are_scored_in_one_run_and_each_hears_its_own() -> None:
+def test_all_calls_are_scored_together_and_each_hears_its_own() -> None:
     scorer = Scripted("....", "###.", ".###")
     activity = VoiceActivity({"script": lambda: scorer})
     ears = [open_ear(activity) for _ in range(3)]
@@ -99,12 +100,52 @@ def test_all_calls_are_scored_in_one_run_and_each_hears_its_own() -> None:
     for number in range(7):
         tick(activity, float(number), *(detector for detector, _ in ears))
 
-    assert scorer.batches == [3] * 4
+    assert scorer.batches == [3, 3, 1, 2, 1, 2], "who may speak for certain waits for nobody"
     assert [verdicts(heard) for _, heard in ears] == [
         [],
         [Verdict.SUSPECTED, Verdict.STARTED],
         [Verdict.SUSPECTED, Verdict.STARTED],
     ]
+
+
+def test_a_hold_waits_for_nobody_and_a_duck_for_no_one_who_speaks_already() -> None:
+    activity = VoiceActivity({"script": lambda: Scripted("######", "...###", "..####")})
+    judged: list[tuple[int, Verdict]] = []
+    ears = [open_ear(activity)[0] for _ in range(3)]
+
+    def note(number: int, hearing: Hearing) -> None:
+        judged.append((number, hearing.verdict))
+
+    for number, detector in enumerate(ears):
+        detector.on_hearing = functools.partial(note, number)
+
+    orders = []
+    for at in range(6):
+        for detector in ears:
+            detector.put(ArrivedAudio(LOUD_WINDOW, float(at)))
+        activity.run()
+        orders.append(judged.copy())
+        judged.clear()
+
+    nothing, suspected, started = Verdict.NOTHING, Verdict.SUSPECTED, Verdict.STARTED
+    assert orders[3] == [(1, suspected), (2, nothing), (0, nothing)]
+    assert orders[4] == [(2, started), (1, nothing), (0, nothing)]
+    assert orders[5] == [(1, started), (0, nothing), (2, nothing)]
+
+
+def test_a_call_may_be_closed_by_what_another_hears_before_it_is_scored() -> None:
+    activity = VoiceActivity({"script": lambda: Scripted("##", "..")})
+    (first, _), (second, heard) = open_ear(activity), open_ear(activity)
+    for detector in (first, second):
+        detector.put(ArrivedAudio(LOUD_WINDOW, 1.0))
+    activity.run()
+    first.on_hearing = lambda _: second.close()
+
+    for detector in (first, second):
+        detector.put(ArrivedAudio(LOUD_WINDOW, 2.0))
+    activity.run()
+
+    assert len(heard) == 1
 
 
 def test_several_windows_of_a_call_are_judged_in_their_order() -> None:
