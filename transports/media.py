@@ -162,7 +162,7 @@ class MediaEngine(Protocol):
         """Why no stream can be opened now, ``None`` when all is well."""
 
     def after_hearing(self, then: Callable[[], None]) -> None:
-        """Call ``then`` every 20 ms, 5 ms before packets leave.
+        """Call ``then`` every 20 ms, 10 ms before packets leave.
 
         All streams have told their listeners and subscribers what they heard by then. What
         ``then`` decides about a stream takes effect in the packet that leaves next.

@@ -168,7 +168,7 @@ class RtpTransport(BaseTransport):
         self._input.pause_taps.append(tap)
 
     def add_verdict_listener(self, listener: VerdictListener) -> None:
-        """Tell ``listener`` of every verdict, 5 ms before the next packet leaves."""
+        """Tell ``listener`` of every verdict, up to 10 ms before the next packet leaves."""
         self._input.listeners.append(listener)
 
 

@@ -5,7 +5,7 @@
     Reading -----receive---> RtpSession --frame, every 20 ms--> listeners, subscribers
     write() ---------------> RtpSession --packet, every 20 ms-> UdpEndpoint
 
-Two ticks alternate. Five milliseconds before the packets leave, all streams hear: what is decided
+Two ticks alternate. Ten milliseconds before the packets leave, all streams hear: what is decided
 then, of a duck or a flush, is in those packets already. When they leave, nothing else is done.
 What has come is read before the one and after the other.
 """
@@ -26,8 +26,11 @@ from transports.udp.reading import Reading, best_reading
 
 __all__ = ["HEARING_LEAD", "InlineEngine"]
 
-HEARING_LEAD = 0.005
-"""Seconds from hearing to sending: enough for the voice detector of many calls."""
+HEARING_LEAD = 0.01
+"""Seconds from hearing to sending: enough for the voice detector of many calls.
+
+What is decided later is in the packet behind: of 50 calls' decisions half were, with half as long.
+"""
 
 
 class InlineEngine:

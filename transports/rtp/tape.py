@@ -17,7 +17,7 @@ class RecordedTick(NamedTuple):
 
     Attributes:
         at: When its packet was due to leave, in monotonic seconds; what was heard was taken from
-            playout 5 ms before.
+            playout 10 ms before.
         caller: 160 bytes of G.711: what the far side was heard to say.
         assistant: Likewise: what was sent; silence where digits were.
     """

@@ -78,7 +78,7 @@ LATENESS_SECONDS: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005),
     *(0.0075, 0.01, 0.015, 0.02, 0.04, 0.1, 0.5),
 )
-"""A packet is due every 20 ms, and decisions are made 5 ms before."""
+"""A packet is due every 20 ms, and what is decided within 10 ms before is in it."""
 
 
 class MediaMetrics(Collector):
