@@ -26,8 +26,8 @@ TAPS: Final = 48
 """6 ms: the length of the path that is looked for, most of it behind its loudest part."""
 TAPS_BEFORE: Final = 12
 SENT_SAMPLES: Final = HEARD_SAMPLES + DELAY_SAMPLES + TAPS
-TRANSFORM: Final = 8192
-"""Points; at least `SENT_SAMPLES` and `HEARD_SAMPLES` together."""
+TRANSFORM: Final = 5120
+"""Points; at least `SENT_SAMPLES`: what was heard fits into that wherever it is looked for."""
 EXPLAINED: Final = 0.85
 """Share of the power heard from which it is echo."""
 LEAST_SHARE: Final = 0.2
