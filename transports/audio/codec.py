@@ -74,9 +74,14 @@ class Codec(Enum):
         """What RTP timestamps count, per second (8000 for G.722 too, by RFC 3551)."""
         return _WIRE[self].clock_rate
 
+    @property
+    def sample_bytes(self) -> int:
+        """On the wire, per sample of 8 kHz."""
+        return _WIRE[self].sample_bytes
+
     def samples(self, payload_bytes: int) -> int | None:
         """Return how many samples of 8 kHz so many bytes hold; None if not whole ones."""
-        samples, rest = divmod(payload_bytes, _WIRE[self].sample_bytes)
+        samples, rest = divmod(payload_bytes, self.sample_bytes)
         return None if rest else samples
 
     def encoder(self) -> Encoder:

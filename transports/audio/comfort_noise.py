@@ -87,11 +87,12 @@ class ComfortNoise:
 
     def take(self, samples: int) -> bytes:
         """Return the next ``samples`` samples."""
+        table = self._table
         end = self._position + samples * SAMPLE_BYTES
-        noise = self._table[self._position : end]
-        while end >= len(self._table):
-            end -= len(self._table)
-            noise += self._table[:end]
+        noise = table[self._position : end]
+        while end >= len(table):
+            end -= len(table)
+            noise += table[:end]
         self._position = end
         return noise
 

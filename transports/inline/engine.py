@@ -32,6 +32,9 @@ HEARING_LEAD = 0.01
 What is decided later is in the packet behind: of 50 calls' decisions half were, with half as long.
 """
 
+PLAY_BURST = 25
+"""Frames played at once after a stall. What was said in a longer one is not worth hearing late."""
+
 
 class InlineEngine:
     """Opens streams and keeps them in time.
@@ -190,8 +193,9 @@ class InlineEngine:
     def _hear(self, deadline: float, due: int) -> None:
         """Read what has come, after a stall of ours too, before its turn has passed."""
         self._read(due)
+        frames = min(due, PLAY_BURST)
         for stream in self.streams:
-            stream.hear_due(due, deadline + HEARING_LEAD)
+            stream.hear_due(frames, deadline + HEARING_LEAD)
         for then in self._after_hearing:
             then()
 

@@ -35,9 +35,6 @@ QUEUE_LIMIT = 3 * FRAME_SAMPLES
 SEND_BURST = 3
 """Packets sent at once after a stall; the rest is skipped, since nobody would play it."""
 
-PLAY_BURST = 25
-"""Frames played at once after a stall. What was said in a longer one is not worth hearing late."""
-
 REMEMBERED_SENDS = 512
 """Send deviations of ten seconds."""
 
@@ -95,6 +92,7 @@ class InlineStream:
             telephone_event=options.telephone_event,
             inband_dtmf=options.inband_dtmf,
         )
+        self._sender = self._session.sender
         self._pair = pair
         self._on_close = on_close
         self._endpoint = UdpEndpoint(pair.rtp, self._receive, reading)
@@ -109,7 +107,7 @@ class InlineStream:
         self._peer: Address | None = None
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
-        self._backpressure = Backpressure(lambda: self._session.sender.queued_samples)
+        self._backpressure = Backpressure(lambda: self._sender.queued_samples)
         self._flushes = 0
         self._closed = False
         self._built: list[Outgoing] = []
@@ -122,17 +120,17 @@ class InlineStream:
     @property
     def queued_samples(self) -> int:
         """Samples written and not yet sent."""
-        return self._session.sender.queued_samples
+        return self._sender.queued_samples
 
     @property
     def played_samples(self) -> int:
         """Written samples that were sent, ever."""
-        return self._session.sender.played_samples
+        return self._sender.played_samples
 
     @property
     def progress(self) -> tuple[int, int, int]:
         """Samples queued, written samples that were sent, and packets made. For the engine."""
-        sender = self._session.sender
+        sender = self._sender
         return sender.queued_samples, sender.played_samples, sender.sent
 
     @property
@@ -172,11 +170,11 @@ class InlineStream:
 
     def hold(self) -> None:
         """Send comfort noise and keep what is written for later."""
-        self._session.sender.held = True
+        self._sender.held = True
 
     def release(self) -> None:
         """Send what was written, from the next packet on."""
-        self._session.sender.held = False
+        self._sender.held = False
 
     def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
         """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
@@ -192,11 +190,11 @@ class InlineStream:
 
     def duck(self) -> None:
         """Lower what is sent by 12 dB, within the next packet."""
-        self._session.sender.ducked = True
+        self._sender.ducked = True
 
     def unduck(self) -> None:
         """Raise what is sent to its own level again, within the next packet."""
-        self._session.sender.ducked = False
+        self._sender.ducked = False
 
     async def write(self, pcm: bytes) -> bool:
         """Queue audio of any length; return when less than 60 ms of it wait to be sent.
@@ -216,15 +214,15 @@ class InlineStream:
 
     def put(self, pcm: bytes) -> None:
         """Queue audio of any length, without waiting. For the engine, and other placements."""
-        self._session.sender.write(pcm)
+        self._sender.write(pcm)
 
     def finish(self) -> None:
         """Let the last packet go out padded: nothing more belongs to what was written so far."""
-        self._session.sender.finish()
+        self._sender.finish()
 
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Press keys for the peer, in place of audio; see ``MediaStream``."""
-        self._session.sender.digits.queue(digits, duration_ms=duration_ms, pause_ms=pause_ms)
+        self._sender.digits.queue(digits, duration_ms=duration_ms, pause_ms=pause_ms)
 
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.
@@ -232,7 +230,7 @@ class InlineStream:
         Up to 5 ms more are sent, fading out, and count as played.
         """
         self._flushes += 1
-        dropped = self._session.sender.flush()
+        dropped = self._sender.flush()
         self._backpressure.release_all()
         return dropped
 
@@ -264,11 +262,14 @@ class InlineStream:
             return
         try:
             if due > SEND_BURST:
-                self._session.skip(due - SEND_BURST)
-            if self._tape is None:
-                self._built = [self._session.next_packet() for _ in range(min(due, SEND_BURST))]
-            else:
-                self._build_audible(min(due, SEND_BURST))
+                self._sender.skip(due - SEND_BURST)
+                due = SEND_BURST
+            built = []
+            for _ in range(due):
+                built.append(self._sender.next_packet())
+                if self._tape is not None:
+                    self._audible.append(self._sender.audible)
+            self._built = built
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
 
@@ -310,33 +311,27 @@ class InlineStream:
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
 
-    def _build_audible(self, packets: int) -> None:
-        self._built, self._audible = [], []
-        for _ in range(packets):
-            self._built.append(self._session.next_packet())
-            self._audible.append(self._session.sender.audible)
-
     def _send(self, peer: Address, deadline: float) -> None:
         self._due_at = deadline + FRAME_SECONDS
         built, self._built = self._built, []
         due_at = deadline - (len(built) - 1) * FRAME_SECONDS
-        for packet in built:
-            self._endpoint.send(packet.datagram, peer)
+        for datagram, starts_speech in built:
+            self._endpoint.send(datagram, peer)
             now = time.monotonic()
             self._deviations.add(now - due_at)
             due_at += FRAME_SECONDS
-            if packet.starts_speech and self.on_speech_sent is not None:
+            if starts_speech and self.on_speech_sent is not None:
                 self.on_speech_sent(now)
         self._backpressure.progressed()
 
     def _hear(self, due: int, deadline: float) -> None:
-        now = time.monotonic()
-        for audio in self._session.arrived(now):
+        now, session = time.monotonic(), self._session
+        for audio in session.arrived(now):
             for listener in self._listeners:
                 listener(audio)
         played: list[bytes] = []
-        for _ in range(min(due, PLAY_BURST)):
-            frame = self._session.frame(now)
+        for _ in range(due):
+            frame = session.frame(now)
             played.append(frame.pcm)
             for subscriber in self._subscribers:
                 subscriber(frame)
@@ -344,7 +339,7 @@ class InlineStream:
                 return
         if self._tape is not None:
             self._tape.heard(played, deadline)
-        for digit, duration_ms in self._session.digits(now):
+        for digit, duration_ms in session.digits(now):
             if self.on_digit is not None:
                 self.on_digit(digit, duration_ms)
         if not self._closed:

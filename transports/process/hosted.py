@@ -6,7 +6,7 @@ from transports.inline.stream import QUEUE_LIMIT, InlineStream
 from transports.process.channel import Message
 from transports.process.counters import packed
 from transports.process.layout import (
-    ARRIVAL,
+    BEHIND_ARRIVED,
     CONTROL,
     HEARD,
     HEARD_BYTES,
@@ -31,6 +31,7 @@ KINDS = {
     "concealed": HeardKind.CONCEALED,
     "noise": HeardKind.NOISE,
 }
+KINDS_BEHIND_ARRIVED = {name: kind + HeardKind.BEHIND_ARRIVED for name, kind in KINDS.items()}
 
 
 class HostedStream:
@@ -209,15 +210,16 @@ class HostedStream:
     def _on_frame(self, frame: PlayedFrame) -> None:
         if not self._tell_played:
             return
-        kind = KINDS[frame.kind]
-        played_at = NEVER if frame.arrived_at is None else frame.arrived_at
+        played, played_at, kind = frame
+        if played_at is None:
+            played_at = NEVER
         if self._waiting is None:
-            self._heard.put(HEARD.pack(kind, played_at) + frame.pcm)
+            self._heard.put(HEARD.pack(KINDS[kind], played_at) + played)
             return
-        arrived_at, pcm = self._waiting
+        arrived_at, arrived = self._waiting
         self._waiting = None
-        head = HEARD.pack(kind + HeardKind.BEHIND_ARRIVED, played_at) + ARRIVAL.pack(arrived_at)
-        self._heard.put(head + pcm + frame.pcm)
+        head = BEHIND_ARRIVED.pack(KINDS_BEHIND_ARRIVED[kind], played_at, arrived_at)
+        self._heard.put(head + arrived + played)
 
     def _on_audio(self, audio: ArrivedAudio) -> None:
         """Keep what came for the record of this tick's frame, which follows."""
@@ -225,16 +227,15 @@ class HostedStream:
             return
         arrived_at = NEVER if audio.arrived_at is None else audio.arrived_at
         for start in range(0, len(audio.pcm), HEARD_BYTES):
-            self._put_waiting()
+            if self._waiting is not None:
+                self._put_waiting(*self._waiting)
             self._waiting = arrived_at, audio.pcm[start : start + HEARD_BYTES]
-        if not self._tell_played:
-            self._put_waiting()
-
-    def _put_waiting(self) -> None:
-        if self._waiting is not None:
-            arrived_at, pcm = self._waiting
+        if self._waiting is not None and not self._tell_played:
+            self._put_waiting(*self._waiting)
             self._waiting = None
-            self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + pcm)
+
+    def _put_waiting(self, arrived_at: float, pcm: bytes) -> None:
+        self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + pcm)
 
     def _on_recorded(self, tick: RecordedTick) -> None:
         if self._tell_recorded:

@@ -27,6 +27,7 @@ from transports.rtp.events import FRAME_BYTES
 
 __all__ = [
     "ARRIVAL",
+    "BEHIND_ARRIVED",
     "CLOCK",
     "CONTROL",
     "HEARD",
@@ -63,6 +64,9 @@ ARRIVAL = struct.Struct("=d")
 
 WRITTEN = struct.Struct("=IB")
 """Flush epoch, kind; then the samples."""
+
+BEHIND_ARRIVED = struct.Struct("=Bdd")
+"""Both of these heads at once."""
 
 HEARD_BYTES = FRAME_BYTES
 WRITTEN_BYTES = 2 * FRAME_BYTES

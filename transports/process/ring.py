@@ -14,6 +14,8 @@ __all__ = ["Register", "Ring", "RingReader", "RingWriter", "record_bytes"]
 HEADER = struct.Struct("=QII")
 """Number from 1, payload bytes, checksum; the checksum covers the two before it."""
 
+HEADER_BYTES = HEADER.size
+
 NUMBERED = struct.Struct("=QI")
 
 REGISTER_COPIES = 2
@@ -22,7 +24,7 @@ REGISTER_COPIES = 2
 
 def record_bytes(payload_bytes: int) -> int:
     """Return how much memory a record of so much payload takes: a multiple of 64."""
-    return (HEADER.size + payload_bytes + 63) // 64 * 64
+    return (HEADER_BYTES + payload_bytes + 63) // 64 * 64
 
 
 class Ring:
@@ -39,7 +41,7 @@ class Ring:
         self.key = key & 0xFFFFFFFF
         self._memory = memory
         self._cell_bytes = cell_bytes
-        self._payload_limit = cell_bytes - HEADER.size
+        self._payload_limit = cell_bytes - HEADER_BYTES
         self._words = memory.cast("Q")
         self._cell_words = cell_bytes // 8
 
@@ -55,7 +57,7 @@ class Ring:
         checksum = crc32(payload, crc32(NUMBERED.pack(number, length), self.key))
         memory, at = self._memory, number % self.cells * self._cell_bytes
         HEADER.pack_into(memory, at, number, length, checksum)
-        at += HEADER.size
+        at += HEADER_BYTES
         memory[at : at + length] = payload
 
     def begins(self, number: int) -> bool:
@@ -71,7 +73,7 @@ class Ring:
         found, length, checksum = HEADER.unpack_from(self._memory, at)
         if found < number or length > self._payload_limit:
             return None
-        at += HEADER.size
+        at += HEADER_BYTES
         payload = bytes(self._memory[at : at + length])
         if crc32(payload, crc32(NUMBERED.pack(found, length), self.key)) != checksum:
             return None

@@ -192,7 +192,8 @@ class ArrivalLine:
         self._end = self._heard_end = timestamp + samples
         self._heard_at = now
         self._last = pcm
-        self._number = max(self._number, number)
+        if number > self._number:  # noqa: PLR1730  max() costs as much as the rest
+            self._number = number
         if self._spend(samples, now):
             self._line.append(ArrivedAudio(pcm, now))
         else:
@@ -203,7 +204,8 @@ class ArrivalLine:
         allowance = self._allowance
         if now > self._allowed_at:
             allowance += (now - self._allowed_at) * RATE
-        allowance = min(allowance, BURST_SAMPLES)
+            if allowance > BURST_SAMPLES:  # noqa: PLR1730  likewise
+                allowance = BURST_SAMPLES
         self._allowed_at = now
         allowed = allowance >= samples
         self._allowance = allowance - samples if allowed else allowance

@@ -66,6 +66,7 @@ class DigitSender:
     """A queue of keys, each followed by a pause.
 
     Attributes:
+        pending: Whether there is something to send, pauses included.
         sent: Digits begun.
         dropped: Digits for which there was no room.
 
@@ -75,6 +76,7 @@ class DigitSender:
     """
 
     def __init__(self, *, is_event: bool, tick: int = FRAME_SAMPLES) -> None:
+        self.pending = False
         self.sent = 0
         self.dropped = 0
         self._is_event = is_event
@@ -84,11 +86,6 @@ class DigitSender:
         self._tick = 0  # of the press
         self._began_at = 0
         self._tone = b""
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is something to send, pauses included."""
-        return self._press is not None or bool(self._queue)
 
     def queue(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Append keys.
@@ -106,6 +103,7 @@ class DigitSender:
         room = MOST_QUEUED - len(self._queue)
         self.dropped += max(len(keys) - room, 0)
         self._queue.extend(_Press(key, ticks, pause) for key in keys[:room])
+        self.pending = self.pending or bool(self._queue)
 
     def next(self, timestamp: int) -> EventPayload | bytes:
         """Return what this tick sends; only while :attr:`pending`.
@@ -125,6 +123,7 @@ class DigitSender:
         self._tick += 1
         if self._tick == press.ticks + press.pause:
             self._press = None
+            self.pending = bool(self._queue)
         if self._is_event:
             return self._event(press, tick)
         return self._tone[tick * FRAME_BYTES : (tick + 1) * FRAME_BYTES]

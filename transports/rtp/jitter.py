@@ -118,6 +118,9 @@ class PlayoutBuffer:
 
     Attributes:
         spread: What is known of the arrival times; a successor for the same path may go on with it.
+        playing: Whether the line of samples is being played.
+        delay: Seconds from the arrival of the fastest packets to their turn, while it is known.
+        surplus: Samples by which the delay is too long, or too short if negative: whole frames.
         put_in_samples: Samples by which holes were lengthened because the delay was short.
 
     Args:
@@ -128,37 +131,22 @@ class PlayoutBuffer:
 
     def __init__(self, playout: PlayoutRange, *, capacity: int = CAPACITY_SAMPLES) -> None:
         self.spread = ArrivalSpread(playout)
+        self.playing = False
+        self.delay: float | None = None
+        self.surplus = 0
         self.put_in_samples = 0
         self._capacity = capacity
         self._held: dict[int, _Held] = {}  # by unwrapped sequence number
         self._samples = 0
         self._next = 0  # the lowest number still playable
         self._position = 0  # timestamp of the next sample to play
-        self._playing = False
         self._starved = 0  # samples since the last packet ran out
         self._clock = TickClock()
-        self._delay: float | None = None
-        self._surplus = 0
 
     @property
     def samples(self) -> int:
         """Samples held."""
         return self._samples
-
-    @property
-    def playing(self) -> bool:
-        """Whether the line of samples is being played."""
-        return self._playing
-
-    @property
-    def delay(self) -> float | None:
-        """Seconds from the arrival of the fastest packets to their turn, while it is known."""
-        return self._delay
-
-    @property
-    def surplus(self) -> int:
-        """Samples by which the delay is too long, or too short if negative: whole frames."""
-        return self._surplus
 
     def put(self, number: int, timestamp: int, pcm: bytes, now: float) -> Put:
         """Offer a decoded packet (16-bit samples) that arrived at ``now``.
@@ -170,13 +158,13 @@ class PlayoutBuffer:
             now: Monotonic seconds.
         """
         if now - self._clock.ticked_at < OWN_STALL:
-            early = (timestamp - self._position) % FRAME_SAMPLES if self._playing else 0
+            early = (timestamp - self._position) % FRAME_SAMPLES if self.playing else 0
             self.spread.observe(
                 now - timestamp / SAMPLE_RATE, now, early=early / SAMPLE_RATE if early else 0.0
             )
         samples = len(pcm) // 2
         if number < self._next or (
-            self._playing and -LATE_SAMPLES < timestamp - self._position <= -samples
+            self.playing and -LATE_SAMPLES < timestamp - self._position <= -samples
         ):
             return Put.LATE
         if number in self._held:
@@ -192,23 +180,25 @@ class PlayoutBuffer:
         self._held.clear()
         self._samples = 0
         self._next = 0
-        self._playing = False
-        self._surplus = 0
+        self.playing = False
+        self.surplus = 0
         self.spread.restart()
 
     def tick(self, now: float) -> None:
         """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
         self._clock.tick(now)
-        self._delay = None
-        self._surplus = 0
+        self.delay = None
+        self.surplus = 0
         fastest = self.spread.fastest
-        if self._playing and fastest is not None:
-            self._delay = self._clock.time - self._position / SAMPLE_RATE - fastest
-            self._surplus = FRAME_SAMPLES * _frames(self._delay - self.spread.least)
+        if self.playing and fastest is not None:
+            self.delay = self._clock.time - self._position / SAMPLE_RATE - fastest
+            excess = self.delay - self.spread.least
+            if not -SHORT_BY <= excess < FRAME_SECONDS + RESERVE:
+                self.surplus = FRAME_SAMPLES * _frames(excess)
 
     def get(self, samples: int = FRAME_SAMPLES) -> tuple[Piece, ...]:
         """Take the next samples: pieces of so many in all."""
-        if self._playing:
+        if self.playing:
             number = self._next
             head = self._held.get(number)
             at_turn = head is not None and head.timestamp == self._position
@@ -255,7 +245,7 @@ class PlayoutBuffer:
 
     def _take(self, need: int) -> Piece:
         """Take up to ``need`` samples from the playout position on."""
-        if not self._playing and not self._start(need):
+        if not self.playing and not self._start(need):
             return Empty(need)
         self._slip()
         self._trim()
@@ -270,7 +260,7 @@ class PlayoutBuffer:
         if 0 < gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
             return self._bridge(min(gap, need))
         if self._starved:  # a jump after a pause: wait for the delay again
-            self._playing = False
+            self.playing = False
             return Empty(need)
         self._position = head.timestamp
         self.spread.restart()
@@ -296,7 +286,7 @@ class PlayoutBuffer:
             return False
         self._next = number
         self._position = head.timestamp
-        self._playing = True
+        self.playing = True
         self._starved = 0
         return True
 
@@ -339,7 +329,7 @@ class PlayoutBuffer:
     def _starve(self, need: int) -> Piece:
         """Bridge an empty buffer for a while."""
         if self._starved >= STARVATION_SAMPLES:
-            self._playing = False
+            self.playing = False
             return Empty(need)
         lost = self._bridge(need)
         self._starved += lost.samples
@@ -347,10 +337,10 @@ class PlayoutBuffer:
 
     def _bridge(self, samples: int) -> Lost:
         """Move on over a hole; where the delay is too short, lengthen the hole instead."""
-        if self._surplus < 0:
-            samples = min(samples, -self._surplus)
+        if self.surplus < 0:
+            samples = min(samples, -self.surplus)
             self.put_in_samples += samples
-            self._surplus += samples
+            self.surplus += samples
         else:
             self._position += samples
         return Lost(samples)
@@ -368,8 +358,8 @@ class PlayoutBuffer:
 
 
 def _frames(excess: float) -> int:
-    """Return by how many frames a delay is too long that is so much longer than needed."""
-    if -SHORT_BY <= excess < FRAME_SECONDS + RESERVE or abs(excess) > OTHER_TIMELINE:
+    """Return by how many frames a delay is too long that is so much longer than tolerated."""
+    if abs(excess) > OTHER_TIMELINE:
         return 0
     if excess < -SHORT_BY:
         return math.floor(excess / FRAME_SECONDS)

@@ -23,6 +23,8 @@ __all__ = ["HEADER", "VERSION_2", "Extension", "RtpPacket"]
 HEADER = struct.Struct("!BBHII")
 """V/P/X/CC, M/PT, sequence number, timestamp, SSRC: 12 bytes, network order."""
 
+HEADER_BYTES = HEADER.size
+
 VERSION_2 = 2 << 6
 """The first byte of a packet that has none of the optional parts."""
 
@@ -78,11 +80,11 @@ class RtpPacket(NamedTuple):
             PacketError: ``data`` is truncated, is not version 2, or its padding or
                 extension overruns it. No other exception escapes, whatever the bytes.
         """
-        if len(data) < HEADER.size:
-            raise PacketError(f"{len(data)} bytes is shorter than the {HEADER.size}-byte header")
+        if len(data) < HEADER_BYTES:
+            raise PacketError(f"{len(data)} bytes is shorter than the {HEADER_BYTES}-byte header")
         flags, marker_type, sequence_number, timestamp, ssrc = HEADER.unpack_from(data)
         if flags == VERSION_2:  # the usual packet, made in half the time that cls() takes
-            payload, marker = data[HEADER.size :], marker_type >= MARKER
+            payload, marker = data[HEADER_BYTES:], marker_type >= MARKER
             payload_type = marker_type & 0x7F
             usual = payload_type, sequence_number, timestamp, ssrc, payload, marker, (), None, 0
             return tuple.__new__(cls, usual)
@@ -147,10 +149,10 @@ class RtpPacket(NamedTuple):
 
 def _parse_csrcs(data: bytes, count: int) -> tuple[tuple[int, ...], int]:
     """Return the contributing sources and where they end."""
-    end = HEADER.size + 4 * count
+    end = HEADER_BYTES + 4 * count
     if len(data) < end:
         raise PacketError(f"truncated in the list of {count} contributing sources")
-    return struct.unpack_from(f"!{count}I", data, HEADER.size), end
+    return struct.unpack_from(f"!{count}I", data, HEADER_BYTES), end
 
 
 def _parse_extension(data: bytes, start: int) -> tuple[Extension, int]:

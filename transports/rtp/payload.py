@@ -20,6 +20,9 @@ so more of them cost a far side that never keeps the order a good deal of everyb
 class PayloadDecoder:
     """Decodes what one source sends to 16-bit little-endian mono at 8 kHz.
 
+    Attributes:
+        spoken: What the audio was coded with last, or will be: telephone events go by its clock.
+
     Args:
         codecs: What is accepted besides both laws of G.711.
     """
@@ -31,7 +34,13 @@ class PayloadDecoder:
             for payload_type, codec in CODEC_OF_PAYLOAD_TYPE.items()
             if codec in (*LAWS, *agreed)
         }
-        self._spoken = self._agreed = agreed[0] if agreed else LAWS[0]
+        self._sizes = {codec: _sizes(codec) for codec in self._codecs.values()}
+        self._divisors = {
+            codec: codec.clock_rate // SAMPLE_RATE
+            for codec in self._codecs.values()
+            if codec.clock_rate != SAMPLE_RATE
+        }
+        self.spoken = self._agreed = agreed[0] if agreed else LAWS[0]
         self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
 
@@ -39,12 +48,7 @@ class PayloadDecoder:
         """Begin a new source: what the last one said has no part in it."""
         self._decoders.clear()
         self._clocks.clear()
-        self._spoken = self._agreed
-
-    @property
-    def spoken(self) -> Codec:
-        """What the audio was coded with last, or will be: telephone events go by its clock."""
-        return self._spoken
+        self.spoken = self._agreed
 
     def codec(self, payload_type: int) -> Codec | None:
         """Return what a packet is coded with; None if that is not accepted."""
@@ -52,8 +56,7 @@ class PayloadDecoder:
 
     def has_fitting_size(self, codec: Codec, payload: bytes) -> bool:
         """Say whether ``payload`` is whole samples, of 5 to 200 ms."""
-        samples = codec.samples(len(payload))
-        return samples is not None and SHORTEST_PACKET <= samples <= LONGEST_PACKET
+        return len(payload) in self._sizes[codec]
 
     def decode(self, codec: Codec, number: int, payload: bytes) -> bytes:
         """Decode a packet.
@@ -63,7 +66,7 @@ class PayloadDecoder:
             number: Its unwrapped sequence number.
             payload: Of a fitting size.
         """
-        self._spoken = codec
+        self.spoken = codec
         decoder = self._decoders.get(codec)
         if decoder is None:
             decoder = self._decoders[codec] = _OrderedDecoder(codec)
@@ -71,12 +74,18 @@ class PayloadDecoder:
 
     def timestamp(self, codec: Codec, timestamp: int) -> int:
         """Return the packet's timestamp as a clock of 8 kHz would have made it, 32 bits."""
-        if codec.clock_rate == SAMPLE_RATE:
+        if codec not in self._divisors:
             return timestamp
         clock = self._clocks.get(codec)
         if clock is None:
-            clock = self._clocks[codec] = _SlowedClock(codec.clock_rate // SAMPLE_RATE)
+            clock = self._clocks[codec] = _SlowedClock(self._divisors[codec])
         return clock.slowed(timestamp)
+
+
+def _sizes(codec: Codec) -> range:
+    """Return which lengths of a payload, in bytes, are whole samples, of 5 to 200 ms."""
+    size = codec.sample_bytes
+    return range(SHORTEST_PACKET * size, LONGEST_PACKET * size + 1, size)
 
 
 class _OrderedDecoder:

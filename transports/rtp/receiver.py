@@ -170,7 +170,7 @@ class Receiver:
             self._follow(self._described, now)
         buffer = self._buffer
         buffer.tick(now)
-        samples = self._to_retime()
+        samples = self._to_retime() if buffer.surplus or self._owed else 0
         if samples and buffer.has_unbroken(FRAME_SAMPLES + samples):
             frame = self._retimed(samples)
         else:
@@ -279,8 +279,7 @@ class Receiver:
         if self._owed:
             self._owed = self._owed if self._buffer.playing else 0
             return self._owed
-        surplus = self._buffer.surplus
-        return self._retiming.samples(surplus, self._last_pcm) if surplus else 0
+        return self._retiming.samples(self._buffer.surplus, self._last_pcm)
 
     def _retimed(self, samples: int) -> PlayedFrame:
         """Make 20 ms of more or fewer samples, which are held without a hole."""

@@ -70,7 +70,7 @@ class Sender:
         self.audible = b""
         self.held = False
         self.ducked = False
-        self._encoder = codec.encoder()
+        self._encode = codec.encoder().encode
         self._payload_type = codec.payload_type
         self._event_payload_type = telephone_event or 0
         self._noise = ComfortNoise(start=random.getrandbits(16))
@@ -140,13 +140,13 @@ class Sender:
         elif self.held:
             pcm = self._held_back() if was_speaking else b""
         else:
-            pcm = self._written(is_new=not was_speaking)
+            pcm = self._written(is_new=not was_speaking) if self._queue else b""
             self._speaking = bool(pcm)
         marker = self._speaking and not was_speaking
         if len(pcm) < FRAME_BYTES:
             pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
         self.audible = pcm
-        packet = self._packet(self._encoder.encode(pcm), marker=marker)
+        packet = self._packet(self._encode(pcm), marker=marker)
         return Outgoing(packet, starts_speech=marker and not was_held)
 
     def _held_back(self) -> bytes:
@@ -168,7 +168,7 @@ class Sender:
         if not size:
             return b""
         pcm = self._next(size)
-        del self._queue[: size * SAMPLE_BYTES]
+        del self._queue[: len(pcm)]
         self.played_samples += size
         gain = DUCKED_GAIN if self.ducked else 1.0
         before = 0.0 if self._resuming else gain if is_new else self._gain
@@ -200,7 +200,7 @@ class Sender:
         if isinstance(digit, EventPayload):
             return self._packet(digit.payload, marker=digit.marker, event_began=digit.timestamp)
         pcm = digit or self._noise.take(FRAME_SAMPLES)
-        return self._packet(self._encoder.encode(pcm), marker=False)
+        return self._packet(self._encode(pcm), marker=False)
 
     def _packet(self, payload: bytes, *, marker: bool, event_began: int | None = None) -> bytes:
         is_audio = event_began is None

@@ -103,7 +103,8 @@ class _Allowance:
         if tokens < 1:
             self._tokens = tokens
             return False
-        self._tokens = min(tokens, PACKET_BURST) - 1 - length // BYTES_PER_PACKET
+        full = tokens >= PACKET_BURST
+        self._tokens = (PACKET_BURST if full else tokens) - 1 - length // BYTES_PER_PACKET
         return True
 
 

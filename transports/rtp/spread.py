@@ -66,6 +66,8 @@ class ArrivalSpread:
     Attributes:
         needed: How long the fastest packet has to wait for its turn, in seconds, at most the
             longest delay of the range.
+        target: How long it should wait, in seconds: within the range.
+        least: Down to which delay, in seconds, the target counts as kept.
         fastest: The lowest transit time in memory, in seconds; ``None`` while there is none.
 
     Args:
@@ -73,10 +75,10 @@ class ArrivalSpread:
     """
 
     def __init__(self, playout: PlayoutRange) -> None:
-        first = min(max(FIRST_TARGET, playout.shortest), playout.longest)
-        self.needed = first - TOLERANCE
         self.fastest: float | None = None
         self._playout = playout
+        first = min(max(FIRST_TARGET, playout.shortest), playout.longest)
+        self._need(first - TOLERANCE)
         self._times: deque[float] = deque(maxlen=MEMORY_PACKETS)  # of arrival; three in step
         self._transits: deque[float] = deque(maxlen=MEMORY_PACKETS)
         self._ready: deque[float] = deque(maxlen=MEMORY_PACKETS)  # transit and early
@@ -84,16 +86,6 @@ class ArrivalSpread:
         self._review_every = REVIEW_EVERY
         self._strays = 0
         self._reviewed_at: float | None = None
-
-    @property
-    def target(self) -> float:
-        """How long the fastest packet should wait, in seconds."""
-        return max(self.needed, self._playout.shortest)
-
-    @property
-    def least(self) -> float:
-        """Down to which delay, in seconds, the target counts as kept."""
-        return max(self.needed, self._playout.shortest - TOLERANCE)
 
     def observe(self, transit: float, now: float, *, early: float = 0.0) -> None:
         """Count a packet.
@@ -109,21 +101,22 @@ class ArrivalSpread:
             times.popleft()
             self._transits.popleft()
             self._ready.popleft()
-        if not times:
-            self.fastest = transit
-        fastest = transit if self.fastest is None else self.fastest
+        fastest = self.fastest
+        if fastest is None or not times:
+            fastest = self.fastest = transit
         spread = transit - fastest
         if not EARLIEST <= spread <= LATEST:
             self._strays += 1
             if self._strays < STRAYS:
                 return
             self.restart()
-            fastest = transit
+            fastest = self.fastest = transit
         self._strays = 0
         times.append(now)
         self._transits.append(transit)
-        self._ready.append(transit + early)
-        self.fastest = min(fastest, transit)
+        self._ready.append(transit + early if early else transit)
+        if transit < fastest:
+            self.fastest = transit
         self._unreviewed += 1
         if self._unreviewed >= self._review_every or spread + early > self.needed + MARGIN:
             self._review(now)
@@ -149,6 +142,11 @@ class ArrivalSpread:
         ready = sorted(self._ready)
         needed = ready[int(len(ready) * IN_TIME)] - self.fastest + MARGIN
         needed = max(needed, self.needed - SHRINK_PER_SECOND * elapsed)
-        self.needed = min(needed, self._playout.longest)
+        self._need(min(needed, self._playout.longest))
         kept_anyway = self._playout.shortest - TOLERANCE
         self._review_every = REVIEW_EVERY if self.needed > kept_anyway else REVIEW_SELDOM
+
+    def _need(self, seconds: float) -> None:
+        self.needed = seconds
+        self.target = max(seconds, self._playout.shortest)
+        self.least = max(seconds, self._playout.shortest - TOLERANCE)

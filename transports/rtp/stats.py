@@ -146,25 +146,25 @@ _summed = attrgetter(*SUMMED)
 
 
 class InterarrivalJitter:
-    """RFC 3550 appendix A.8, except that jumps of the timeline do not count."""
+    """RFC 3550 appendix A.8, except that jumps of the timeline do not count.
+
+    Attributes:
+        seconds: Smoothed deviation of the packet spacing.
+    """
 
     def __init__(self) -> None:
-        self._jitter = 0.0
-        self._last: tuple[int, float] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Smoothed deviation of the packet spacing."""
-        return self._jitter
+        self.seconds = 0.0
+        self._timestamp: int | None = None
+        self._arrived_at = 0.0
 
     def observe(self, timestamp: int, now: float) -> None:
         """Count a packet with that RTP timestamp that arrived at ``now`` (seconds)."""
-        if self._last is not None:
-            sent = timestamp_difference(timestamp, self._last[0]) / SAMPLE_RATE
-            change = abs(now - self._last[1] - sent)
+        if self._timestamp is not None:
+            sent = timestamp_difference(timestamp, self._timestamp) / SAMPLE_RATE
+            change = abs(now - self._arrived_at - sent)
             if change < TIMESTAMP_JUMP:
-                self._jitter += (change - self._jitter) / 16
-        self._last = (timestamp, now)
+                self.seconds += (change - self.seconds) / 16
+        self._timestamp, self._arrived_at = timestamp, now
 
 
 class Deviations:
@@ -178,17 +178,19 @@ class Deviations:
     def __init__(self, capacity: int) -> None:
         self.count = 0
         self.worst = 0.0
+        self._size = capacity
         self._ring = array("d", bytes(8 * capacity))
 
     def add(self, seconds: float) -> None:
         """Add one, in place of the oldest."""
-        self._ring[self.count % len(self._ring)] = seconds
+        self._ring[self.count % self._size] = seconds
         self.count += 1
-        self.worst = max(self.worst, seconds)
+        if seconds > self.worst:  # noqa: PLR1730  max() costs as much as the rest
+            self.worst = seconds
 
     def since(self, count: int) -> list[float]:
         """Return those that were added after the first ``count``, as far as remembered."""
-        size = len(self._ring)
+        size = self._size
         first = max(count, self.count - size)
         return [self._ring[number % size] for number in range(first, self.count)]
 
@@ -198,7 +200,7 @@ class Deviations:
 
     def percentiles(self, *percents: float) -> list[float]:
         """Return several of them at once."""
-        size = min(self.count, len(self._ring))
+        size = min(self.count, self._size)
         if not size:
             return [0.0] * len(percents)
         places = [min(int(size * percent / 100), size - 1) for percent in percents]

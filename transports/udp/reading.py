@@ -149,17 +149,15 @@ class Sweep:
 
     def sweep(self, due: int) -> None:
         """Hand on what has come, each with the time at which the kernel got it."""
-        receivers, offset = self._receivers, _monotonic_offset()
-        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(receivers))
+        offset = _monotonic_offset()
+        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(self._receivers))
         while left > 0:
             looked_at = time.monotonic()
             ready = self._poll.poll(0)
             if not ready:
                 self._emptied_at = looked_at
                 return
-            for descriptor, _ in ready:
-                if descriptor in receivers:  # else another's receiver closed it
-                    self._read_one(*receivers[descriptor], offset)
+            self._read(ready, offset)
             left -= len(ready)
 
     def close(self) -> None:
@@ -168,21 +166,26 @@ class Sweep:
         self._poll.close()
         self._stamped.close()
 
-    def _read_one(self, read: _Read, receive: Receive, offset: float) -> None:
-        """Hand on one datagram."""
-        try:
-            data, ancillary, _, address = read(DATAGRAM_BYTES, ANCILLARY_BYTES)
-        except OSError:
-            return  # its checksum was wrong, or an ICMP error of an earlier datagram
-        now = time.monotonic()
-        if ancillary:
-            seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
-            arrived_at = seconds + nanoseconds * 1e-9 + offset
-            if arrived_at < self._emptied_at:  # the time of day was set meanwhile
-                now = self._emptied_at
-            elif arrived_at < now:
-                now = arrived_at
-        receive(data, address[:2], now)
+    def _read(self, ready: list[tuple[int, int]], offset: float) -> None:
+        """Hand on one datagram of each of these descriptors."""
+        earliest, latest = self._emptied_at, time.monotonic()
+        for descriptor, _ in ready:
+            if descriptor not in self._receivers:
+                continue  # another's receiver closed it
+            read, receive = self._receivers[descriptor]
+            try:
+                data, ancillary, _, address = read(DATAGRAM_BYTES, ANCILLARY_BYTES)
+            except OSError:
+                continue  # its checksum was wrong, or an ICMP error of an earlier datagram
+            arrived_at = latest
+            if ancillary:
+                seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
+                stamped = seconds + nanoseconds * 1e-9 + offset
+                if stamped < earliest:  # the time of day was set meanwhile
+                    arrived_at = earliest
+                elif stamped < latest:
+                    arrived_at = stamped
+            receive(data, address[:2], arrived_at)
 
 
 def _stamp(sock: socket.socket) -> None:
