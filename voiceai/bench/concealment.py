@@ -107,7 +107,7 @@ def run_concealment(
 
     Args:
         cache: Folder that the recordings are unpacked below, the first time.
-        recordings: How many at most, half English and half German.
+        recordings: How many at most, half of them German as far as there are so many.
         seeds: Losses of each recording over each network.
         conditions: The networks.
         processes: How many work at a time; one for each core unless given.
@@ -120,8 +120,8 @@ def run_concealment(
     del judges
     machine = describe_machine()
     try:
-        english = english_recordings(cache)[: (recordings + 1) // 2]
         german = german_recordings(cache)[: recordings // 2]
+        english = english_recordings(cache)[: recordings - len(german)]
     except PackagesUnavailable as error:
         raise BenchUnavailable(f"no recordings: {error}") from error
     work = [

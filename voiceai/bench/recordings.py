@@ -17,6 +17,7 @@ import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from asterisk.unpack import ensure_packages
+from voiceai.bench.english_prompts import ENGLISH
 from voiceai.bench.track import level_dbfs
 
 __all__ = [
@@ -32,36 +33,6 @@ SAMPLE_RATE_HZ: Final = 8000
 
 LEVEL_DBFS: Final = -20.0
 """Every recording is brought to this level, usual on telephone lines (German: -12)."""
-
-ENGLISH: Final[Mapping[str, str]] = {
-    "cannot-complete-as-dialed": "Your call cannot be completed as dialed.",
-    "check-number-dial-again": "Please check the number and dial again.",
-    "conf-full": "That conference is full.",
-    "conf-kicked": "You have been kicked from this conference.",
-    "conf-leaderhasleft": "The leader has left the conference.",
-    "conf-locked": "This conference is locked.",
-    "conf-onlyperson": "You are currently the only person in this conference.",
-    "confbridge-invalid": "You have entered an invalid option.",
-    "dir-welcome": "Welcome to the directory.",
-    "followme/pls-hold-while-try": ("Please hold while I try to locate the person you're calling."),
-    "followme/status": (
-        "The person you are calling is not at their desk. I will try to locate them for you."
-    ),
-    "invalid": "I'm sorry, that is not a valid extension. Please try again.",
-    "number-not-answering": "The number is not answering.",
-    "one-moment-please": "One moment please.",
-    "please-try-call-later": "Please try your call again later.",
-    "pls-hold-while-try": "Please hold while we try to connect you.",
-    "queue-thankyou": "Thank you for your patience.",
-    "ss-noservice": (
-        "The number you have dialed is not in service. Please check the number and try again."
-    ),
-    "transfer": "Please hold while I try that extension.",
-    "vm-dialout": "Please wait while I connect your call.",
-    "vm-msgforwarded": "Your message has been successfully forwarded.",
-    "vm-nobodyavail": "Nobody is available to take your call at the moment.",
-    "vm-sorry": "I'm sorry I did not understand your response.",
-}
 
 GERMAN: Final[Mapping[str, str]] = {
     "conf-getpin": "Bitte geben Sie die PIN ein, um an der Konferenz teilzunehmen.",
@@ -117,7 +88,7 @@ class Recording:
 
 
 def english_recordings(cache: Path) -> list[Recording]:
-    """Return some sentences of one speaker, 1.5 to 6 s each.
+    """Return many sentences of one speaker, 1 to 8 s each.
 
     Args:
         cache: Folder that the packages are unpacked below, the first time.

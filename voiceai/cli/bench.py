@@ -242,7 +242,7 @@ def barge_in(
 @app.command()
 def concealment(
     *,
-    recordings: Annotated[int, typer.Option(min=2, max=46, help="Sentences to send.")] = 46,
+    recordings: Annotated[int, typer.Option(min=2, max=146, help="Sentences to send.")] = 46,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Of losses, each.")] = 5,
     network: Annotated[
         list[str] | None,
