@@ -61,6 +61,7 @@ class InlineStream:
         on_digit: Called with each key that the peer let go of, and for how many milliseconds it
             was pressed.
         on_peer_left: Called when the peer says by RTCP that it ends its source.
+        sender: Makes the packets. For the engine, and other placements.
     """
 
     def __init__(
@@ -92,7 +93,8 @@ class InlineStream:
             telephone_event=options.telephone_event,
             inband_dtmf=options.inband_dtmf,
         )
-        self._sender = self._session.sender
+        self.sender = self._session.sender
+        self._receiver = self._session.receiver
         self._pair = pair
         self._on_close = on_close
         self._endpoint = UdpEndpoint(pair.rtp, self._receive, reading)
@@ -107,7 +109,7 @@ class InlineStream:
         self._peer: Address | None = None
         self._subscribers: list[Callable[[PlayedFrame], None]] = []
         self._listeners: list[Callable[[ArrivedAudio], None]] = []
-        self._backpressure = Backpressure(lambda: self._sender.queued_samples)
+        self._backpressure = Backpressure(lambda: self.sender.queued_samples)
         self._flushes = 0
         self._closed = False
         self._built: list[Outgoing] = []
@@ -120,18 +122,12 @@ class InlineStream:
     @property
     def queued_samples(self) -> int:
         """Samples written and not yet sent."""
-        return self._sender.queued_samples
+        return self.sender.queued_samples
 
     @property
     def played_samples(self) -> int:
         """Written samples that were sent, ever."""
-        return self._sender.played_samples
-
-    @property
-    def progress(self) -> tuple[int, int, int]:
-        """Samples queued, written samples that were sent, and packets made. For the engine."""
-        sender = self._sender
-        return sender.queued_samples, sender.played_samples, sender.sent
+        return self.sender.played_samples
 
     @property
     def stats(self) -> StreamStats:
@@ -170,11 +166,11 @@ class InlineStream:
 
     def hold(self) -> None:
         """Send comfort noise and keep what is written for later."""
-        self._sender.held = True
+        self.sender.held = True
 
     def release(self) -> None:
         """Send what was written, from the next packet on."""
-        self._sender.held = False
+        self.sender.held = False
 
     def subscribe(self, on_frame: Callable[[PlayedFrame], None]) -> None:
         """Call ``on_frame`` every 20 ms with what the peer says; if it raises, the stream fails."""
@@ -190,11 +186,11 @@ class InlineStream:
 
     def duck(self) -> None:
         """Lower what is sent by 12 dB, within the next packet."""
-        self._sender.ducked = True
+        self.sender.ducked = True
 
     def unduck(self) -> None:
         """Raise what is sent to its own level again, within the next packet."""
-        self._sender.ducked = False
+        self.sender.ducked = False
 
     async def write(self, pcm: bytes) -> bool:
         """Queue audio of any length; return when less than 60 ms of it wait to be sent.
@@ -214,15 +210,15 @@ class InlineStream:
 
     def put(self, pcm: bytes) -> None:
         """Queue audio of any length, without waiting. For the engine, and other placements."""
-        self._sender.write(pcm)
+        self.sender.write(pcm)
 
     def finish(self) -> None:
         """Let the last packet go out padded: nothing more belongs to what was written so far."""
-        self._sender.finish()
+        self.sender.finish()
 
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Press keys for the peer, in place of audio; see ``MediaStream``."""
-        self._sender.digits.queue(digits, duration_ms=duration_ms, pause_ms=pause_ms)
+        self.sender.digits.queue(digits, duration_ms=duration_ms, pause_ms=pause_ms)
 
     def flush(self) -> int:
         """Drop queued audio, at once; return how many samples.
@@ -230,7 +226,7 @@ class InlineStream:
         Up to 5 ms more are sent, fading out, and count as played.
         """
         self._flushes += 1
-        dropped = self._sender.flush()
+        dropped = self.sender.flush()
         self._backpressure.release_all()
         return dropped
 
@@ -262,13 +258,13 @@ class InlineStream:
             return
         try:
             if due > SEND_BURST:
-                self._sender.skip(due - SEND_BURST)
+                self.sender.skip(due - SEND_BURST)
                 due = SEND_BURST
             built = []
             for _ in range(due):
-                built.append(self._sender.next_packet())
+                built.append(self.sender.next_packet())
                 if self._tape is not None:
-                    self._audible.append(self._sender.audible)
+                    self._audible.append(self.sender.audible)
             self._built = built
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
@@ -326,7 +322,7 @@ class InlineStream:
 
     def _hear(self, due: int, deadline: float) -> None:
         now, session = time.monotonic(), self._session
-        for audio in session.arrived(now):
+        for audio in self._receiver.arrived(now):
             for listener in self._listeners:
                 listener(audio)
         played: list[bytes] = []
@@ -353,7 +349,7 @@ class InlineStream:
         if self.failed:
             return
         try:
-            self._session.receive(data, address, now)
+            self._receiver.receive(data, address, now)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
 

@@ -54,6 +54,7 @@ class HostedStream:
         on_news: Callable[["HostedStream", Message], None],
     ) -> None:
         self.stream = stream
+        self._sender = stream.sender
         self._ticks = stream.port // 2  # so that not all publish their counters at once
         self._tell_arrived = self._tell_played = self._tell_recorded = False
         self._listens = self._subscribed = self._records = False
@@ -80,7 +81,8 @@ class HostedStream:
         self._held = self._ducked = False
         self._accepted = 0  # samples of this epoch that were taken from the ring
         self._flushed = False  # since the last packet
-        _, self._played, slot.sent[0] = self.stream.progress
+        self._played = self._sender.played_samples
+        slot.sent[0] = self._sender.sent
         self._speeches = 0
         self._speech_at = 0.0
         self._published: tuple[float, ...] = ()
@@ -148,8 +150,8 @@ class HostedStream:
         decided = self._control.news()
         if decided is not None:
             self._obey(*CONTROL.unpack(decided))
-        stream = self.stream
-        while stream.queued_samples < enough:
+        sender = self._sender
+        while sender.queued_samples < enough:
             record = self._written.take()
             if record is None:
                 return
@@ -159,21 +161,22 @@ class HostedStream:
             if epoch < self._epoch:
                 continue
             if kind == WrittenKind.FINISH:
-                stream.finish()
+                sender.finish()
             else:
-                stream.put(record[WRITTEN.size :])
+                sender.write(record[WRITTEN.size :])
                 self._accepted += (len(record) - WRITTEN.size) // 2
 
     def _publish(self) -> None:
-        slot, stream = self._slot, self.stream
+        slot, sender = self._slot, self._sender
         if slot is None:
             return
-        queued, played, slot.sent[0] = stream.progress
+        slot.sent[0] = sender.sent
+        played = sender.played_samples
         speaking = played > self._played and not self._flushed
         self._played, self._flushed = played, False
         progress = (
             self._epoch,
-            self._accepted - queued,
+            self._accepted - sender.queued_samples,
             played,
             self._written.taken,
             self._speeches,
@@ -185,7 +188,7 @@ class HostedStream:
             slot.progress.set(PROGRESS.pack(*progress))
         self._ticks += 1
         if self._ticks % STATS_TICKS == 0:
-            slot.stats.set(packed(stream.stats))
+            slot.stats.set(packed(self.stream.stats))
 
     def _obey(self, epoch: int, held: bool, ducked: bool) -> None:  # noqa: FBT001  as packed
         if epoch > self._epoch:

@@ -292,15 +292,18 @@ class PlayoutBuffer:
 
     def _play(self, number: int, head: _Held, need: int) -> Audio:
         """Take from the packet at the playout position."""
-        pcm, head.pcm = head.pcm[: 2 * need], head.pcm[2 * need :]
+        pcm = head.pcm[: 2 * need]
         taken = len(pcm) // 2
         self._samples -= taken
         self._starved = 0
-        self._next = number
-        self._position = head.timestamp = head.timestamp + taken
-        if not head.pcm:
+        self._position = head.timestamp + taken
+        if len(pcm) == len(head.pcm):
             del self._held[number]
             self._next = number + 1
+        else:
+            head.pcm = head.pcm[2 * need :]
+            head.timestamp = self._position
+            self._next = number
         return Audio(pcm, head.arrived_at)
 
     def _slip(self) -> None:

@@ -32,6 +32,10 @@ class RtpSession:
         next_packet()                    once per tick, after connect(): what it gets to hear
         skip(ticks)                      instead of next_packet(), for ticks that went by unused
 
+    Attributes:
+        sender: What makes the packets.
+        receiver: What makes the frames.
+
     Args:
         codec: What is sent.
         receive: What is received, besides both laws of G.711; the same unless given.
@@ -55,7 +59,7 @@ class RtpSession:
         self._tones = DtmfDetector() if inband_dtmf else None
         self._heard: list[Digit] = []
         self.sender = Sender(codec, random, telephone_event)
-        self._receiver = Receiver(
+        self.receiver = Receiver(
             delay=playout_delay,
             noise=ComfortNoise(start=random.getrandbits(16)),
             codecs=(codec if receive is None else receive,),
@@ -64,20 +68,20 @@ class RtpSession:
 
     def connect(self, address: Address) -> None:
         """Trust packets of ``address`` (numeric host, port) only."""
-        self._receiver.expect(address)
+        self.receiver.expect(address)
 
     def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Take one datagram; return why it was dropped, if it was."""
-        return self._receiver.receive(data, address, now)
+        return self.receiver.receive(data, address, now)
 
     def arrived(self, now: float) -> list[ArrivedAudio]:
         """Return what the far side said since the last call, ahead of its playout, gapless."""
-        return self._receiver.arrived(now)
+        return self.receiver.arrived(now)
 
     @property
     def reception(self) -> Reception | None:
         """What came of the peer's present source; ``None`` before there is one."""
-        return self._receiver.reception
+        return self.receiver.reception
 
     def transmission(self, now: float, due_at: float) -> Transmission:
         """Return what was sent so far.
@@ -92,7 +96,7 @@ class RtpSession:
 
     def digits(self, now: float) -> list[Digit]:
         """Return the keys that the far side has let go of since the last call."""
-        digits = self._receiver.events.digits(now)
+        digits = self.receiver.events.digits(now)
         if self._heard:
             digits += self._heard
             self._heard = []
@@ -100,8 +104,8 @@ class RtpSession:
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms of the far side."""
-        frame = self._receiver.frame(now)
-        if self._tones is not None and not self._receiver.events.count:
+        frame = self.receiver.frame(now)
+        if self._tones is not None and not self.receiver.events.count:
             tones = self._tones.hear(frame.pcm, is_lost=frame.kind == "concealed")
             self._heard += [Digit(*tone) for tone in tones]
         return frame
@@ -116,7 +120,7 @@ class RtpSession:
 
     def stats(self) -> StreamStats:
         """Return what happened so far."""
-        receiver, packets = self._receiver, self._receiver.packets
+        receiver, packets = self.receiver, self.receiver.packets
         return StreamStats(
             received=packets.received,
             lost=packets.lost,

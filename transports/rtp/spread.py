@@ -1,6 +1,6 @@
 """How unevenly packets arrive, and so how long they have to wait for their turn."""
 
-from collections import deque
+from bisect import bisect_left
 from typing import NamedTuple
 
 __all__ = ["ArrivalSpread", "PlayoutRange"]
@@ -79,9 +79,9 @@ class ArrivalSpread:
         self._playout = playout
         first = min(max(FIRST_TARGET, playout.shortest), playout.longest)
         self._need(first - TOLERANCE)
-        self._times: deque[float] = deque(maxlen=MEMORY_PACKETS)  # of arrival; three in step
-        self._transits: deque[float] = deque(maxlen=MEMORY_PACKETS)
-        self._ready: deque[float] = deque(maxlen=MEMORY_PACKETS)  # transit and early
+        self._times: list[float] = []  # of arrival; three in step
+        self._transits: list[float] = []
+        self._ready: list[float] = []  # transit and early
         self._unreviewed = 0
         self._review_every = REVIEW_EVERY
         self._strays = 0
@@ -96,11 +96,8 @@ class ArrivalSpread:
             early: Seconds by which it is fetched before its turn, with what precedes it.
         """
         times = self._times
-        oldest = now - MEMORY_SECONDS
-        while times and times[0] < oldest:
-            times.popleft()
-            self._transits.popleft()
-            self._ready.popleft()
+        if times and times[-1] < now - MEMORY_SECONDS:
+            self._forget(len(times))
         fastest = self.fastest
         if fastest is None or not times:
             fastest = self.fastest = transit
@@ -123,9 +120,7 @@ class ArrivalSpread:
 
     def restart(self) -> None:
         """Forget the transit times, but not the target: a new timeline on the same path."""
-        self._times.clear()
-        self._transits.clear()
-        self._ready.clear()
+        self._forget(len(self._times))
         self.fastest = None
         self._strays = 0
         self._unreviewed = 0
@@ -134,6 +129,8 @@ class ArrivalSpread:
     def _review(self, now: float) -> None:
         """Look at the whole memory: find the fastest anew and what is needed."""
         self._unreviewed = 0
+        too_old = bisect_left(self._times, now - MEMORY_SECONDS)
+        self._forget(max(too_old, len(self._times) - MEMORY_PACKETS))
         self.fastest = min(self._transits)
         elapsed = 0.0 if self._reviewed_at is None else now - self._reviewed_at
         self._reviewed_at = now
@@ -145,6 +142,12 @@ class ArrivalSpread:
         self._need(min(needed, self._playout.longest))
         kept_anyway = self._playout.shortest - TOLERANCE
         self._review_every = REVIEW_EVERY if self.needed > kept_anyway else REVIEW_SELDOM
+
+    def _forget(self, packets: int) -> None:
+        """Drop so many from the memory, the oldest first."""
+        del self._times[:packets]
+        del self._transits[:packets]
+        del self._ready[:packets]
 
     def _need(self, seconds: float) -> None:
         self.needed = seconds
