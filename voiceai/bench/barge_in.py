@@ -25,7 +25,7 @@ from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import StubServices, open_conversation
 from voiceai.settings import Settings
 
-__all__ = ["run_barge_in"]
+__all__ = ["reacted_ms", "run_barge_in"]
 
 ANSWER: Final = "One. Two."
 """Of the stub's sentences: six seconds, which nobody lets it finish; all of it comes at once."""
@@ -42,8 +42,13 @@ NOTES: Final = (
         "comes; silent: the last packet with the assistant's voice comes (5 ms of it, fading)"
     ),
     (
-        "verdict: the detector decides that the caller speaks; sockets, voice activity and turn "
-        "detection and Pipecat are the real ones; recognition, answers and voice are stubs"
+        "verdict: the detector decides that the caller speaks, and the line is held at once; its "
+        "next packet leaves up to 20 ms later and begins with the last 5 ms of speech; who fell "
+        "silent before a verdict had finished, and is not counted there"
+    ),
+    (
+        "sockets, voice activity and turn detection and Pipecat are the real ones; recognition, "
+        "answers and voice are stubs"
     ),
 )
 
@@ -202,7 +207,8 @@ class _Run:
         silent = [1000 * (r.silent - r.onset) for r in reactions if r.silent is not None]
         late = 1000 * self._engine.lateness.percentile(99)
         missed = sum(r.silent is None for r in reactions)
-        reacted = [ms for r in reactions if (ms := self._after_verdict(r)) is not None]
+        verdicts = [ear.started for ear in self._ears]
+        reacted = [ms for r in reactions if (ms := reacted_ms(r, verdicts[r.call])) is not None]
         return [
             *(Measure(f"{name}: onset to ducked", "ms", tuple(ducked), b) for b in DUCKED),
             *(Measure(f"{name}: onset to silent", "ms", tuple(silent), b) for b in SILENT),
@@ -211,10 +217,19 @@ class _Run:
             Measure(f"{name}: interruptions that did not silence", "", (missed,), MISSED),
         ]
 
-    def _after_verdict(self, reaction: Reaction) -> float | None:
-        """Return milliseconds from the verdict that silenced to the last packet of speech."""
-        if reaction.silent is None:
-            return None
-        until = reaction.silent + 0.1
-        started = [at for at in self._ears[reaction.call].started if reaction.onset <= at < until]
-        return 1000 * (reaction.silent - started[0]) if started else None
+
+def reacted_ms(reaction: Reaction, verdicts: Sequence[float]) -> float | None:
+    """Return milliseconds from the verdict that silenced to the last packet of speech.
+
+    Args:
+        reaction: To the caller's speech.
+        verdicts: When the detector decided that this caller speaks, in monotonic seconds.
+
+    Returns:
+        None where there was no such verdict: an assistant who falls silent before it had
+        finished, and did not react.
+    """
+    if reaction.silent is None:
+        return None
+    decided = [at for at in verdicts if reaction.onset <= at <= reaction.silent]
+    return 1000 * (reaction.silent - decided[0]) if decided else None
