@@ -131,8 +131,10 @@ class HostedStream:
 
     def after_sending(self) -> None:
         """Publish what has left, and from time to time the counters."""
+        if self._slot is None:
+            return
         try:
-            self._publish()
+            self._publish(self._slot)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.stream.fail(error)
 
@@ -166,10 +168,8 @@ class HostedStream:
                 sender.write(record[WRITTEN.size :])
                 self._accepted += (len(record) - WRITTEN.size) // 2
 
-    def _publish(self) -> None:
-        slot, sender = self._slot, self._sender
-        if slot is None:
-            return
+    def _publish(self, slot: Slot) -> None:
+        sender = self._sender
         slot.sent[0] = sender.sent
         played = sender.played_samples
         speaking = played > self._played and not self._flushed

@@ -30,6 +30,12 @@ def record_bytes(payload_bytes: int) -> int:
 class Ring:
     """Cells of one size in ``memory``; record ``n`` is in cell ``n`` modulo their number.
 
+    Attributes:
+        cells: How many there are.
+        key: The lower 32 bits of it.
+        words: The memory as numbers of 64 bits; a cell begins with the number of its record.
+        cell_words: How many of them a cell has.
+
     Args:
         memory: Shared by both sides.
         cell_bytes: Of a cell, from :func:`record_bytes`; as many fit are used.
@@ -39,11 +45,11 @@ class Ring:
     def __init__(self, memory: memoryview, cell_bytes: int, key: int) -> None:
         self.cells = len(memory) // cell_bytes
         self.key = key & 0xFFFFFFFF
+        self.words = memory.cast("Q")
+        self.cell_words = cell_bytes // 8
         self._memory = memory
         self._cell_bytes = cell_bytes
         self._payload_limit = cell_bytes - HEADER_BYTES
-        self._words = memory.cast("Q")
-        self._cell_words = cell_bytes // 8
 
     def store(self, number: int, payload: bytes) -> None:
         """Write a record over the one that is ``cells`` older.
@@ -55,19 +61,15 @@ class Ring:
         if length > self._payload_limit:
             raise ValueError(f"{length} bytes do not fit into {self._payload_limit}")
         checksum = crc32(payload, crc32(NUMBERED.pack(number, length), self.key))
-        memory, at = self._memory, number % self.cells * self._cell_bytes
-        HEADER.pack_into(memory, at, number, length, checksum)
+        at = number % self.cells * self._cell_bytes
+        HEADER.pack_into(self._memory, at, number, length, checksum)
         at += HEADER_BYTES
-        memory[at : at + length] = payload
-
-    def begins(self, number: int) -> bool:
-        """Whether record ``number`` is there, or a later one in its cell; perhaps half written."""
-        return self._words[number % self.cells * self._cell_words] >= number
+        self._memory[at : at + length] = payload
 
     def load(self, number: int) -> tuple[int, bytes] | None:
         """Return what is whole in the cell of record ``number``: its own number, and payload."""
         cell = number % self.cells
-        if self._words[cell * self._cell_words] < number:
+        if self.words[cell * self.cell_words] < number:
             return None  # the usual answer, found quickly
         at = cell * self._cell_bytes
         found, length, checksum = HEADER.unpack_from(self._memory, at)
@@ -98,8 +100,9 @@ class RingWriter:
 
     def put(self, payload: bytes) -> None:
         """Write the next record; the oldest gives way."""
-        self._ring.store(self.written + 1, payload)
-        self.written += 1
+        number = self.written + 1
+        self._ring.store(number, payload)
+        self.written = number
 
 
 class RingReader:
@@ -118,7 +121,8 @@ class RingReader:
     @property
     def has_more(self) -> bool:
         """Whether a :meth:`take` may find something; cheap, since it mostly would not."""
-        return self._ring.begins(self.taken + 1)
+        ring, number = self._ring, self.taken + 1
+        return ring.words[number % ring.cells * ring.cell_words] >= number
 
     def take(self) -> bytes | None:
         """Return the next record; ``None`` when none is whole yet."""
@@ -154,7 +158,8 @@ class Register:
     @property
     def has_news(self) -> bool:
         """Whether there may be :meth:`news`; cheap, since there mostly are none."""
-        return self._ring.begins(self._number + 1)
+        ring, number = self._ring, self._number + 1
+        return ring.words[number % ring.cells * ring.cell_words] >= number
 
     def news(self) -> bytes | None:
         """Return the value if there is a later one than was returned before."""

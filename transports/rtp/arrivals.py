@@ -9,7 +9,7 @@
 """
 
 from transports.audio.comfort_noise import ComfortNoise
-from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE, ArrivedAudio
+from transports.rtp.events import FRAME_SAMPLES, SAMPLE_RATE, ArrivedAudio, new
 
 __all__ = ["ArrivalLine"]
 
@@ -195,7 +195,7 @@ class ArrivalLine:
         if number > self._number:  # noqa: PLR1730  max() costs as much as the rest
             self._number = number
         if self._spend(samples, now):
-            self._line.append(ArrivedAudio(pcm, now))
+            self._line.append(new(ArrivedAudio, (pcm, now)))
         else:
             self.overrun += 1
 

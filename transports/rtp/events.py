@@ -1,6 +1,6 @@
 """What an RTP session hands out every 20 ms."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "FRAME_BYTES",
@@ -10,6 +10,7 @@ __all__ = [
     "ArrivedAudio",
     "Outgoing",
     "PlayedFrame",
+    "new",
 ]
 
 SAMPLE_RATE = 8000
@@ -19,6 +20,10 @@ FRAME_SAMPLES = 160
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 FRAME_BYTES = 2 * FRAME_SAMPLES
 """20 ms of 16-bit mono."""
+
+new: Final = tuple.__new__
+"""Makes a named tuple of a tuple, in half the time of calling its class: for what every packet is
+made into."""
 
 
 class PlayedFrame(NamedTuple):

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, new
 from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
 from transports.rtp.ticks import TickClock
 
@@ -304,7 +304,7 @@ class PlayoutBuffer:
             head.pcm = head.pcm[2 * need :]
             head.timestamp = self._position
             self._next = number
-        return Audio(pcm, head.arrived_at)
+        return new(Audio, (pcm, head.arrived_at))
 
     def _slip(self) -> None:
         """Go where the next packet is, if it all but fits on."""

@@ -10,7 +10,7 @@ from transports.audio.concealment import Concealment
 from transports.errors import PacketError
 from transports.rtp.arrivals import ArrivalLine
 from transports.rtp.comfort_noise_payload import COMFORT_NOISE_PAYLOAD_TYPE, ComfortNoisePayload
-from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame, new
 from transports.rtp.jitter import Audio, Lost, Piece, PlayoutBuffer, Put
 from transports.rtp.packet import RtpPacket
 from transports.rtp.payload import PayloadDecoder
@@ -300,7 +300,8 @@ class Receiver:
         first = pieces[0]
         if isinstance(first, Audio):
             if len(pieces) == 1:
-                return PlayedFrame(concealment.heard(first.pcm), first.arrived_at, "audio")
+                pcm = concealment.heard(first.pcm)
+                return new(PlayedFrame, (pcm, first.arrived_at, "audio"))
             unbroken = [piece.pcm for piece in pieces if isinstance(piece, Audio)]
             if len(unbroken) == len(pieces):
                 pcm = concealment.heard(b"".join(unbroken))

@@ -6,7 +6,7 @@ from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
 from transports.audio.fade import ramped
 from transports.rtp.digits import DigitSender, EventPayload
-from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Outgoing
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Outgoing, new
 from transports.rtp.packet import HEADER, VERSION_2
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Sender:
             pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
         self.audible = pcm
         packet = self._packet(self._encode(pcm), marker=marker)
-        return Outgoing(packet, starts_speech=marker and not was_held)
+        return new(Outgoing, (packet, marker and not was_held))
 
     def _held_back(self) -> bytes:
         """Return the end of what is heard before a hold, and leave it in the queue."""

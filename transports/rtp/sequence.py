@@ -1,7 +1,7 @@
 """Sequence numbers and timestamps that wrap (RFC 3550 appendix A.1)."""
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Arrival", "LogTotals", "SequenceLog", "timestamp_difference"]
 
@@ -87,8 +87,7 @@ class SequenceLog:
         return number, Arrival.REORDERED
 
 
-@dataclass(frozen=True, slots=True)
-class LogTotals:
+class LogTotals(NamedTuple):
     """Sums over the logs of several sources; packets."""
 
     received: int = 0
