@@ -37,10 +37,13 @@ class PayloadDecoder:
         self._sizes = {codec: _sizes(codec) for codec in self._codecs.values()}
         self._divisors = {
             codec: codec.clock_rate // SAMPLE_RATE
-            for codec in self._codecs.values()
+            for codec in self._sizes
             if codec.clock_rate != SAMPLE_RATE
         }
         self.spoken = self._agreed = agreed[0] if agreed else LAWS[0]
+        self._stateless = {
+            codec: codec.decoder().decode for codec in self._sizes if not codec.has_state
+        }
         self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
 
@@ -67,6 +70,8 @@ class PayloadDecoder:
             payload: Of a fitting size.
         """
         self.spoken = codec
+        if codec in self._stateless:
+            return self._stateless[codec](payload)
         decoder = self._decoders.get(codec)
         if decoder is None:
             decoder = self._decoders[codec] = _OrderedDecoder(codec)
@@ -89,18 +94,18 @@ def _sizes(codec: Codec) -> range:
 
 
 class _OrderedDecoder:
-    """A decoder whose packets may come out of order: what they follow is told it once more."""
+    """A decoder with state whose packets may come out of order.
+
+    What they follow is told it once more.
+    """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._has_state = codec.has_state
         self._decoder = codec.decoder()
-        self._recent: list[tuple[int, bytes]] = []  # in order; of a codec with state
+        self._recent: list[tuple[int, bytes]] = []  # in order
 
     def decode(self, number: int, payload: bytes) -> bytes:
         """Decode a packet as if it had come in its turn; those after it are out already."""
-        if not self._has_state:
-            return self._decoder.decode(payload)
         is_behind = bool(self._recent) and number < self._recent[-1][0]
         self._recent.append((number, payload))
         if is_behind:

@@ -202,16 +202,17 @@ class Receiver:
             return self._take_event(packet, number, arrival, now)
         if packet.payload_type == COMFORT_NOISE_PAYLOAD_TYPE:
             return self._take_comfort_noise(packet)
-        codec = self._payload.codec(packet.payload_type)
+        payload = self._payload
+        codec = payload.codec(packet.payload_type)
         if codec is None:
             return Rejection.PAYLOAD_TYPE
-        if not self._payload.has_fitting_size(codec, packet.payload):
+        if not payload.has_fitting_size(codec, packet.payload):
             return Rejection.PAYLOAD_SIZE
         if arrival is DUPLICATE:
             return None
-        timestamp = self._payload.timestamp(codec, packet.timestamp)
+        timestamp = payload.timestamp(codec, packet.timestamp)
         self._jitter.observe(timestamp, now)
-        self._queue(number, timestamp, self._payload.decode(codec, number, packet.payload), now)
+        self._queue(number, timestamp, payload.decode(codec, number, packet.payload), now)
         return None
 
     def _take_event(
