@@ -203,18 +203,10 @@ class InlineStream:
         """
         if self._closed or self.failed or self._backpressure.is_full:
             return False
-        self.put(pcm)
+        self.sender.write(pcm)
         flushes = self._flushes
         await self._backpressure.until_below(QUEUE_LIMIT)
         return flushes == self._flushes and not self._closed and self.failed is None
-
-    def put(self, pcm: bytes) -> None:
-        """Queue audio of any length, without waiting. For the engine, and other placements."""
-        self.sender.write(pcm)
-
-    def finish(self) -> None:
-        """Let the last packet go out padded: nothing more belongs to what was written so far."""
-        self.sender.finish()
 
     def send_digits(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Press keys for the peer, in place of audio; see ``MediaStream``."""
@@ -233,7 +225,7 @@ class InlineStream:
     async def drained(self) -> None:
         """Wait until everything written so far was sent, the last packet padded, or dropped."""
         if not self._closed and not self.failed:
-            self.finish()
+            self.sender.finish()
             await self._backpressure.until_below(1)
 
     def close(self) -> None:
