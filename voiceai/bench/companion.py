@@ -73,6 +73,12 @@ class Companion:
             process.kill()
             await process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Of the process; only inside the context."""
+        assert self._process is not None  # noqa: S101 - only inside the context
+        return self._process.pid
+
     async def tell(self, message: Mapping[str, Any]) -> None:
         """Send a message."""
         assert self._process is not None  # noqa: S101 - only inside the context

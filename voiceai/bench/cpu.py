@@ -24,6 +24,7 @@ from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
 from voiceai.bench.usage import children_seconds, memory_bytes
+from voiceai.calls.garbage import leave_out_what_stays
 from voiceai.settings import Settings
 
 __all__ = ["run_cpu"]
@@ -135,11 +136,6 @@ async def run_cpu(
     )
 
 
-def _used() -> float:
-    """Return the processor seconds of this process and its children so far."""
-    return time.process_time() + children_seconds()
-
-
 def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
     return [
         Measure(f"{phase}: cpu per call", "ms/s", cost.total, BUDGETS.get(phase)),
@@ -213,6 +209,7 @@ class _Bench:
             settle=settle,
         )
         await asyncio.to_thread(load_model, resources)
+        leave_out_what_stays()
         await bench._engine.start()
         stack.push_async_callback(bench._engine.close)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -229,7 +226,7 @@ class _Bench:
     async def fill(self, calls: int) -> float:
         """Open so many calls; return the memory that each took, in megabytes."""
         gc.collect()
-        self._memory_before = memory_bytes()
+        self._memory_before = memory_bytes(besides=[self._talkers.pid])
         for _ in range(calls):
             await self._open_call(self._stack)
         await self._let_talk(TURN_SECONDS)
@@ -238,7 +235,7 @@ class _Bench:
 
     def memory_per_call(self) -> float:
         """Return what a call holds now, in megabytes."""
-        grown = memory_bytes() - self._memory_before
+        grown = memory_bytes(besides=[self._talkers.pid]) - self._memory_before
         return grown / len(self._streams) / 1e6
 
     async def measure(self, phase: Phase, seconds: float) -> _Cost:
@@ -256,12 +253,12 @@ class _Bench:
         calls = len(self._streams)
         turns, played, begun = self._services.turns, self._played(), time.monotonic()
         totals, models, lags = [], [], []
-        cpu, model, at = _used(), await self._turn_thread_time(), begun
+        cpu, model, at = self._used(), await self._turn_thread_time(), begun
         self._lag.take()
         for _ in range(windows):
             await asyncio.sleep(WINDOW_SECONDS)
             last_cpu, last_model, last_at = cpu, model, at
-            cpu, model = _used(), await self._turn_thread_time()
+            cpu, model = self._used(), await self._turn_thread_time()
             at = time.monotonic()
             per_call = 1000 / calls / (at - last_at)
             totals.append(per_call * (cpu - last_cpu))
@@ -275,6 +272,10 @@ class _Bench:
             turns=60 * (self._services.turns - turns) / calls / lasted,
             talk=(self._played() - played) / 8000 / calls / lasted,
         )
+
+    def _used(self) -> float:
+        """Return the processor seconds used so far, those of the callers left out."""
+        return time.process_time() + children_seconds(besides=[self._talkers.pid])
 
     def _played(self) -> int:
         return sum(stream.played_samples for stream in self._streams)

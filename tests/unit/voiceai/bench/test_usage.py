@@ -1,0 +1,36 @@
+"""What a bench counts as its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from voiceai.bench.usage import children_seconds, family, memory_bytes
+
+BUSY = "import sys; sum(range(3_000_000)); print(flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    """A process that has done some work, and now waits."""
+    command = [sys.executable, "-c", BUSY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.communicate()
+
+
+def test_a_child_counts(child: int) -> None:
+    assert child in {process.pid for process in family()}
+    assert children_seconds() > 0
+
+
+def test_who_generates_the_load_does_not(child: int) -> None:
+    others = [process.pid for process in family() if process.pid not in (child, os.getpid())]
+
+    assert [process.pid for process in family([child, *others])] == [os.getpid()]
+    assert children_seconds([child, *others]) == 0
+    assert memory_bytes([child]) < memory_bytes()
