@@ -121,7 +121,7 @@ def run_concealment(
     machine = describe_machine()
     try:
         german = german_recordings(cache)[: recordings // 2]
-        english = english_recordings(cache)[: recordings - len(german)]
+        english = english_recordings(cache, more=True)[: recordings - len(german)]
     except PackagesUnavailable as error:
         raise BenchUnavailable(f"no recordings: {error}") from error
     work = [

@@ -17,7 +17,7 @@ import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from asterisk.unpack import ensure_packages
-from voiceai.bench.english_prompts import ENGLISH
+from voiceai.bench.english_prompts import ENGLISH, MORE_ENGLISH
 from voiceai.bench.track import level_dbfs
 
 __all__ = [
@@ -87,18 +87,20 @@ class Recording:
         return len(self.pcm) / 2 / SAMPLE_RATE_HZ
 
 
-def english_recordings(cache: Path) -> list[Recording]:
-    """Return many sentences of one speaker, 1 to 8 s each.
+def english_recordings(cache: Path, *, more: bool = False) -> list[Recording]:
+    """Return sentences of one speaker, 1.5 to 6 s each.
 
     Args:
         cache: Folder that the packages are unpacked below, the first time.
+        more: Whether a hundred more follow, some of which are short or no whole sentences.
 
     Raises:
         PackagesUnavailable: They cannot be fetched.
     """
     root = ensure_packages(cache, "bookworm", "main", ["asterisk-core-sounds-en-wav"])
     folder = root / "usr/share/asterisk/sounds/en_US_f_Allison"
-    return [_read(folder / f"{name}.wav", name, ENGLISH[name], "en") for name in ENGLISH]
+    words = {**ENGLISH, **MORE_ENGLISH} if more else ENGLISH
+    return [_read(folder / f"{name}.wav", name, words[name], "en") for name in words]
 
 
 def german_recordings(cache: Path) -> list[Recording]:
