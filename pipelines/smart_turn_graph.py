@@ -18,8 +18,8 @@ later. As many of the whole recordings are complete as before (85 %).
 300 frames of silence, which cost as much as speech. Of those it is shown each eighth, which counts
 for eight: ``log 8`` is added to its scores wherever the model weighs frames against each other::
 
-    frames   speech 0.2 s before it, and all of it     each counts once
-             silence                                   each eighth counts eight times
+    frames of speech, and of 0.2 s before it    each is shown, and counts once
+    frames of the silence before that           each eighth is shown, and counts eight times
 
 This changes verdicts, and not for the worse: the silence makes the model call a turn complete.
 ``python -m voiceai bench turn-model`` tells how well whole sentences are told from some that were
@@ -37,7 +37,6 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, load_from_string, n
 
 __all__ = [
     "FRAMES",
-    "FRAMES_PER_SECOND",
     "FRAME_INDEX",
     "LOG_WEIGHTS",
     "lightened",
@@ -49,6 +48,7 @@ CONTRIBUTED: Final = "com.microsoft"
 """The domain of onnxruntime's own operators; the file imports it."""
 GELU: Final = ("Div", "Erf", "Add", "Mul", "Mul")
 FRAMES: Final = 400
+"""Of 20 ms: what the model weighs against each other; its features come every 10 ms."""
 FRAMES_PER_SECOND: Final = 50
 FRAME_INDEX: Final = "frame_index"
 LOG_WEIGHTS: Final = "log_weights"

@@ -143,11 +143,12 @@ def _weights_of_8_khz(shipped: bytes) -> dict[str, Matrix]:
 
 
 def _constants(weights: dict[str, Matrix]) -> dict[str, npt.NDArray[np.generic]]:
-    transform = _transform(weights["stft.forward_basis_buffer"])
-    bands = transform.shape[1] // 2
+    basis = weights["stft.forward_basis_buffer"]
+    transform = _transform(basis)
+    parts, frames = transform.shape[1] // 2, transform.shape[1] // len(basis)
     constants: dict[str, npt.NDArray[np.generic]] = {
         "frames": transform,
-        "complex": np.array([bands, bands]),
+        "complex": np.array([parts, parts]),
         "first": np.array(0),
         "second": np.array(1),
         "axis": np.array([0]),
@@ -156,7 +157,6 @@ def _constants(weights: dict[str, Matrix]) -> dict[str, npt.NDArray[np.generic]]
         "speech": weights["decoder.decoder.2.weight"].reshape(STATE, 1),
         "speech_bias": weights["decoder.decoder.2.bias"],
     }
-    frames = (CONTEXT + WINDOW + REFLECTED - 2 * HOP) // HOP + 1
     for layer, stride in enumerate((1, 2, 2, 1)):
         kernel = weights[f"encoder.{layer}.reparam_conv.weight"]
         bias = weights[f"encoder.{layer}.reparam_conv.bias"]

@@ -1,7 +1,8 @@
 """Prompts of ``asterisk-core-sounds-en``, as Allison Smith says them (CC-BY-SA-3.0).
 
-By file name, without its ending. The words are those of the package's own list of prompts; what is
-written in more than one way (log in, re-record, numbers) is left out.
+By file name, without its ending. The package has no transcripts: these are the words of Asterisk's
+prompts as they are known, and the local recogniser writes all but some 4 % of them. What is written
+in more than one way (log in, re-record, numbers) is left out.
 """
 
 from collections.abc import Mapping
