@@ -248,6 +248,8 @@ class InlineStream:
         """
         if self._peer is None or self._closed or self.failed:
             return
+        if self._receiver.address is not self._peer:
+            self._follow()
         try:
             if due > SEND_BURST:
                 self.sender.skip(due - SEND_BURST)
@@ -332,6 +334,14 @@ class InlineStream:
                 self.on_digit(digit, duration_ms)
         if not self._closed:
             self._report_line.tick(now, self._due_at)
+
+    def _follow(self) -> None:
+        """Send to where the peer speaks from now on."""
+        address = self._receiver.address
+        if address is not None and self._peer is not None and address != self._peer:
+            logger.bind(port=self.port, was=self._peer[1], now=address[1]).info("media.peer_moved")
+            self._peer = address
+            self._report_line.connect(address)
 
     def _peer_left(self) -> None:
         if self.on_peer_left is not None:

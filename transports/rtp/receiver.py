@@ -146,8 +146,13 @@ class Receiver:
         """Samples waiting for their turn."""
         return self._buffer.samples
 
+    @property
+    def address(self) -> Address | None:
+        """Where the peer is: as we were told, or as it has moved since; see :class:`SourceLock`."""
+        return self._lock.address
+
     def expect(self, address: Address) -> None:
-        """Accept packets of ``address`` only."""
+        """Accept packets of ``address`` only, and of where it moves."""
         self._lock.expect(address)
 
     def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:

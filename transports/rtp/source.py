@@ -35,6 +35,11 @@ SOURCE_SILENT = 0.06
 """Seconds without a packet of the accepted SSRC until another one may take its place. A source
 that ends and another that begins are 20 ms apart; a forged one has to talk against the first."""
 
+PORT_SILENT = 1.0
+"""Seconds without a packet from the peer's port until another SSRC of its host may go on from
+another port: what else that host sends us by mistake may be another caller's voice. A peer that
+keeps its SSRC is followed after :data:`SOURCE_SILENT`: nobody else knows it."""
+
 
 def checked_address(address: Address, host: str) -> Address:
     """Return where a peer is, its host spelled as a socket spells it.
@@ -58,7 +63,7 @@ class Rejection(enum.StrEnum):
     """Why a datagram was dropped."""
 
     ADDRESS = "address"
-    """Not from the peer that we are connected to."""
+    """Not from the peer that we are connected to, whose port still speaks or never did."""
 
     RATE = "rate"
     """Too many; see :data:`PACKETS_PER_SECOND`."""
@@ -113,7 +118,9 @@ class SourceLock:
 
     While the peer's address is known, its first SSRC is trusted at once. A jump of the sequence
     number and anything from an unknown address must first send two packets in sequence with none
-    of the accepted source in between; so must another SSRC, once the accepted one is silent.
+    of the accepted source in between; so must another SSRC, once the accepted one is silent, and
+    another port of the peer's host, once the peer's own is. The port that we were told has the
+    first claim: it needs to wait for nobody.
     Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
     """
 
@@ -133,6 +140,11 @@ class SourceLock:
         """The accepted source, 32 bits; ``None`` before there is one."""
         return self._ssrc
 
+    @property
+    def address(self) -> Address | None:
+        """Where the peer is: as we were told, or as it has moved since."""
+        return self._latched
+
     def expect(self, address: Address) -> None:
         """Trust ``address`` alone from now on."""
         self._expected = address
@@ -143,14 +155,18 @@ class SourceLock:
 
     def screen(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Say whether to look at a datagram at all; cheap, since a flood comes here."""
-        if self._latched is not None and address != self._latched:
-            return Rejection.ADDRESS
         is_source = self._ssrc_bytes is not None and data[8:12] == self._ssrc_bytes
+        if self._latched is not None and address != self._latched:
+            silent = SOURCE_SILENT if is_source else PORT_SILENT
+            if not self._may_move(address, now, silent):
+                return Rejection.ADDRESS
         allowance = self._of_source if is_source else self._of_others
         return None if allowance.take(now, len(data)) else Rejection.RATE
 
     def judge(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
         """Decide about a packet that passed :meth:`screen` at ``now`` (monotonic seconds)."""
+        if self._ssrc is not None and address != self._latched:
+            return self._judge_move(packet, address, now)
         number = packet.sequence_number
         if packet.ssrc == self._ssrc:
             ahead = (number - self._highest) & 0xFFFF
@@ -163,15 +179,42 @@ class SourceLock:
         elif self._ssrc is not None and now - self._heard_at < SOURCE_SILENT:
             return Verdict.PROBATION
         trusted = self._ssrc is None and self._expected is not None
-        if not trusted and self._candidates.pop((address, packet.ssrc), None) != number:
-            self._candidates[address, packet.ssrc] = (number + 1) & 0xFFFF
-            if len(self._candidates) > MOST_CANDIDATES:
-                del self._candidates[next(iter(self._candidates))]
+        if not trusted and not self._is_confirmed(packet, address):
             return Verdict.PROBATION
+        self._take(packet, address, now)
+        return Verdict.NEW_SOURCE
+
+    def _judge_move(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
+        """Decide about another port of the peer's host that :meth:`screen` let pass."""
+        ahead = (packet.sequence_number - self._highest) & 0xFFFF
+        is_same = packet.ssrc == self._ssrc
+        continues = is_same and ahead < MAX_DROPOUT
+        trusted = address == self._expected and (continues or not is_same)
+        if not trusted and not self._is_confirmed(packet, address):
+            return Verdict.PROBATION
+        self._take(packet, address, now)
+        return ACCEPTED if continues else Verdict.NEW_SOURCE
+
+    def _is_confirmed(self, packet: RtpPacket, address: Address) -> bool:
+        """Say whether a packet is the second in sequence; if not, wait for that."""
+        number, candidate = packet.sequence_number, (address, packet.ssrc)
+        if self._candidates.pop(candidate, None) == number:
+            return True
+        self._candidates[candidate] = (number + 1) & 0xFFFF
+        if len(self._candidates) > MOST_CANDIDATES:
+            del self._candidates[next(iter(self._candidates))]
+        return False
+
+    def _take(self, packet: RtpPacket, address: Address, now: float) -> None:
         self._candidates.clear()
         self._latched = address
         self._ssrc = packet.ssrc
         self._ssrc_bytes = packet.ssrc.to_bytes(4)
         self._heard_at = now
-        self._highest = number
-        return Verdict.NEW_SOURCE
+        self._highest = packet.sequence_number
+
+    def _may_move(self, address: Address, now: float, silent: float) -> bool:
+        """Say whether the peer, heard before, may go on from another port of its host."""
+        if self._ssrc is None or self._latched is None or address[0] != self._latched[0]:
+            return False
+        return address == self._expected or now - self._heard_at >= silent

@@ -294,6 +294,26 @@ async def test_strangers_are_counted_and_not_heard(stream: MediaStream, phone: P
     assert stream.stats.received == 0
 
 
+async def test_a_peer_whose_port_changes_is_heard_and_hears_us_there(
+    stream: MediaStream, phone: Phone
+) -> None:
+    phone.send(stream, loud(FRAME))
+    await until(lambda: stream.stats.received == 1)
+    moved = Phone()
+    moved.number = phone.number
+
+    async with asyncio.timeout(5):
+        while not moved.received():
+            moved.send(stream, loud(FRAME))
+            await asyncio.sleep(0.02)
+
+    phone.received()
+    await until_sent(stream, 3)
+    assert (phone.received(), stream.stats.sources) == ([], 1)
+    assert stream.stats.rejected.keys() <= {"address", "probation"}
+    moved.socket.close()
+
+
 async def test_what_was_counted_outlives_the_stream(
     engine: MediaEngine, stream: MediaStream, phone: Phone
 ) -> None:

@@ -8,6 +8,7 @@ from transports.rtp.packet import RtpPacket
 from transports.rtp.source import (
     MAX_DROPOUT,
     MAX_MISORDER,
+    PORT_SILENT,
     SOURCE_SILENT,
     Address,
     Rejection,
@@ -17,6 +18,7 @@ from transports.rtp.source import (
 
 PEER = ("192.0.2.1", 20002)
 STRANGER = ("192.0.2.66", 20002)
+MOVED = (PEER[0], 20004)
 
 ACCEPTED, NEW_SOURCE, PROBATION = Verdict.ACCEPTED, Verdict.NEW_SOURCE, Verdict.PROBATION
 
@@ -47,6 +49,56 @@ def test_the_peer_is_heard_from_its_first_packet() -> None:
 def test_another_address_or_port_is_turned_away_unseen(stranger: tuple[str, int]) -> None:
     assert screened(connected(), stranger, 0.0) is Rejection.ADDRESS
     assert screened(connected(), PEER, 0.0) is None
+
+
+def heard(lock: SourceLock, address: Address, now: float, *packets: RtpPacket) -> list[str]:
+    """Return what became of packets that came together."""
+    return [
+        (lock.screen(each.serialize(), address, now) or lock.judge(each, address, now)).name
+        for each in packets
+    ]
+
+
+def test_a_peer_that_goes_on_from_another_port_is_followed_and_not_heard_twice() -> None:
+    lock = connected()
+    heard(lock, PEER, 0.0, packet(6), packet(7))
+
+    assert heard(lock, MOVED, SOURCE_SILENT - 0.001, packet(8)) == ["ADDRESS"]
+    assert lock.address == PEER
+    assert heard(lock, MOVED, SOURCE_SILENT, packet(9), packet(10)) == ["PROBATION", "ACCEPTED"]
+    assert lock.address == MOVED
+    assert heard(lock, PEER, 0.1, packet(8)) == ["PROBATION"]  # a straggler
+    assert heard(lock, MOVED, 0.1, packet(11)) == ["ACCEPTED"]
+
+
+def test_a_peer_that_begins_anew_on_another_port_is_followed_after_a_second() -> None:
+    lock = connected()
+    heard(lock, PEER, 0.0, packet(7))
+    anew = (packet(90, ssrc=2), packet(91, ssrc=2), packet(92, ssrc=2))
+
+    assert heard(lock, MOVED, PORT_SILENT - 0.001, *anew) == ["ADDRESS"] * 3
+    assert heard(lock, MOVED, PORT_SILENT, *anew) == ["PROBATION", "NEW_SOURCE", "ACCEPTED"]
+    assert heard(lock, STRANGER, 9.0, *anew) == ["ADDRESS"] * 3
+
+
+def test_no_other_port_of_the_host_is_heard_while_the_peer_speaks_or_before_it_did() -> None:
+    lock = connected()
+    assert heard(lock, MOVED, 99.0, packet(1, ssrc=2), packet(2, ssrc=2)) == ["ADDRESS"] * 2
+
+    for number in range(100):
+        now = 100 + 0.02 * number
+        assert heard(lock, PEER, now, packet(number))[0] in {"NEW_SOURCE", "ACCEPTED"}
+        assert heard(lock, MOVED, now + 0.01, packet(number, ssrc=2)) == ["ADDRESS"]
+
+
+def test_the_port_that_we_were_told_has_the_first_claim() -> None:
+    lock = connected()
+    heard(lock, PEER, 0.0, packet(7))
+    heard(lock, MOVED, 2.0, packet(90, ssrc=2), packet(91, ssrc=2))
+    assert lock.address == MOVED
+
+    assert heard(lock, PEER, 2.01, packet(8), packet(9)) == ["NEW_SOURCE", "ACCEPTED"]
+    assert heard(lock, MOVED, 2.02, packet(92, ssrc=2), packet(93, ssrc=2)) == ["ADDRESS"] * 2
 
 
 def test_before_the_peer_is_known_two_packets_in_sequence_are_needed() -> None:
