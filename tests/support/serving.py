@@ -16,6 +16,8 @@ import psutil
 
 from asterisk.params import AriParams
 from tests.support.ports import free_port
+from voiceai.store.cluster import Cluster
+from voiceai.store.embedded import EmbeddedPostgres
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 READY_SECONDS: Final = 60.0
@@ -67,6 +69,10 @@ class Serving:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        if Cluster(self.data).running():  # outlives a killed one, for the next to go on with
+            postgres = EmbeddedPostgres(self.data)
+            await postgres.open(owner=True)
+            await postgres.close()
 
     @property
     def process(self) -> psutil.Process:
