@@ -21,11 +21,19 @@ from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
 from transports.engine import MediaStream, PlayedFrame
-from transports.pipecat_transport import QUEUE_LIMIT, QUIET_FRAMES, RtpTransport
+from transports.pipecat_transport import (
+    AWAITED_FRAMES,
+    QUEUE_LIMIT,
+    QUIET_FRAMES,
+    SPEECH_FRAMES,
+    RtpTransport,
+)
 from transports.rtp.events import ArrivedAudio
 from transports.vad import VoiceActivity
 
 FRAME = (np.ones(160) * 3000).astype("<i2").tobytes()
+HOPS = 50
+"""More turns of the loop than a frame takes from the transport to the recogniser."""
 
 
 class Line:
@@ -98,6 +106,7 @@ class Recogniser(FrameProcessor):
         super().__init__()
         self.came: list[tuple[str, int]] = []
         self.frames = 0
+        self.together: list[int] = []
         self.changed = asyncio.Event()
 
     def note(self, what: str) -> None:
@@ -112,14 +121,15 @@ class Recogniser(FrameProcessor):
         elif isinstance(frame, Paused):
             self.note("paused")
         elif isinstance(frame, InputAudioRawFrame):
-            self.frames += len(frame.audio) // len(FRAME)
+            self.together.append(len(frame.audio) // len(FRAME))
+            self.frames += self.together[-1]
         self.changed.set()
         await self.push_frame(frame, direction)
 
     async def until(self, frames: int) -> None:
-        """Wait for so many frames, but for those that nobody is in a hurry for."""
+        """Wait for so many frames."""
         async with asyncio.timeout(5):
-            while self.frames <= frames - QUIET_FRAMES:
+            while self.frames < frames:
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -156,8 +166,8 @@ class Call:
         """Let frames arrive, each played so many frames later, as a pipeline that keeps up."""
         for number in range(1, frames + 1):
             self.tick(number - delay)
-            if number % 2 == 0:
-                await self.recogniser.until(number - 1)
+            for _ in range(HOPS):
+                await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -202,6 +212,21 @@ async def test_a_turn_begins_at_once_and_its_end_waits_for_the_audio_up_to_the_p
         paused + delay,
         max(stopped, paused + delay),
     ]
+
+
+async def test_audio_comes_in_small_pieces_for_as_long_as_a_recogniser_may_wait_for_quiet(
+    make_call: MakeCall,
+) -> None:
+    call = await make_call(SPEECH)
+
+    await call.hear(29 + AWAITED_FRAMES, 0)  # speech ends with the 29th
+    soon = call.recogniser.together[:]
+    call.recogniser.together.clear()
+    await call.hear(2 * QUIET_FRAMES, 0)
+
+    after_speech = soon[-(AWAITED_FRAMES // SPEECH_FRAMES) :]
+    assert set(after_speech) == {SPEECH_FRAMES}
+    assert call.recogniser.together[-1] == QUIET_FRAMES
 
 
 async def test_who_must_react_at_once_is_told_while_packets_wait(make_call: MakeCall) -> None:
@@ -259,7 +284,7 @@ async def test_a_pipeline_that_stalls_loses_audio_but_neither_begin_nor_end_of_s
 
     for number in range(QUEUE_LIMIT + 100):  # without a pause: the pipeline cannot take any
         call.tick(number)
-    await call.recogniser.until(QUEUE_LIMIT - 10)
+    await call.recogniser.until(QUEUE_LIMIT - 3)
 
     assert [what for what, _ in call.recogniser.came] == ["started", "stopped"]
     assert call.transport.input().dropped_frames == 103  # three places are taken by verdicts
