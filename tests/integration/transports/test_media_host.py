@@ -17,7 +17,15 @@ from transports.params import RtpParams
 from transports.process import host
 from transports.process.channel import socket_pair
 from transports.process.host import MediaHost
-from transports.process.layout import fingerprint, memory_bytes
+from transports.process.layout import (
+    WRITTEN,
+    Slot,
+    WrittenKind,
+    fingerprint,
+    map_memory,
+    memory_bytes,
+    slot_memory,
+)
 from transports.udp.ports import PortPairs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs memfd and eventfd")
@@ -31,6 +39,7 @@ class User:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self.memory = memoryview(b"")
         self._answers: list[dict[str, Any]] = []
 
     def say(self, message: object, *descriptors: int) -> None:
@@ -42,6 +51,7 @@ class User:
         """Bring memory and an eventfd."""
         memory, doorbell = os.memfd_create("test"), os.eventfd(0)
         os.ftruncate(memory, memory_bytes(4))
+        self.memory = map_memory(memory)
         self.say({"do": "attach", "key": 1, "fingerprint": fingerprint()}, memory, doorbell)
         os.close(memory)
         os.close(doorbell)
@@ -137,6 +147,22 @@ async def test_a_call_whose_counters_cannot_be_told_breaks_alone(
     supervisor.say({"do": "close", "stream": 1})
     assert (await supervisor.hears("closed"))["stream"] == 1
     assert first["port"] != second["port"]
+
+
+async def test_progress_is_told_when_there_is_some_and_not_in_every_tick(supervisor: User) -> None:
+    await supervisor.open(1)
+    slot = Slot(slot_memory(supervisor.memory, 0), 9)
+    supervisor.say({"do": "connect", "stream": 1, "host": "127.0.0.1", "port": 9})
+    await until(lambda: slot.sent[0] > 0)
+    slot.progress.news()
+
+    packets = slot.sent[0]
+    await until(lambda: slot.sent[0] > packets + 10)
+    assert not slot.progress.has_news
+
+    slot.written_writer().put(WRITTEN.pack(0, WrittenKind.AUDIO) + bytes(320))
+    await until(lambda: slot.progress.has_news)
+    assert slot.progress.news() is not None
 
 
 async def test_a_slot_that_there_is_not_takes_no_ports(supervisor: User) -> None:
