@@ -142,14 +142,14 @@ class SourceLock:
 
     @property
     def address(self) -> Address | None:
-        """Where the peer is: as we were told, or as it has moved since."""
+        """Where the peer is: the very tuple that we were told, until it moves."""
         return self._latched
 
     def expect(self, address: Address) -> None:
         """Trust ``address`` alone from now on."""
-        self._expected = address
-        if self._latched != address:
-            self._latched = address
+        moved = self._latched != address
+        self._expected = self._latched = address
+        if moved:
             self._ssrc = self._ssrc_bytes = None
             self._candidates.clear()
 
@@ -207,7 +207,8 @@ class SourceLock:
 
     def _take(self, packet: RtpPacket, address: Address, now: float) -> None:
         self._candidates.clear()
-        self._latched = address
+        if self._latched != address:
+            self._latched = address
         self._ssrc = packet.ssrc
         self._ssrc_bytes = packet.ssrc.to_bytes(4)
         self._heard_at = now

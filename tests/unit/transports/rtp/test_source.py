@@ -71,6 +71,18 @@ def test_a_peer_that_goes_on_from_another_port_is_followed_and_not_heard_twice()
     assert heard(lock, MOVED, 0.1, packet(11)) == ["ACCEPTED"]
 
 
+def test_who_asks_on_every_tick_whether_the_peer_moved_need_not_compare() -> None:
+    lock = connected()
+    told = lock.address
+
+    heard(lock, (PEER[0], PEER[1]), 0.0, packet(6), packet(7))
+    assert lock.address is told
+
+    again = (PEER[0], PEER[1])
+    lock.expect(again)
+    assert lock.address is again
+
+
 def test_a_peer_that_begins_anew_on_another_port_is_followed_after_a_second() -> None:
     lock = connected()
     heard(lock, PEER, 0.0, packet(7))
