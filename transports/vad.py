@@ -126,9 +126,13 @@ class VoiceDetector:
     def put(self, audio: ArrivedAudio) -> None:
         """Hear the next audio of any length; it is judged in the next :meth:`VoiceActivity.run`.
 
+        A call's stream may outlive its ear: what comes after :meth:`close` is ignored.
+
         Raises:
             Exception: Whatever :attr:`on_hearing` raised.
         """
+        if self._closed:
+            return
         if self._error is not None:
             raise self._error
         self._starved_ticks = 0

@@ -222,6 +222,21 @@ def test_a_closed_ear_hears_nothing_and_its_row_is_free() -> None:
     assert (heard, scorer.open_rows, scorer.batches) == ([], set(), [])
 
 
+def test_a_caller_whose_ear_is_closed_is_not_heard_in_the_row_that_the_next_call_got() -> None:
+    """Audio that came between the ends of ear and stream was scored as the next call's."""
+    activity = VoiceActivity({"script": lambda: Scripted("##")})
+    closed, heard = open_ear(activity)
+    closed.close()
+    following, heard_by_following = open_ear(activity)
+
+    for detector in (closed, following):
+        detector.put(ArrivedAudio(LOUD_WINDOW, 1.0))
+    activity.run()
+
+    assert heard == []
+    assert [hearing.voiced for hearing in heard_by_following] == [True]
+
+
 def test_a_call_may_be_closed_by_what_it_hears() -> None:
     scorer = Scripted("####", "####")
     activity = VoiceActivity({"script": lambda: scorer})
