@@ -209,7 +209,7 @@ class VoiceActivity:
         self._scorers: dict[str, Scorer] = {}
         self._loading = threading.Lock()
         self._detectors: dict[VoiceDetector, None] = {}
-        self._full: list[VoiceDetector] = []
+        self._full: dict[VoiceDetector, None] = {}
 
     def load(self, model: str) -> Scorer:
         """Return a scorer; the first time it is loaded, which blocks: any thread may do it.
@@ -238,30 +238,33 @@ class VoiceActivity:
         detector = VoiceDetector(
             params,
             self.load(model),
-            on_full=self._full.append,
+            on_full=self._full.setdefault,
             on_close=self._detectors.pop,
         )
         self._detectors[detector] = None
         return detector
 
     def run(self) -> None:
-        """Judge all windows that became full. Call it every 20 ms, after all calls were heard."""
+        """Judge all windows that became full. Call it every 20 ms, after all calls were heard.
+
+        Raises:
+            Exception: Whatever a scorer raised. The windows that it was given are lost; the others
+                are judged the next time.
+        """
         for detector in self._detectors:
             detector.pass_tick()
-        full = [detector for detector in self._full if detector.has_window]
+        while full := [detector for detector in self._full if detector.has_window]:
+            self._judge(full)
         self._full.clear()
-        while full:
-            full = self._judge(full)
 
-    def _judge(self, full: list[VoiceDetector]) -> list[VoiceDetector]:
-        """Judge one window of each; return those that have another."""
+    def _judge(self, full: list[VoiceDetector]) -> None:
+        """Judge one window of each."""
         if len(self._scorers) == 1:
             self._score_in_turn(full[0].scorer, full)
         else:
             for scorer in {id(each.scorer): each.scorer for each in full}.values():
                 group = [detector for detector in full if detector.scorer is scorer]
                 self._score_in_turn(scorer, group)
-        return [detector for detector in full if detector.has_window]
 
     def _score_in_turn(self, scorer: Scorer, detectors: list[VoiceDetector]) -> None:
         """Judge first what may hold an assistant, then what may lower one: packets leave soon.

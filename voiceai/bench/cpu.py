@@ -62,6 +62,7 @@ class _Cost:
 
     Attributes:
         total: Milliseconds of processor time per call.
+        media: Likewise, of the media process; 0 without one.
         turn_model: Likewise, of the turn model's thread.
         lag: Worst lag of the loop, milliseconds.
         turns: Turns per call and minute.
@@ -69,6 +70,7 @@ class _Cost:
     """
 
     total: tuple[float, ...]
+    media: tuple[float, ...]
     turn_model: tuple[float, ...]
     lag: tuple[float, ...]
     turns: float
@@ -139,6 +141,7 @@ async def run_cpu(
 def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
     return [
         Measure(f"{phase}: cpu per call", "ms/s", cost.total, BUDGETS.get(phase)),
+        Measure(f"{phase}:   of it the media process", "ms/s", cost.media),
         Measure(f"{phase}:   of it the turn model", "ms/s", cost.turn_model),
         Measure(f"{phase}: worst loop lag in a second", "ms", cost.lag),
         Measure(f"{phase}: turns per call", "1/min", (cost.turns,)),
@@ -252,30 +255,32 @@ class _Bench:
     async def _cost(self, windows: int) -> _Cost:
         calls = len(self._streams)
         turns, played, begun = self._services.turns, self._played(), time.monotonic()
-        totals, models, lags = [], [], []
-        cpu, model, at = self._used(), await self._turn_thread_time(), begun
+        totals, medias, models, lags = [], [], [], []
+        (own, media), model, at = self._used(), await self._turn_thread_time(), begun
         self._lag.take()
         for _ in range(windows):
             await asyncio.sleep(WINDOW_SECONDS)
-            last_cpu, last_model, last_at = cpu, model, at
-            cpu, model = self._used(), await self._turn_thread_time()
+            last_own, last_media, last_model, last_at = own, media, model, at
+            (own, media), model = self._used(), await self._turn_thread_time()
             at = time.monotonic()
             per_call = 1000 / calls / (at - last_at)
-            totals.append(per_call * (cpu - last_cpu))
+            totals.append(per_call * (own - last_own + media - last_media))
+            medias.append(per_call * (media - last_media))
             models.append(per_call * (model - last_model))
             lags.append(1000 * self._lag.take())
         lasted = at - begun
         return _Cost(
             total=tuple(totals),
+            media=tuple(medias),
             turn_model=tuple(models),
             lag=tuple(lags),
             turns=60 * (self._services.turns - turns) / calls / lasted,
             talk=(self._played() - played) / 8000 / calls / lasted,
         )
 
-    def _used(self) -> float:
-        """Return the processor seconds used so far, those of the callers left out."""
-        return time.process_time() + children_seconds(besides=[self._talkers.pid])
+    def _used(self) -> tuple[float, float]:
+        """Return the processor seconds that this process and the media process used so far."""
+        return time.process_time(), children_seconds(besides=[self._talkers.pid])
 
     def _played(self) -> int:
         return sum(stream.played_samples for stream in self._streams)

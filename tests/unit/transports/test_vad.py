@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +207,28 @@ def test_a_call_that_breaks_at_a_verdict_fails_itself_and_no_other() -> None:
         broken.put(ArrivedAudio(FRAME, 3.0))
     for number in range(3):
         tick(activity, 4.0 + number, other)
+    assert verdicts(heard) == [Verdict.SUSPECTED, Verdict.STARTED]
+
+
+def test_a_scorer_that_fails_once_loses_windows_but_leaves_nobody_deaf() -> None:
+    """An ear whose window it had not judged yet was never judged again."""
+
+    class FailsOnce(Scripted):
+        def score(self, *given: Any) -> list[float]:
+            if not self.batches:
+                self.batches.append(0)
+                raise MemoryError
+            return super().score(*given)
+
+    activity = VoiceActivity({"script": lambda: FailsOnce("####")})
+    detector, heard = open_ear(activity)
+    detector.put(ArrivedAudio(2 * LOUD_WINDOW, 1.0))
+
+    with pytest.raises(MemoryError):
+        activity.run()
+    detector.put(ArrivedAudio(2 * LOUD_WINDOW, 2.0))
+    activity.run()
+
     assert verdicts(heard) == [Verdict.SUSPECTED, Verdict.STARTED]
 
 
