@@ -54,8 +54,8 @@ SPEECH_FRAMES = 3
 QUIET_FRAMES = 25
 """Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""
 AWAITED_FRAMES = 50
-"""For a second after the end of speech somebody does: a recogniser that judges for itself has to
-hear half a second of quiet before it gives the final text."""
+"""For a second after speech, and after what was none, somebody does: a recogniser that judges for
+itself understands shorter words too, and has to hear half a second of quiet before it says so."""
 QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
 
@@ -257,7 +257,7 @@ class RtpInput(BaseInputTransport):
         self._order.decide(verdict, hearing.arrived_at)
         undecided = verdict is Verdict.SUSPECTED
         self._speech_is_near = hearing.speaking or undecided
-        if verdict is Verdict.STOPPED:
+        if verdict is Verdict.STOPPED or verdict is Verdict.DISMISSED:
             self._awaited_frames = AWAITED_FRAMES
         if undecided or self._order.is_due(self._frames_together):
             self._due.set()

@@ -214,12 +214,16 @@ async def test_a_turn_begins_at_once_and_its_end_waits_for_the_audio_up_to_the_p
     ]
 
 
+@pytest.mark.parametrize(
+    ("windows", "decided"), [(SPEECH, 29), ("....##." + "." * 17, 12)], ids=["speech", "a click"]
+)
 async def test_audio_comes_in_small_pieces_for_as_long_as_a_recogniser_may_wait_for_quiet(
-    make_call: MakeCall,
+    make_call: MakeCall, windows: str, decided: int
 ) -> None:
-    call = await make_call(SPEECH)
+    """A word too short for the detector came half a second late to a recogniser that knew it."""
+    call = await make_call(windows)
 
-    await call.hear(29 + AWAITED_FRAMES, 0)  # speech ends with the 29th
+    await call.hear(decided + AWAITED_FRAMES, 0)
     soon = call.recogniser.together[:]
     call.recogniser.together.clear()
     await call.hear(2 * QUIET_FRAMES, 0)
