@@ -30,7 +30,7 @@ class UdpEndpoint:
         """Send now or never: a voice packet is worth nothing later."""
         try:
             self._socket.sendto(datagram, address)
-        except OSError:
+        except (OSError, OverflowError):  # or no such port: RTCP's, of a peer at the highest one
             self.send_errors += 1
 
     def close(self) -> None:

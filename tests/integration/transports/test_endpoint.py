@@ -239,3 +239,15 @@ async def test_what_cannot_be_sent_is_counted(
     endpoint.close()
 
     assert endpoint.send_errors == 1
+
+
+async def test_a_port_that_there_is_not_is_counted_as_what_cannot_be_sent(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    """A peer whose RTP comes from port 65535 lost its call: reports go to the port above."""
+    endpoint = UdpEndpoint(sockets[0], lambda *_: None, reading)
+
+    endpoint.send(b"report", ("127.0.0.1", 65536))
+    endpoint.close()
+
+    assert endpoint.send_errors == 1
