@@ -248,9 +248,9 @@ class InlineStream:
         """
         if self._peer is None or self._closed or self.failed:
             return
-        if self._receiver.address is not self._peer:
-            self._follow()
         try:
+            if self._receiver.address is not self._peer:
+                self._follow()
             if due > SEND_BURST:
                 self.sender.skip(due - SEND_BURST)
                 due = SEND_BURST
@@ -320,13 +320,13 @@ class InlineStream:
             for listener in self._listeners:
                 listener(audio)
         played: list[bytes] = []
-        for _ in range(due):
+        while len(played) < due and not self._closed:
             frame = session.frame(now)
             played.append(frame.pcm)
             for subscriber in self._subscribers:
                 subscriber(frame)
-            if self._closed:  # by a subscriber
-                return
+        if self._closed:  # by a listener, or by a subscriber
+            return
         if self._tape is not None:
             self._tape.heard(played, deadline)
         for digit, duration_ms in session.digits(now):

@@ -22,6 +22,7 @@ from transports import (
 )
 from transports.audio.level import level_dbfs
 from transports.errors import MediaUnavailable
+from transports.rtp.events import ArrivedAudio
 from transports.rtp.packet import RtpPacket
 from transports.rtp.reports import Reports
 
@@ -392,6 +393,24 @@ async def test_a_stream_may_be_closed_from_its_own_callback(
     assert len(frames) == 1
     assert stream.failed is None
     assert engine.streams == (other,)
+
+
+async def test_a_stream_that_a_listener_closes_plays_no_frame_any_more(
+    stream: MediaStream, phone: Phone
+) -> None:
+    came: list[object] = []
+
+    def close_at_once(audio: ArrivedAudio) -> None:
+        came.append(audio)
+        stream.close()
+
+    stream.listen(close_at_once)
+    stream.subscribe(came.append)
+    await until(lambda: bool(came))
+    phone.send(stream, loud(FRAME))
+    await until(lambda: any(isinstance(each, ArrivedAudio) for each in came))
+
+    assert isinstance(came[-1], ArrivedAudio)
 
 
 async def test_closing_gives_the_ports_back_and_ends_writers(
