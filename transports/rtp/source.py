@@ -28,6 +28,9 @@ BYTES_PER_PACKET = 400
 PACKET_BURST = 500.0
 """What a peer may send at once after a stall, ours or its own."""
 
+NEXT_TO_EACH_OTHER = (1, 0xFFFF)
+"""By how much the numbers of two packets in sequence differ, in whichever order they come."""
+
 MOST_CANDIDATES = 16
 """Sources on probation at once; the oldest gives way, so that a flood of others keeps none out."""
 
@@ -117,10 +120,10 @@ class SourceLock:
     """Holds on to one address and one SSRC.
 
     While the peer's address is known, its first SSRC is trusted at once. A jump of the sequence
-    number and anything from an unknown address must first send two packets in sequence with none
-    of the accepted source in between; so must another SSRC, once the accepted one is silent, and
-    another port of the peer's host, once the peer's own is. The port that we were told has the
-    first claim: it needs to wait for nobody.
+    number and anything from an unknown address must first send two packets in sequence, in either
+    order, with none of the accepted source in between; so must another SSRC, once the accepted one
+    is silent, and another port of the peer's host, once the peer's own is. The port that we were
+    told has the first claim: it needs to wait for nobody.
     Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
     """
 
@@ -131,7 +134,7 @@ class SourceLock:
         self._ssrc_bytes: bytes | None = None
         self._heard_at = 0.0
         self._highest = 0
-        self._candidates: dict[tuple[Address, int], int] = {}  # address, SSRC: next number
+        self._candidates: dict[tuple[Address, int], int] = {}  # address, SSRC: last number
         self._of_source = _Allowance()
         self._of_others = _Allowance()
 
@@ -196,11 +199,15 @@ class SourceLock:
         return ACCEPTED if continues else Verdict.NEW_SOURCE
 
     def _is_confirmed(self, packet: RtpPacket, address: Address) -> bool:
-        """Say whether a packet is the second in sequence; if not, wait for that."""
+        """Say whether a packet is the second in sequence; if not, wait for that.
+
+        It may have been overtaken by the first: a path that always swaps two has none in order.
+        """
         number, candidate = packet.sequence_number, (address, packet.ssrc)
-        if self._candidates.pop(candidate, None) == number:
+        last = self._candidates.pop(candidate, number)
+        if (number - last) & 0xFFFF in NEXT_TO_EACH_OTHER:
             return True
-        self._candidates[candidate] = (number + 1) & 0xFFFF
+        self._candidates[candidate] = number
         if len(self._candidates) > MOST_CANDIDATES:
             del self._candidates[next(iter(self._candidates))]
         return False

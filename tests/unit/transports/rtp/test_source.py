@@ -190,6 +190,19 @@ def test_a_flood_of_other_sources_does_not_keep_the_peer_out(forged_per_packet: 
     assert said == [PROBATION] * 3 + [NEW_SOURCE, ACCEPTED, ACCEPTED]
 
 
+@pytest.mark.parametrize("order", [(1, 3, 2, 5, 4, 7, 6), (1, 4, 3, 6, 5, 8, 7)])
+@pytest.mark.parametrize("start", [100, 0xFFFC])
+def test_a_path_that_always_swaps_two_packets_keeps_nobody_out(
+    start: int, order: tuple[int, ...]
+) -> None:
+    lock = connected()
+    verdicts(lock, packet(0))
+
+    said = verdicts(lock, *[packet(start + each, ssrc=2) for each in order], now=1.0)
+
+    assert said == [PROBATION] * 2 + [NEW_SOURCE] + [ACCEPTED] * 4
+
+
 def test_after_a_short_hole_of_the_source_a_forger_must_begin_anew() -> None:
     lock = connected()
     verdicts(lock, packet(0))
