@@ -49,13 +49,6 @@ from transports.vad import VoiceDetector
 SAMPLE_RATE = 8000
 WRITE_SAMPLES = 640
 """What Pipecat writes at once: 80 ms, for half the work of 40; so exactly are words timed."""
-SPEECH_FRAMES = 3
-"""20 ms frames handed to the pipeline at once while the caller speaks, or perhaps does."""
-QUIET_FRAMES = 25
-"""Likewise while nobody waits for them: each hop through Pipecat costs 40 µs."""
-AWAITED_FRAMES = 50
-"""For a second after speech, and after what was none, somebody does: a recogniser that judges for
-itself understands shorter words too, and has to hear half a second of quiet before it says so."""
 QUEUE_LIMIT = 250
 """Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
 
@@ -206,19 +199,12 @@ class RtpInput(BaseInputTransport):
         self._marks = marks
         self._filters = filters
         self._order = SpeechOrder(QUEUE_LIMIT)
-        self._speech_is_near = False  # the caller speaks, or perhaps does
-        self._awaited_frames = 0
         self._due = asyncio.Event()
 
     @property
     def dropped_frames(self) -> int:
         """Frames dropped because the pipeline did not keep up."""
         return self._order.dropped_frames
-
-    @property
-    def _frames_together(self) -> int:
-        """How many frames are handed on at once."""
-        return SPEECH_FRAMES if self._speech_is_near or self._awaited_frames else QUIET_FRAMES
 
     async def start(self, frame: StartFrame) -> None:
         """Subscribe to the media stream once the pipeline can take frames."""
@@ -238,9 +224,7 @@ class RtpInput(BaseInputTransport):
     def _on_frame(self, frame: PlayedFrame) -> None:
         pcm = frame.pcm if self._filters is None else self._filters.played(frame)
         self._order.play(pcm, frame.arrived_at)
-        if self._awaited_frames:
-            self._awaited_frames -= 1
-        if self._order.is_due(self._frames_together):
+        if self._order.is_due:
             self._due.set()
 
     def _on_hearing(self, hearing: Hearing) -> None:
@@ -255,11 +239,7 @@ class RtpInput(BaseInputTransport):
             for tap in self.early_pause_taps:
                 tap()
         self._order.decide(verdict, hearing.arrived_at)
-        undecided = verdict is Verdict.SUSPECTED
-        self._speech_is_near = hearing.speaking or undecided
-        if verdict is Verdict.STOPPED or verdict is Verdict.DISMISSED:
-            self._awaited_frames = AWAITED_FRAMES
-        if undecided or self._order.is_due(self._frames_together):
+        if self._order.is_due:
             self._due.set()
 
     def _mark(self, hearing: Hearing) -> None:

@@ -6,6 +6,11 @@ for stragglers. So the end of speech must not overtake the speech::
     STARTED   at once: it interrupts, and recognition keeps a second of what was before
     PAUSED    behind the audio up to the pause
     STOPPED   behind the latest pause, for only quiet has come since
+
+Each time that audio is taken costs as much, however much it is. So it is due in pieces::
+
+    SUSPECTED to DISMISSED, STARTED to STOPPED, a second after     of 60 ms
+    in the quiet between, where nobody waits for it                of half a second
 """
 
 from collections import deque
@@ -13,10 +18,17 @@ from dataclasses import dataclass
 
 from transports.audio.endpointing import Verdict
 
-__all__ = ["PLAYOUT_FRAMES", "SpeechOrder"]
+__all__ = ["AWAITED_FRAMES", "PLAYOUT_FRAMES", "QUIET_FRAMES", "SPEECH_FRAMES", "SpeechOrder"]
 
 PLAYOUT_FRAMES = 6
 """Within so many frames (120 ms) what has arrived is played, or it never is."""
+SPEECH_FRAMES = 3
+"""Frames of 20 ms that are due together while the caller speaks, or perhaps does."""
+QUIET_FRAMES = 25
+"""Likewise while nobody waits for them."""
+AWAITED_FRAMES = 50
+"""For a second after speech, and after what was none, somebody does: a recogniser that judges for
+itself understands shorter words too, and has to hear half a second of quiet before it says so."""
 
 
 @dataclass(slots=True)
@@ -52,6 +64,17 @@ class SpeechOrder:
         self._held: deque[_Held] = deque()
         self._played_until = float("-inf")
         self._paused_at: float | None = None
+        self._speech_is_near = False  # the caller speaks, or perhaps does
+        self._is_urgent = False  # what waits was said where that began
+        self._awaited_frames = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to :meth:`take` all that waits."""
+        if self._due_verdicts or self._is_urgent:
+            return True
+        is_awaited = self._speech_is_near or self._awaited_frames > 0
+        return len(self._due) >= (SPEECH_FRAMES if is_awaited else QUIET_FRAMES)
 
     def play(self, pcm: bytes, arrived_at: float | None) -> None:
         """Append a frame that is played.
@@ -63,18 +86,21 @@ class SpeechOrder:
         self._append(pcm)
         if arrived_at is not None:
             self._played_until = max(self._played_until, arrived_at)
+        if self._awaited_frames:
+            self._awaited_frames -= 1
         if self._held:
             for held in self._held:
                 held.frames -= 1
             self._release()
 
     def decide(self, verdict: Verdict, arrived_at: float | None) -> None:
-        """Insert a verdict where it belongs; all but STARTED, PAUSED and STOPPED are ignored.
+        """Insert a verdict where it belongs, if it is STARTED, PAUSED or STOPPED.
 
         Args:
             verdict: On audio that is perhaps not played yet.
             arrived_at: When the last of that audio came, in monotonic seconds, if it did.
         """
+        self._note(verdict)
         match verdict:
             case Verdict.STARTED:
                 while self._held:
@@ -91,18 +117,29 @@ class SpeechOrder:
                 return
         self._release()
 
-    def is_due(self, frames: int) -> bool:
-        """Whether a verdict waits to be taken, or so many frames do."""
-        return self._due_verdicts > 0 or len(self._due) >= frames
-
     def take(self) -> bytes | Verdict | None:
         """Return the next frame or verdict, None when nothing is due."""
         if not self._due:
+            self._is_urgent = False
             return None
         item = self._due.popleft()
         if isinstance(item, Verdict):
             self._due_verdicts -= 1
         return item
+
+    def _note(self, verdict: Verdict) -> None:
+        """Take note of who waits for what is played."""
+        match verdict:
+            case Verdict.SUSPECTED:
+                self._speech_is_near = True
+                self._is_urgent = bool(self._due)
+            case Verdict.STARTED:
+                self._speech_is_near = True
+            case Verdict.DISMISSED | Verdict.STOPPED:
+                self._speech_is_near = False
+                self._awaited_frames = AWAITED_FRAMES
+            case Verdict.NOTHING | Verdict.PAUSED:
+                pass
 
     def _release(self) -> None:
         while self._held:

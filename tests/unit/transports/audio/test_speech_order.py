@@ -3,7 +3,13 @@
 import pytest
 
 from transports.audio.endpointing import Verdict
-from transports.audio.speech_order import PLAYOUT_FRAMES, SpeechOrder
+from transports.audio.speech_order import (
+    AWAITED_FRAMES,
+    PLAYOUT_FRAMES,
+    QUIET_FRAMES,
+    SPEECH_FRAMES,
+    SpeechOrder,
+)
 
 FRAME = bytes(320)
 LIMIT = 50
@@ -15,6 +21,16 @@ def taken(order: SpeechOrder) -> list[str]:
     while (item := order.take()) is not None:
         items.append("." if isinstance(item, bytes) else item.name)
     return items
+
+
+def pieces(order: SpeechOrder, frames: int) -> list[int]:
+    """Play frames and take what is due; return how many were taken at a time."""
+    taken_together = []
+    for _ in range(frames):
+        order.play(FRAME, None)
+        if order.is_due:
+            taken_together.append(taken(order).count("."))
+    return taken_together
 
 
 def test_the_begin_of_speech_goes_at_once() -> None:
@@ -139,9 +155,72 @@ def test_nothing_is_due_any_more_once_a_verdict_was_taken_or_dropped() -> None:
     order = SpeechOrder(2)
     for _ in range(3):
         order.decide(Verdict.STARTED, None)
-    assert order.is_due(10)
+    assert order.is_due
 
     taken = [order.take(), order.take()]
 
     assert taken == [Verdict.STARTED, Verdict.STARTED]
-    assert not order.is_due(10)
+    assert not order.is_due
+
+
+def test_in_quiet_audio_is_due_in_large_pieces() -> None:
+    assert pieces(SpeechOrder(LIMIT), 2 * QUIET_FRAMES + 1) == [QUIET_FRAMES] * 2
+
+
+def test_what_was_heard_before_speech_is_suspected_is_due_at_once() -> None:
+    order = SpeechOrder(LIMIT)
+    before = pieces(order, SPEECH_FRAMES - 1)
+
+    order.decide(Verdict.SUSPECTED, 1.0)
+
+    assert (before, order.is_due) == ([], True)
+    assert taken(order) == ["."] * (SPEECH_FRAMES - 1)
+    assert pieces(order, SPEECH_FRAMES) == [SPEECH_FRAMES]
+
+
+def test_where_nothing_was_heard_before_nothing_is_due() -> None:
+    order = SpeechOrder(LIMIT)
+
+    order.decide(Verdict.SUSPECTED, 1.0)
+
+    assert not order.is_due
+    assert pieces(order, SPEECH_FRAMES) == [SPEECH_FRAMES]
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        (Verdict.SUSPECTED,),
+        (Verdict.STARTED,),
+        (Verdict.STARTED, Verdict.PAUSED),
+        (Verdict.STARTED, Verdict.STOPPED, Verdict.SUSPECTED),
+    ],
+)
+def test_where_the_caller_may_speak_pieces_are_small_for_as_long_as_it_lasts(
+    verdicts: tuple[Verdict, ...],
+) -> None:
+    order = SpeechOrder(LIMIT)
+    for verdict in verdicts:
+        order.decide(verdict, None)
+    taken(order)
+
+    assert pieces(order, 2 * AWAITED_FRAMES) == [SPEECH_FRAMES] * (2 * AWAITED_FRAMES // 3)
+
+
+@pytest.mark.parametrize(
+    "verdicts", [(Verdict.STARTED, Verdict.STOPPED), (Verdict.SUSPECTED, Verdict.DISMISSED)]
+)
+def test_after_speech_and_after_what_was_none_pieces_are_small_for_a_second(
+    verdicts: tuple[Verdict, ...],
+) -> None:
+    """A word too short for the detector came half a second late to a recogniser that knew it."""
+    order = SpeechOrder(LIMIT)
+    for verdict in verdicts:
+        order.decide(verdict, None)
+    taken(order)
+
+    soon = pieces(order, AWAITED_FRAMES)
+    later = pieces(order, 2 * QUIET_FRAMES)
+
+    assert soon == [SPEECH_FRAMES] * (AWAITED_FRAMES // SPEECH_FRAMES)
+    assert later == [QUIET_FRAMES] * 2
