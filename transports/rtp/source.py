@@ -123,7 +123,8 @@ class SourceLock:
     number and anything from an unknown address must first send two packets in sequence, in either
     order, with none of the accepted source in between; so must another SSRC, once the accepted one
     is silent, and another port of the peer's host, once the peer's own is. The port that we were
-    told has the first claim: it needs to wait for nobody.
+    told has the first claim: it needs to wait for nobody; nor does the port that was left for
+    another SSRC's, should its own SSRC go on after all.
     Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
     """
 
@@ -132,6 +133,7 @@ class SourceLock:
         self._latched: Address | None = None
         self._ssrc: int | None = None
         self._ssrc_bytes: bytes | None = None
+        self._former: tuple[Address | None, bytes | None] | None = None  # the port left, its SSRC
         self._heard_at = 0.0
         self._highest = 0
         self._candidates: dict[tuple[Address, int], int] = {}  # address, SSRC: last number
@@ -153,16 +155,15 @@ class SourceLock:
         moved = self._latched != address
         self._expected = self._latched = address
         if moved:
-            self._ssrc = self._ssrc_bytes = None
+            self._ssrc = self._ssrc_bytes = self._former = None
             self._candidates.clear()
 
     def screen(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Say whether to look at a datagram at all; cheap, since a flood comes here."""
         is_source = self._ssrc_bytes is not None and data[8:12] == self._ssrc_bytes
-        if self._latched is not None and address != self._latched:
-            silent = SOURCE_SILENT if is_source else PORT_SILENT
-            if not self._may_move(address, now, silent):
-                return Rejection.ADDRESS
+        elsewhere = self._latched is not None and address != self._latched
+        if elsewhere and not self._may_move(address, data[8:12], now):
+            return Rejection.ADDRESS
         allowance = self._of_source if is_source else self._of_others
         return None if allowance.take(now, len(data)) else Rejection.RATE
 
@@ -193,8 +194,11 @@ class SourceLock:
         is_same = packet.ssrc == self._ssrc
         continues = is_same and ahead < MAX_DROPOUT
         trusted = address == self._expected and (continues or not is_same)
+        trusted = trusted or (address, packet.ssrc.to_bytes(4)) == self._former
         if not trusted and not self._is_confirmed(packet, address):
             return Verdict.PROBATION
+        if not is_same:
+            self._former = None if trusted else (self._latched, self._ssrc_bytes)
         self._take(packet, address, now)
         return ACCEPTED if continues else Verdict.NEW_SOURCE
 
@@ -221,8 +225,11 @@ class SourceLock:
         self._heard_at = now
         self._highest = packet.sequence_number
 
-    def _may_move(self, address: Address, now: float, silent: float) -> bool:
+    def _may_move(self, address: Address, ssrc: bytes, now: float) -> bool:
         """Say whether the peer, heard before, may go on from another port of its host."""
         if self._ssrc is None or self._latched is None or address[0] != self._latched[0]:
             return False
-        return address == self._expected or now - self._heard_at >= silent
+        if address == self._expected or (address, ssrc) == self._former:
+            return True
+        silent = SOURCE_SILENT if ssrc == self._ssrc_bytes else PORT_SILENT
+        return now - self._heard_at >= silent

@@ -113,6 +113,22 @@ def test_the_port_that_we_were_told_has_the_first_claim() -> None:
     assert heard(lock, MOVED, 2.02, packet(92, ssrc=2), packet(93, ssrc=2)) == ["ADDRESS"] * 2
 
 
+def test_who_speaks_in_a_pause_of_a_peer_that_moved_does_not_shut_it_out() -> None:
+    lock, other = connected(), (PEER[0], 20102)
+    heard(lock, PEER, 0.0, packet(7))
+    heard(lock, MOVED, 2.0, packet(90, ssrc=2), packet(91, ssrc=2))
+    heard(lock, other, 4.0, packet(40, ssrc=3), packet(41, ssrc=3))
+    assert lock.address == other
+
+    assert heard(lock, MOVED, 4.01, packet(3, ssrc=9)) == ["ADDRESS"]
+    assert heard(lock, MOVED, 4.02, packet(92, ssrc=2), packet(93, ssrc=2)) == [
+        "NEW_SOURCE",
+        "ACCEPTED",
+    ]
+    assert heard(lock, other, 4.03, packet(42, ssrc=3), packet(43, ssrc=3)) == ["ADDRESS"] * 2
+    assert lock.address == MOVED
+
+
 def test_before_the_peer_is_known_two_packets_in_sequence_are_needed() -> None:
     lock = SourceLock()
 
