@@ -71,7 +71,7 @@ class ArrivalLine:
         self._line: list[ArrivedAudio] = []
         self._held: list[tuple[int, int, bytes, float]] = []  # timestamp, number, samples, arrival
         self._end: int | None = None  # the timestamp that the line has reached
-        self._number = 0  # the highest number emitted
+        self._number = 0  # the highest number emitted of this source; 0 before
         self._heard_end = 0  # the timestamp after the newest audio, and when that came
         self._heard_at = 0.0
         self._looked_at: float | None = None
@@ -84,7 +84,7 @@ class ArrivalLine:
         """Take a decoded packet.
 
         Args:
-            number: Unwrapped sequence number.
+            number: Unwrapped sequence number, at least 1.
             timestamp: Unwrapped, in samples.
             pcm: 16-bit samples; not empty.
             now: When it arrived, in monotonic seconds.
@@ -92,7 +92,7 @@ class ArrivalLine:
         if not self._held and timestamp == self._end:
             self._emit(number, timestamp, pcm, now)
             return
-        if self._end is None:
+        if not self._number:
             self._end = timestamp
         self._held.append((timestamp, number, pcm, now))
         self._held.sort()
@@ -101,10 +101,12 @@ class ArrivalLine:
             self._release()
 
     def restart(self) -> None:
-        """Begin a new source: its timestamps have nothing to do with those before."""
+        """Begin a new source: its timestamps have nothing to do with those before.
+
+        Until its first audio comes, the line goes on in noise.
+        """
         while self._held:
             self._release()
-        self._end = None
         self._number = 0
 
     def take(self, now: float, *, spread: float) -> list[ArrivedAudio]:

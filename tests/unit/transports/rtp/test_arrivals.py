@@ -225,6 +225,17 @@ def test_a_new_source_goes_on_without_a_gap_and_forgets_nothing_held() -> None:
     assert ear.look() == [None, 6, 0]
 
 
+def test_a_new_source_that_begins_in_a_pause_does_not_stop_the_line() -> None:
+    ear = Ear()
+    ear.talk(range(50))
+    ear.line.restart()
+    ear.look(100)
+
+    assert ear.samples_told == pytest.approx(150 * FRAME, abs=FRAME * 3)
+    ear.jump = -123_456
+    assert ear.talk(range(300, 310)) == list(range(300, 310))
+
+
 def test_more_audio_than_time_is_left_out_and_counted() -> None:
     """A second of audio every 20 ms, as a peer might that means harm."""
     ear = Ear(samples=1600)
