@@ -92,7 +92,7 @@ def thinned(model: bytes) -> bytes:
     """
     loaded = load_from_string(model)
     all_frames, as_many_as_there_are = (_constant(loaded, size) for size in (FRAMES, -1))
-    scores = {node.output[0] for node in loaded.graph.node if node.op_type == "MatMul"}
+    products = {node.output[0] for node in loaded.graph.node if node.op_type == "MatMul"}
     row = helper.make_node("Reshape", [LOG_WEIGHTS, as_many_as_there_are], [f"{LOG_WEIGHTS}_row"])
     nodes, gathered = [row], 0
     for node in loaded.graph.node:
@@ -103,10 +103,11 @@ def thinned(model: bytes) -> bytes:
             node.output[0] = everything
             nodes.append(helper.make_node("Gather", [everything, FRAME_INDEX], [some], axis=1))
         elif node.op_type == "Softmax":
-            score = node.input[0]
-            weights = row.output[0] if score in scores else LOG_WEIGHTS  # or of all the frames
-            node.input[0] = f"{score}_weighted"
-            nodes.insert(-1, helper.make_node("Add", [score, weights], node.input))
+            scores, weighted = node.input[0], f"{node.input[0]}_weighted"
+            # attention has frames on its last axis; the one sum of all of them, on its last but one
+            weights = row.output[0] if scores in products else LOG_WEIGHTS
+            nodes.insert(-1, helper.make_node("Add", [scores, weights], [weighted]))
+            node.input[0] = weighted
         elif node.op_type == "Concat":
             shape = [as_many_as_there_are if name == all_frames else name for name in node.input]
             node.input[:] = shape
