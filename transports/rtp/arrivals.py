@@ -121,20 +121,20 @@ class ArrivalLine:
         if not stalled:
             while self._held and self._has_held_long(now):
                 self._release()
-            waited = now - self._heard_at
-            if waited >= SHORTEST_PATIENCE and not self._held:
-                self._go_on_in_noise(waited, spread)
+            if now - self._heard_at >= SHORTEST_PATIENCE and not self._held:
+                self._go_on_in_noise(now, spread)
         line, self._line = self._line, []
         return line
 
-    def _go_on_in_noise(self, waited: float, spread: float) -> None:
+    def _go_on_in_noise(self, now: float, spread: float) -> None:
         """Keep up with time, where nothing has come for longer than is usual."""
+        waited = now - self._heard_at
         patience = max(len(self._last) / 2 / SAMPLE_RATE + spread, SHORTEST_PATIENCE)
         if waited < patience or self._end is None:
             return
         due = self._heard_end + round((waited - patience + BEHIND) * SAMPLE_RATE)
         samples = min(due - self._end, LONGEST_NOISE)
-        if samples > 0:
+        if samples > 0 and self._spend(samples, now):
             self._end += samples
             self._line.append(ArrivedAudio(self._noise.take(samples), None))
 
@@ -208,7 +208,7 @@ class ArrivalLine:
             allowance += (now - self._allowed_at) * RATE
             if allowance > BURST_SAMPLES:  # noqa: PLR1730  likewise
                 allowance = BURST_SAMPLES
-        self._allowed_at = now
+            self._allowed_at = now
         allowed = allowance >= samples
         self._allowance = allowance - samples if allowed else allowance
         return allowed

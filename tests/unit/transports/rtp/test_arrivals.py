@@ -247,6 +247,15 @@ def test_more_audio_than_time_is_left_out_and_counted() -> None:
     assert ear.samples_told <= 8000 * (2 + 1.25 * 500 * TICK)
 
 
+def test_who_pauses_between_two_floods_gets_no_more_than_who_does_not() -> None:
+    ear, numbers = Ear(), itertools.count()
+    for _ in range(10):
+        ear.put(*itertools.islice(numbers, 100))
+        ear.look(50)
+
+    assert 10 * 8000 <= ear.samples_told <= (2 + 1.25 * 10) * 8000
+
+
 def test_noise_comes_in_bounded_pieces() -> None:
     ear = Ear()
     ear.talk(range(5))
