@@ -123,8 +123,8 @@ class SourceLock:
     number and anything from an unknown address must first send two packets in sequence, in either
     order, with none of the accepted source in between; so must another SSRC, once the accepted one
     is silent, and another port of the peer's host, once the peer's own is. The port that we were
-    told has the first claim: it needs to wait for nobody; nor does the port that was left for
-    another SSRC's, should its own SSRC go on after all.
+    told has the first claim: it needs to wait for nobody; nor does the SSRC that was left for one
+    of another port, should it go on after all before that one was heard for longer.
     Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
     """
 
@@ -133,7 +133,8 @@ class SourceLock:
         self._latched: Address | None = None
         self._ssrc: int | None = None
         self._ssrc_bytes: bytes | None = None
-        self._former: tuple[Address | None, bytes | None] | None = None  # the port left, its SSRC
+        self._former: tuple[bytes | None, float] | None = None  # the SSRC left; seconds heard
+        self._heard_since = 0.0
         self._heard_at = 0.0
         self._highest = 0
         self._candidates: dict[tuple[Address, int], int] = {}  # address, SSRC: last number
@@ -194,11 +195,12 @@ class SourceLock:
         is_same = packet.ssrc == self._ssrc
         continues = is_same and ahead < MAX_DROPOUT
         trusted = address == self._expected and (continues or not is_same)
-        trusted = trusted or (address, packet.ssrc.to_bytes(4)) == self._former
+        trusted = trusted or self._is_former(packet.ssrc.to_bytes(4), now)
         if not trusted and not self._is_confirmed(packet, address):
             return Verdict.PROBATION
         if not is_same:
-            self._former = None if trusted else (self._latched, self._ssrc_bytes)
+            heard = (self._ssrc_bytes, self._heard_at - self._heard_since)
+            self._former = None if trusted else heard
         self._take(packet, address, now)
         return ACCEPTED if continues else Verdict.NEW_SOURCE
 
@@ -220,6 +222,8 @@ class SourceLock:
         self._candidates.clear()
         if self._latched != address:
             self._latched = address
+        if packet.ssrc != self._ssrc:
+            self._heard_since = now
         self._ssrc = packet.ssrc
         self._ssrc_bytes = packet.ssrc.to_bytes(4)
         self._heard_at = now
@@ -229,7 +233,12 @@ class SourceLock:
         """Say whether the peer, heard before, may go on from another port of its host."""
         if self._ssrc is None or self._latched is None or address[0] != self._latched[0]:
             return False
-        if address == self._expected or (address, ssrc) == self._former:
+        if address == self._expected or self._is_former(ssrc, now):
             return True
         silent = SOURCE_SILENT if ssrc == self._ssrc_bytes else PORT_SILENT
         return now - self._heard_at >= silent
+
+    def _is_former(self, ssrc: bytes, now: float) -> bool:
+        """Say whether ``ssrc`` was left for the present one, and heard for longer than that."""
+        former = self._former
+        return former is not None and former[0] == ssrc and former[1] > now - self._heard_since

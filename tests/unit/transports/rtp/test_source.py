@@ -19,6 +19,7 @@ from transports.rtp.source import (
 PEER = ("192.0.2.1", 20002)
 STRANGER = ("192.0.2.66", 20002)
 MOVED = (PEER[0], 20004)
+OTHER = (PEER[0], 20102)
 
 ACCEPTED, NEW_SOURCE, PROBATION = Verdict.ACCEPTED, Verdict.NEW_SOURCE, Verdict.PROBATION
 
@@ -113,20 +114,33 @@ def test_the_port_that_we_were_told_has_the_first_claim() -> None:
     assert heard(lock, MOVED, 2.02, packet(92, ssrc=2), packet(93, ssrc=2)) == ["ADDRESS"] * 2
 
 
-def test_who_speaks_in_a_pause_of_a_peer_that_moved_does_not_shut_it_out() -> None:
-    lock, other = connected(), (PEER[0], 20102)
+@pytest.mark.parametrize("back", [MOVED, (PEER[0], 20006)])
+def test_who_speaks_in_a_pause_of_a_peer_that_moved_does_not_shut_it_out(back: Address) -> None:
+    lock = connected()
     heard(lock, PEER, 0.0, packet(7))
     heard(lock, MOVED, 2.0, packet(90, ssrc=2), packet(91, ssrc=2))
-    heard(lock, other, 4.0, packet(40, ssrc=3), packet(41, ssrc=3))
-    assert lock.address == other
+    heard(lock, MOVED, 3.0, packet(92, ssrc=2))
+    heard(lock, OTHER, 4.0, packet(40, ssrc=3), packet(41, ssrc=3))
+    assert lock.address == OTHER
 
-    assert heard(lock, MOVED, 4.01, packet(3, ssrc=9)) == ["ADDRESS"]
-    assert heard(lock, MOVED, 4.02, packet(92, ssrc=2), packet(93, ssrc=2)) == [
+    assert heard(lock, back, 4.5, packet(3, ssrc=9)) == ["ADDRESS"]
+    assert heard(lock, back, 4.5, packet(93, ssrc=2), packet(94, ssrc=2)) == [
         "NEW_SOURCE",
         "ACCEPTED",
     ]
-    assert heard(lock, other, 4.03, packet(42, ssrc=3), packet(43, ssrc=3)) == ["ADDRESS"] * 2
-    assert lock.address == MOVED
+    assert heard(lock, OTHER, 4.6, packet(42, ssrc=3), packet(43, ssrc=3)) == ["ADDRESS"] * 2
+    assert lock.address == back
+
+
+def test_who_spoke_in_a_pause_of_the_peer_does_not_come_back_once_it_is_heard_elsewhere() -> None:
+    lock = connected()
+    heard(lock, PEER, 0.0, packet(7))
+    heard(lock, OTHER, 2.0, packet(40, ssrc=3), packet(41, ssrc=3))
+    heard(lock, OTHER, 2.5, packet(42, ssrc=3))
+    heard(lock, MOVED, 4.0, packet(90, ssrc=2), packet(91, ssrc=2))
+    heard(lock, MOVED, 4.6, packet(92, ssrc=2))
+
+    assert heard(lock, OTHER, 4.6, packet(43, ssrc=3), packet(44, ssrc=3)) == ["ADDRESS"] * 2
 
 
 def test_before_the_peer_is_known_two_packets_in_sequence_are_needed() -> None:
