@@ -114,7 +114,11 @@ class Leg:
         return self._media.is_up
 
     async def ring(self) -> None:
-        """Let the caller hear ringing where that is possible: the answer takes a while."""
+        """Let the caller hear ringing where that is possible: the answer takes a while.
+
+        Raises:
+            CallEnded: The caller has left.
+        """
         if self.state is State.RINGING:
             with contextlib.suppress(AriRefused, AriDisconnected):
                 await self._ask(requests.ring(self.channel_id))

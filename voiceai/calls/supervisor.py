@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from loguru import logger
 
 from asterisk.ari.requests import HangupCause
-from asterisk.errors import AsteriskError
+from asterisk.errors import AsteriskError, CallEnded
 from asterisk.leg import Leg
 from pipelines.errors import PipelineError
 from pipelines.findings import Finding
@@ -18,7 +18,7 @@ from pipelines.warm import warm
 from voiceai.calls.events import CallEvent, Watcher
 from voiceai.calls.journal import CallJournal, CallWriter
 from voiceai.calls.outcome import EndReason, Refusal
-from voiceai.calls.session import CallServices, CallSession
+from voiceai.calls.session import ENDINGS, CallServices, CallSession
 from voiceai.errors import SchemaMismatch, StoreUnavailable
 from voiceai.store.records import CallRecord
 from voiceai.store.repository import Assistant
@@ -82,6 +82,8 @@ class CallSupervisor:
                 reason = refusal.reason
                 logger.bind(reason=str(reason)).warning("call.refused: {}", refusal)
                 await leg.hangup(refusal.cause)
+            except CallEnded as error:
+                reason = ENDINGS[error.end.who]
             except AsteriskError as error:
                 reason = EndReason.ERROR
                 logger.warning("call.asterisk: {}", error)

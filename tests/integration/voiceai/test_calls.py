@@ -541,6 +541,19 @@ async def test_a_turn_began_with_its_first_words_though_there_was_a_pause_in_it(
     assert turn.ended_ms == pytest.approx(4000, abs=20)
 
 
+async def test_a_caller_who_leaves_before_it_rings_has_hung_up(
+    asterisk: AsteriskSimulator, serve: Serve, records: Records
+) -> None:
+    async def sought(number: str, call_id: str) -> Assistant | None:
+        call.hang_up()
+        return await impatient(number, call_id)
+
+    async with serve(sought) as gateway:
+        call = asterisk.new_call(NUMBER)
+
+        assert await reason(gateway, records, call) == "caller_hung_up"
+
+
 async def test_a_caller_hears_of_one_who_hung_up_on_the_announcement_and_the_call_goes_on(
     asterisk: AsteriskSimulator, serve: Serve, records: Records
 ) -> None:
