@@ -204,7 +204,9 @@ def test_where_the_caller_may_speak_pieces_are_small_for_as_long_as_it_lasts(
         order.decide(verdict, None)
     taken(order)
 
-    assert pieces(order, 2 * AWAITED_FRAMES) == [SPEECH_FRAMES] * (2 * AWAITED_FRAMES // 3)
+    assert pieces(order, 2 * AWAITED_FRAMES) == [SPEECH_FRAMES] * (
+        2 * AWAITED_FRAMES // SPEECH_FRAMES
+    )
 
 
 @pytest.mark.parametrize(
