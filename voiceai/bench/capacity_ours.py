@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from pipelines.registry import Registry
@@ -18,6 +18,7 @@ from transports.scheduling import scheduling_class
 from voiceai.bench.capacity_subject import Subject
 from voiceai.bench.delayed_services import DelayedModel, DelayedRecognition, DelayedVoice
 from voiceai.bench.stub_conversation import StubServices, open_conversation
+from voiceai.bench.timed_hearing import TimedHearing
 from voiceai.calls.garbage import leave_out_what_stays
 from voiceai.priority import prefer_this_thread, yield_this_thread
 
@@ -47,29 +48,13 @@ class _Services(StubServices):
     """Stubs that wait, and a count of what voice activity detection takes."""
 
     def __init__(self, resources: Resources, engine: MediaEngine) -> None:
-        self.hearing = _TimedHearing(engine)
+        self.hearing = TimedHearing(engine)
         super().__init__(resources, cast("MediaEngine", self.hearing))
         self.registry: Registry = {
             "stt": {"stub": ServiceEntry(make=lambda _: _recognition(), params=Spec)},
             "llm": {"stub": ServiceEntry(make=lambda _: DelayedModel(), params=Spec)},
             "tts": {"stub": ServiceEntry(make=lambda _: DelayedVoice(), params=Spec)},
         }
-
-
-class _TimedHearing:
-    """An engine's clock, as far as voice activity detection wants it, with a stop-watch."""
-
-    def __init__(self, engine: MediaEngine) -> None:
-        self.seconds = 0.0
-        self._engine = engine
-
-    def after_hearing(self, then: Callable[[], None]) -> None:
-        def timed() -> None:
-            begun = time.thread_time()
-            then()
-            self.seconds += time.thread_time() - begun
-
-        self._engine.after_hearing(timed)
 
 
 class _Ours:

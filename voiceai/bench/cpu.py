@@ -8,12 +8,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from pipelines.builder import Conversation
 from pipelines.resources import Resources
 from pipelines.smart_turn import load_model
-from transports.engine import MediaStream, make_engine
+from transports.engine import MediaEngine, MediaStream, make_engine
 from transports.params import RtpParams
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
@@ -23,7 +23,8 @@ from voiceai.bench.placement import Placement
 from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
-from voiceai.bench.usage import children_seconds, memory_bytes
+from voiceai.bench.timed_hearing import TimedHearing
+from voiceai.bench.usage import children_seconds, kernel_seconds, memory_bytes
 from voiceai.calls.garbage import leave_out_what_stays
 from voiceai.settings import Settings
 
@@ -40,6 +41,9 @@ SETTLE_SECONDS: Final = 2.0
 WINDOW_SECONDS: Final = 1.0
 """A sample of processor time."""
 HEAR_SECONDS: Final = 20.0
+WHOLE: Final = "all"
+PARTS: Final = ("the media process", "voice activity", "the turn model", "the kernel")
+"""Of the processor time. The kernel's is part of all others', above all of the media process's."""
 BUDGETS: Final = {"listening": Budget("p50", 2), "talking": Budget("p50", 8)}
 MEMORY_BUDGET: Final = Budget("max", 1.5)
 NOTES: Final = (
@@ -62,16 +66,14 @@ class _Cost:
 
     Attributes:
         total: Milliseconds of processor time per call.
-        media: Likewise, of the media process; 0 without one.
-        turn_model: Likewise, of the turn model's thread.
+        parts: Likewise, of each of :data:`PARTS`.
         lag: Worst lag of the loop, milliseconds.
         turns: Turns per call and minute.
         talk: Share of the packets that held the assistant's speech.
     """
 
     total: tuple[float, ...]
-    media: tuple[float, ...]
-    turn_model: tuple[float, ...]
+    parts: dict[str, tuple[float, ...]]
     lag: tuple[float, ...]
     turns: float
     talk: float
@@ -141,8 +143,7 @@ async def run_cpu(
 def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
     return [
         Measure(f"{phase}: cpu per call", "ms/s", cost.total, BUDGETS.get(phase)),
-        Measure(f"{phase}:   of it the media process", "ms/s", cost.media),
-        Measure(f"{phase}:   of it the turn model", "ms/s", cost.turn_model),
+        *(Measure(f"{phase}:   of it {part}", "ms/s", cost.parts[part]) for part in PARTS),
         Measure(f"{phase}: worst loop lag in a second", "ms", cost.lag),
         Measure(f"{phase}: turns per call", "1/min", (cost.turns,)),
         Measure(f"{phase}: packets with the assistant's speech", "%", (100 * cost.talk,)),
@@ -183,7 +184,8 @@ class _Bench:
         self._stack = stack
         self._talkers, self._ports = talkers
         self._engine = make_engine(RtpParams(placement=placement))
-        self._services = StubServices(resources, self._engine)
+        self._hearing = TimedHearing(self._engine)
+        self._services = StubServices(resources, cast("MediaEngine", self._hearing))
         self._smart_turn = smart_turn
         self._settle = settle
         self._lag = LoopLag()
@@ -255,32 +257,37 @@ class _Bench:
     async def _cost(self, windows: int) -> _Cost:
         calls = len(self._streams)
         turns, played, begun = self._services.turns, self._played(), time.monotonic()
-        totals, medias, models, lags = [], [], [], []
-        (own, media), model, at = self._used(), await self._turn_thread_time(), begun
+        samples: list[dict[str, float]] = []
+        lags = []
+        used, at = await self._used(), begun
         self._lag.take()
         for _ in range(windows):
             await asyncio.sleep(WINDOW_SECONDS)
-            last_own, last_media, last_model, last_at = own, media, model, at
-            (own, media), model = self._used(), await self._turn_thread_time()
-            at = time.monotonic()
+            last_used, last_at = used, at
+            used, at = await self._used(), time.monotonic()
             per_call = 1000 / calls / (at - last_at)
-            totals.append(per_call * (own - last_own + media - last_media))
-            medias.append(per_call * (media - last_media))
-            models.append(per_call * (model - last_model))
+            samples.append({part: per_call * (used[part] - last_used[part]) for part in used})
             lags.append(1000 * self._lag.take())
         lasted = at - begun
         return _Cost(
-            total=tuple(totals),
-            media=tuple(medias),
-            turn_model=tuple(models),
+            total=tuple(sample[WHOLE] for sample in samples),
+            parts={part: tuple(sample[part] for sample in samples) for part in PARTS},
             lag=tuple(lags),
             turns=60 * (self._services.turns - turns) / calls / lasted,
             talk=(self._played() - played) / 8000 / calls / lasted,
         )
 
-    def _used(self) -> tuple[float, float]:
-        """Return the processor seconds that this process and the media process used so far."""
-        return time.process_time(), children_seconds(besides=[self._talkers.pid])
+    async def _used(self) -> dict[str, float]:
+        """Return the processor seconds that were used so far: all, and each of the parts."""
+        callers = [self._talkers.pid]
+        media = children_seconds(callers)
+        seconds = (
+            media,
+            self._hearing.seconds,
+            await self._turn_thread_time(),
+            kernel_seconds(callers),
+        )
+        return {WHOLE: time.process_time() + media, **dict(zip(PARTS, seconds, strict=True))}
 
     def _played(self) -> int:
         return sum(stream.played_samples for stream in self._streams)

@@ -87,6 +87,8 @@ async def test_cpu_measures_every_phase(settings: Settings) -> None:
         cost = found[f"{phase}: cpu per call"].samples
         assert len(cost) == 1
         assert min(cost) > 0
+        assert 0 < found[f"{phase}:   of it voice activity"].samples[0] < min(cost)
+        assert found[f"{phase}:   of it the kernel"].samples[0] >= 0
     assert "memory per call, just opened" in found
     assert found["talking: packets with the assistant's speech"].samples[0] > 25
     assert found["talking: turns per call"].samples == (0,)

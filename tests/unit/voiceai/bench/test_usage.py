@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from voiceai.bench.usage import children_seconds, family, memory_bytes
+from voiceai.bench.usage import children_seconds, family, kernel_seconds, memory_bytes
 
 BUSY = "import sys; sum(range(3_000_000)); print(flush=True); sys.stdin.read()"
 
@@ -34,3 +35,12 @@ def test_who_generates_the_load_does_not(child: int) -> None:
     assert [process.pid for process in family([child, *others])] == [os.getpid()]
     assert children_seconds([child, *others]) == 0
     assert memory_bytes([child]) < memory_bytes()
+
+
+def test_what_the_kernel_did_for_a_process_counts() -> None:
+    before = kernel_seconds()
+    with Path("/dev/zero").open("rb") as zeros:
+        while kernel_seconds() == before:
+            zeros.read(1 << 24)
+
+    assert kernel_seconds() > before
