@@ -44,6 +44,7 @@ class AsteriskSimulator:
         missing_modules: Modules that do not run.
         functions: What functions of the dialplan say, as ``{"DIALPLAN_EXISTS(default)": "1"}``;
             others are not loaded.
+        endpoints: Of SIP, by name: what each is set to, as ``{"allow_transfer": "false"}``.
         before_request: Awaited before each request is carried out, with what ``requests`` would
             hold: makes a slow Asterisk.
         version: What ``asterisk/info`` says.
@@ -66,6 +67,7 @@ class AsteriskSimulator:
         self.requests: deque[str] = deque(maxlen=REQUESTS_REMEMBERED)
         self.missing_modules: set[str] = set()
         self.functions: dict[str, str] = {}
+        self.endpoints: dict[str, dict[str, str]] = {}
         self.before_request: Callable[[str], Awaitable[None]] | None = None
         self.version = "22.10.1"
         self.simulation = Simulation(
@@ -170,6 +172,8 @@ class AsteriskSimulator:
             web.get("/ari/events", self._listeners.serve),
             web.get("/ari/asterisk/info", self._info),
             web.get("/ari/asterisk/modules/{name}", self._module),
+            web.get("/ari/asterisk/config/dynamic/res_pjsip/endpoint/{name}", self._endpoint),
+            web.get("/ari/endpoints/PJSIP", self._list_endpoints),
             web.get("/ari/applications/{app}", self._application),
             web.post("/ari/applications/{app}/subscription", self._application),
             web.post("/ari/events/user/{name}", self._user_event),
@@ -236,6 +240,17 @@ class AsteriskSimulator:
         if name.removesuffix(".so") in self.missing_modules:
             raise Refusal(404, "Module could not be found in running modules")
         return web.json_response({"name": name, "status": "Running"})
+
+    async def _list_endpoints(self, _: web.Request) -> web.Response:
+        if "res_ari_endpoints" in self.missing_modules:
+            raise Refusal(404, "Resource not found")
+        listed = [{"technology": "PJSIP", "resource": name} for name in self.endpoints]
+        return web.json_response(listed)
+
+    async def _endpoint(self, request: web.Request) -> web.Response:
+        settings = self.endpoints[request.match_info["name"]]
+        pairs = [{"attribute": name, "value": value} for name, value in settings.items()]
+        return web.json_response(pairs)
 
     async def _application(self, request: web.Request) -> web.Response:
         app = request.match_info["app"]

@@ -273,6 +273,16 @@ def asterisk_info() -> Request:
     return Request("GET", "/asterisk/info")
 
 
+def list_endpoints(technology: str) -> Request:
+    """List the endpoints of a technology, such as ``PJSIP``."""
+    return Request("GET", _path("endpoints", technology))
+
+
+def endpoint_settings(name: str) -> Request:
+    """Read what an endpoint of ``PJSIP`` is set to, wherever that is written; no passwords."""
+    return Request("GET", _path("asterisk", "config", "dynamic", "res_pjsip", "endpoint", name))
+
+
 def module(name: str) -> Request:
     """Read whether a module runs; 404 when it does not."""
     return Request("GET", _path("asterisk", "modules", f"{name}.so"))

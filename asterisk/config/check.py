@@ -28,6 +28,7 @@ from asterisk.config.rtp_conf import (
     rtp_range,
 )
 from asterisk.config.seen_ports import is_of_this_machine
+from asterisk.config.trunks import trunks_finding
 from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused, AsteriskError
 from asterisk.params import (
     ATTENDED_CONTEXT,
@@ -87,6 +88,7 @@ async def startup_checks(
         findings.append(await _write(client))
         findings += await _modules(client, formats)
         findings.append(await _application(client, params.app))
+        findings.append(await trunks_finding(client))
     except AriDisconnected as error:
         return [*findings, Finding("ari", "fail", error.reason, error.fix)]
     told = await evaluate(params, (*map(_exists, CONTEXTS), *map(_in_rtp_conf, RTP_SETTINGS)))

@@ -287,14 +287,15 @@ async def test_the_rendered_configuration_passes_the_check_up(pbx: Pbx) -> None:
 
 
 async def test_what_an_older_configuration_lacks_is_told_with_its_fix(pbx: Pbx) -> None:
-    """A rtp.conf without ``probation``, a dialplan without the context of attended transfers."""
+    """Probation, the context of attended transfers, and that the trunk may not transfer calls."""
     rendered = {
         name: (pbx.process.configuration / name).read_text()
-        for name in ("rtp.conf", "extensions.conf")
+        for name in ("rtp.conf", "extensions.conf", "pjsip.conf")
     }
     older = {
         "rtp.conf": rendered["rtp.conf"].replace("probation = 2", ""),
         "extensions.conf": rendered["extensions.conf"].replace("[voiceai-connect]", "[other]"),
+        "pjsip.conf": rendered["pjsip.conf"].replace("allow_transfer = no", ""),
     }
     try:
         configure(pbx, older)
@@ -304,9 +305,10 @@ async def test_what_an_older_configuration_lacks_is_told_with_its_fix(pbx: Pbx) 
         configure(pbx, rendered)
 
     told = {finding.check: finding for finding in found if finding.level == "warn"}
-    assert set(told) == {"application", "dialplan", "probation"}
+    assert set(told) == {"application", "dialplan", "probation", "trunks"}
     assert told["dialplan"].message == "not in the dialplan: voiceai-connect (attended transfers)"
     assert "probation=2" in told["probation"].fix
+    assert "(REFER): trunk. " in told["trunks"].message
 
 
 def configure(pbx: Pbx, files: Mapping[str, str]) -> None:
@@ -314,3 +316,4 @@ def configure(pbx: Pbx, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (pbx.process.configuration / name).write_text(text)
     pbx.process.rx("dialplan reload")
+    pbx.process.rx("module reload res_pjsip.so")

@@ -202,6 +202,7 @@ async def test_a_sound_asterisk_has_no_failure(asterisk: AsteriskSimulator) -> N
         "write": "ok",
         "modules": "ok",
         "application": "warn",
+        "trunks": "ok",
         "dialplan": "ok",
         "rtp": "ok",
     }
@@ -220,6 +221,28 @@ async def test_a_dialplan_without_a_context_is_told_and_the_look_leaves_nothing_
     assert "voiceai-attended" in finding.message
     assert asterisk.simulation.channels == {}
     assert asterisk.targets.called == []
+
+
+async def test_a_trunk_that_may_transfer_calls_is_told(asterisk: AsteriskSimulator) -> None:
+    asterisk.endpoints = {
+        "desk": {"allow_transfer": "true", "auth": "desk", "outbound_auth": ""},
+        "provider": {"allow_transfer": "true", "auth": "", "outbound_auth": "provider"},
+    }
+
+    finding = (await findings(asterisk))["trunks"]
+
+    assert finding.level == "warn"
+    assert "provider" in finding.message
+    assert "desk" not in finding.message
+
+
+async def test_endpoints_that_cannot_be_listed_are_no_fault(asterisk: AsteriskSimulator) -> None:
+    asterisk.missing_modules = {"res_ari_endpoints"}
+
+    finding = (await findings(asterisk))["trunks"]
+
+    assert finding.level == "ok"
+    assert "res_ari_endpoints.so" in finding.fix
 
 
 async def test_a_missing_module_is_named_with_its_fix(asterisk: AsteriskSimulator) -> None:
