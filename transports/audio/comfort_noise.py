@@ -10,7 +10,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LOUDEST_DBFS", "NOISE_LEVEL_DBFS", "QUIETEST_DBFS", "ComfortNoise"]
+__all__ = [
+    "LOUDEST_DBFS",
+    "NOISE_LEVEL_DBFS",
+    "QUIETEST_DBFS",
+    "TABLE_SAMPLES",
+    "ComfortNoise",
+]
 
 NOISE_LEVEL_DBFS = -65.0
 """Just above A-law's smallest step, and below the idle noise of a telephone line (-60)."""
@@ -95,6 +101,12 @@ class ComfortNoise:
             noise += table[:end]
         self._position = end
         return noise
+
+    def skip(self, samples: int) -> int:
+        """Go past the next ``samples`` samples; return the one at which another would start."""
+        begin = self._position
+        self._position = (begin + samples * SAMPLE_BYTES) % len(self._table)
+        return begin // SAMPLE_BYTES
 
 
 def _response(reflection: Sequence[float]) -> NDArray[np.float64]:

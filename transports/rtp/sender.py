@@ -1,9 +1,10 @@
 """From written audio to one packet per 20 ms, with comfort noise where nothing was written."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from transports.audio.codec import Codec
-from transports.audio.comfort_noise import ComfortNoise
+from transports.audio.comfort_noise import TABLE_SAMPLES, ComfortNoise
 from transports.audio.fade import ramped
 from transports.rtp.digits import DigitSender, EventPayload
 from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, Outgoing, new
@@ -24,6 +25,18 @@ SAMPLE_BYTES = 2
 
 REMAINDER_PATIENCE = 3
 """Ticks that less than a packet waits for more; then it goes out padded, before it is stale."""
+
+MARKER = 0x80
+"""Added to the payload type of the first packet of a talkspurt."""
+
+
+@cache
+def _coded_noise(codec: Codec) -> bytes:
+    """Return all of the comfort noise, and a packet more of it, as a codec without state has it.
+
+    To code it in every tick, for every call that says nothing, would cost half of its packet.
+    """
+    return codec.encode(ComfortNoise().take(TABLE_SAMPLES + FRAME_SAMPLES))
 
 
 class Sender:
@@ -47,7 +60,6 @@ class Sender:
         clock_rate: Of the timestamps, in Hz.
         digits: Keys to send; audio waits meanwhile.
         skipped: Ticks without a packet.
-        audible: The samples of the last packet, 16-bit; empty where it was of a digit.
         held: Queued audio stays and noise goes out.
         ducked: Queued audio goes out 12 dB lower.
 
@@ -67,10 +79,13 @@ class Sender:
         self._tick = FRAME_SAMPLES * codec.clock_rate // SAMPLE_RATE
         self.digits = DigitSender(is_event=telephone_event is not None, tick=self._tick)
         self.skipped = 0
-        self.audible = b""
         self.held = False
         self.ducked = False
         self._encode = codec.encoder().encode
+        self._sample_bytes = codec.sample_bytes
+        self._coded_noise = b"" if codec.has_state else _coded_noise(codec)
+        self._audible: bytes | None = b""
+        self._noise_began_at = 0  # of the last packet, where that has nothing else in it
         self._payload_type = codec.payload_type
         self._event_payload_type = telephone_event or 0
         self._noise = ComfortNoise(start=random.getrandbits(16))
@@ -89,6 +104,13 @@ class Sender:
     def timestamp(self) -> int:
         """The RTP timestamp of the next tick, 32 bits."""
         return self._timestamp
+
+    @property
+    def audible(self) -> bytes:
+        """The samples of the last packet, 16-bit; empty where it was of a digit."""
+        if self._audible is None:
+            self._audible = ComfortNoise(start=self._noise_began_at).take(FRAME_SAMPLES)
+        return self._audible
 
     @property
     def queued_samples(self) -> int:
@@ -132,22 +154,26 @@ class Sender:
         was_held = self._resuming
         if self.digits.pending and not self._tail:
             self._resuming = self._resuming or was_speaking
-            self.audible = b""
             return Outgoing(self._digit_packet(), starts_speech=False)
+        pcm = b""
         if self._tail:
             pcm, self._tail = self._faded(self._tail), b""
             self.played_samples += len(pcm) // SAMPLE_BYTES
         elif self.held:
-            pcm = self._held_back() if was_speaking else b""
-        else:
-            pcm = self._written(is_new=not was_speaking) if self._queue else b""
+            if was_speaking:
+                pcm = self._held_back()
+        elif self._queue:
+            pcm = self._written(is_new=not was_speaking)
             self._speaking = bool(pcm)
-        marker = self._speaking and not was_speaking
+        if not pcm:
+            return new(Outgoing, (self._packet(self._noise_payload(), self._payload_type), False))
+        is_first = self._speaking and not was_speaking
         if len(pcm) < FRAME_BYTES:
             pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
-        self.audible = pcm
-        packet = self._packet(self._encode(pcm), marker=marker)
-        return new(Outgoing, (packet, marker and not was_held))
+        self._audible = pcm
+        marker = MARKER if is_first else 0
+        packet = self._packet(self._encode(pcm), self._payload_type | marker)
+        return new(Outgoing, (packet, is_first and not was_held))
 
     def _held_back(self) -> bytes:
         """Return the end of what is heard before a hold, and leave it in the queue."""
@@ -196,24 +222,37 @@ class Sender:
 
     def _digit_packet(self) -> bytes:
         """Make the packet of a tick that belongs to a digit, or to the pause after it."""
+        self._audible = b""
         digit = self.digits.next(self._timestamp)
         if isinstance(digit, EventPayload):
-            return self._packet(digit.payload, marker=digit.marker, event_began=digit.timestamp)
+            marker = MARKER if digit.marker else 0
+            return self._packet(digit.payload, self._event_payload_type | marker, digit.timestamp)
         pcm = digit or self._noise.take(FRAME_SAMPLES)
-        return self._packet(self._encode(pcm), marker=False)
+        return self._packet(self._encode(pcm), self._payload_type)
 
-    def _packet(self, payload: bytes, *, marker: bool, event_began: int | None = None) -> bytes:
-        is_audio = event_began is None
-        payload_type = self._payload_type if is_audio else self._event_payload_type
-        header = HEADER.pack(
-            VERSION_2,
-            marker << 7 | payload_type,
-            self._sequence_number,
-            self._timestamp if event_began is None else event_began,
-            self.ssrc,
-        )
-        self._sequence_number = (self._sequence_number + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._tick) & 0xFFFFFFFF
+    def _noise_payload(self) -> bytes:
+        """Return what a packet holds of which nothing was written."""
+        coded = self._coded_noise
+        if not coded:
+            self._audible = pcm = self._noise.take(FRAME_SAMPLES)
+            return self._encode(pcm)
+        self._audible = None
+        self._noise_began_at = begin = self._noise.skip(FRAME_SAMPLES)
+        size = self._sample_bytes
+        return coded[begin * size : (begin + FRAME_SAMPLES) * size]
+
+    def _packet(self, payload: bytes, payload_type: int, event_began: int | None = None) -> bytes:
+        """Make the packet of this tick.
+
+        Args:
+            payload: Coded.
+            payload_type: With :data:`MARKER`, perhaps.
+            event_began: The timestamp, where it is not that of the tick.
+        """
+        number, timestamp = self._sequence_number, self._timestamp
+        began = timestamp if event_began is None else event_began
+        self._sequence_number = (number + 1) & 0xFFFF
+        self._timestamp = (timestamp + self._tick) & 0xFFFFFFFF
         self.sent += 1
         self.octets += len(payload)
-        return header + payload
+        return HEADER.pack(VERSION_2, payload_type, number, began, self.ssrc) + payload

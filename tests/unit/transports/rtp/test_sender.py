@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from transports.audio.codec import LAWS, Codec
+from transports.audio.comfort_noise import TABLE_SAMPLES, ComfortNoise
 from transports.audio.level import level_dbfs
 from transports.rtp.packet import RtpPacket
 from transports.rtp.sender import Sender
@@ -72,6 +73,38 @@ def test_without_audio_quiet_noise_goes_out_and_never_digital_silence() -> None:
         assert len(packet.payload) == FRAME
         assert -80 < level_dbfs(Codec.ALAW.decode(packet.payload)) < -60
     assert sender.played_samples == 0
+
+
+@pytest.mark.parametrize("codec", Codec)
+def test_packets_hold_what_is_audible_whether_noise_or_speech(codec: Codec) -> None:
+    sender, encoder = new_sender(codec), codec.encoder()
+
+    for tick in range(TABLE_SAMPLES // FRAME + 2):
+        if tick % 100 == 50:
+            sender.write(loud(FRAME + 60))
+            sender.finish()
+        payload = next_packet(sender).payload
+
+        assert len(sender.audible) == 2 * FRAME
+        assert payload == encoder.encode(sender.audible)
+
+
+def test_noise_goes_on_after_a_remainder_from_where_that_was_padded() -> None:
+    sender = new_sender()
+    audible = b""
+
+    for tick in range(TABLE_SAMPLES // FRAME + 2):
+        if tick == 7:
+            sender.write(loud(60))
+            sender.finish()
+        sender.next_packet()
+        audible += sender.audible
+
+    speech = slice(2 * 7 * FRAME, 2 * (7 * FRAME + 60))
+    noise = audible[: speech.start] + audible[speech.stop :]
+    begin = ComfortNoise().take(TABLE_SAMPLES + FRAME).find(noise[: 2 * FRAME]) // 2
+    assert noise == ComfortNoise(start=begin).take(len(noise) // 2)
+    assert level_dbfs(audible[speech]) > QUIET
 
 
 def test_timestamps_count_by_the_clock_of_the_codec() -> None:
