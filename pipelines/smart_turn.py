@@ -6,7 +6,7 @@ blocks the loop, and keeps a list of all frames; here a call has eight seconds o
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from importlib import resources as package_files
 from typing import Protocol
@@ -174,6 +174,8 @@ class SmartTurn(BaseTurnAnalyzer):
         self._audio = RecentAudio()
         self._cleared_at = 0
         self._speech_at: int | None = None  # the position at which the turn began
+        self._resumed_at: int | None = None  # likewise, of speech since a judgement was asked for
+        self._is_complete = False  # by the latest judgement, and nobody has spoken since
         self._silence_bytes = 0
         self._start_seconds = 0.0
         self._guess: Future[Judgement] | None = None
@@ -197,13 +199,15 @@ class SmartTurn(BaseTurnAnalyzer):
     def update_vad_start_secs(self, vad_start_secs: float) -> None:
         """Take note of how long the VAD takes to be sure of speech."""
         self._start_seconds = vad_start_secs
+        self._is_complete = False
 
     def clear(self) -> None:
-        """Begin a new turn; what was heard before belongs to none."""
-        self._cleared_at = self._audio.position
-        self._speech_at = None
-        self._silence_bytes = 0
-        self._forget_guess()
+        """Begin a new turn; what was heard before belongs to none.
+
+        Where one was judged complete, the next began when that was asked, and goes on.
+        """
+        if not self._is_complete:
+            self._end_turn(self._audio.position, None)
 
     def feed(self, pcm: bytes, speaking: bool) -> None:  # noqa: FBT001 - an audio tap
         """Take the caller's audio."""
@@ -211,6 +215,8 @@ class SmartTurn(BaseTurnAnalyzer):
             self._silence_bytes = 0
             if self._speech_at is None:
                 self._speech_at = self._audio.position
+            if self._resumed_at is None:
+                self._resumed_at = self._audio.position
         elif self._speech_at is not None:
             self._silence_bytes += len(pcm)
         self._audio.put(pcm)
@@ -219,7 +225,7 @@ class SmartTurn(BaseTurnAnalyzer):
         if is_outdated and self._guess is not None and self._guess.cancel():  # it had not begun
             self._guess = None
         if self._silence_bytes >= UNFINISHED_SECONDS * BYTES_PER_SECOND:
-            self.clear()
+            self._end_turn(self._audio.position, None)
             self.on_silence()
 
     def caller_paused(self) -> None:
@@ -233,14 +239,27 @@ class SmartTurn(BaseTurnAnalyzer):
         """Judge what was said, now that speech has ended."""
         guess, self._guess = self._guess, None
         if guess is not None:
-            state, metrics = await asyncio.wrap_future(guess)
-            if state == EndOfTurnState.COMPLETE:
-                self.clear()
-                return state, metrics
-        state, metrics = await self._resources.run("turn", self._judge, self._turn_so_far())
-        if state == EndOfTurnState.COMPLETE:
-            self.clear()
-        return state, metrics
+            judgement = await self._end_if_complete(asyncio.wrap_future(guess))
+            if self._is_complete:
+                return judgement
+        judging = self._resources.run("turn", self._judge, self._turn_so_far())
+        return await self._end_if_complete(judging)
+
+    async def _end_if_complete(self, judging: Awaitable[Judgement]) -> Judgement:
+        """Wait for a judgement; what is said meanwhile belongs to the next turn."""
+        asked_at, self._resumed_at = self._audio.position, None
+        judgement = await judging
+        self._is_complete = judgement[0] == EndOfTurnState.COMPLETE
+        if self._is_complete:
+            self._end_turn(max(asked_at, self._cleared_at), self._resumed_at)
+        return judgement
+
+    def _end_turn(self, at: int, next_speech_at: int | None) -> None:
+        self._cleared_at = at
+        self._speech_at = self._resumed_at = next_speech_at
+        if next_speech_at is None:
+            self._silence_bytes = 0
+        self._forget_guess()
 
     def _forget_guess(self) -> None:
         """Take back what has not begun, and make nothing of what has."""

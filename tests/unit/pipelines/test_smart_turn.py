@@ -1,5 +1,6 @@
 """Turn detection that judges ahead at a pause; the model's place is taken by a list of verdicts."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -162,6 +163,61 @@ async def test_a_verdict_that_was_given_counts_until_speech_pauses_again(
 
     assert state is EndOfTurnState.COMPLETE
     assert judge.frames == [30]
+
+
+class PatientJudge(Judge):
+    """One that waits to be let go on."""
+
+    def __init__(self, verdicts: str) -> None:
+        super().__init__(verdicts)
+        self.asked = threading.Event()
+        self.go_on = threading.Event()
+
+    def probability(self, samples: NDArray[np.float32]) -> float:
+        self.asked.set()
+        self.go_on.wait(5)
+        return super().probability(samples)
+
+
+@pytest.mark.parametrize("speaks_on", [True, False])
+async def test_what_is_said_while_a_turn_is_judged_belongs_to_the_next(
+    resources: Resources, *, speaks_on: bool
+) -> None:
+    judge = PatientJudge("++")
+    turn = SmartTurn(judge, resources)
+    hear(turn, 30)
+    judging = asyncio.create_task(turn.analyze_end_of_turn())
+    await asyncio.to_thread(judge.asked.wait, 5)
+    for frame in range(14):
+        turn.feed(FRAME, speaking=speaks_on and frame >= 8)
+    judge.go_on.set()
+    await judging
+    has_begun = turn.speech_triggered
+    turn.clear()  # as Pipecat does when the turn has ended
+    turn.update_vad_start_secs(0.1)
+    hear(turn, 4)
+
+    await turn.analyze_end_of_turn()
+
+    assert has_begun == speaks_on
+    assert judge.frames == [30, 14 + 4]
+
+
+async def test_a_turn_that_ends_without_a_judgement_leaves_nothing_to_the_next(
+    resources: Resources,
+) -> None:
+    judge = Judge("++")
+    turn = SmartTurn(judge, resources)
+    hear(turn, 30)
+    await turn.analyze_end_of_turn()
+    turn.update_vad_start_secs(0.1)
+    hear(turn, 20)
+    turn.clear()
+    hear(turn, 4)
+
+    await turn.analyze_end_of_turn()
+
+    assert judge.frames == [30, 4]
 
 
 async def test_silence_is_not_judged(resources: Resources) -> None:
