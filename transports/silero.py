@@ -37,14 +37,14 @@ class SpeechModel(Protocol):
     """What scores windows; it holds no call's state."""
 
     def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
-        """Score one window of each of n calls.
+        """Score one window of each of n calls, or several: the first of each, then the second.
 
         Args:
-            windows: ``(n, CONTEXT + WINDOW)`` samples in -1..1.
+            windows: ``(steps * n, CONTEXT + WINDOW)`` samples in -1..1.
             state: ``(2, n, 128)``, as returned for the windows before; zeros at first.
 
         Returns:
-            The probabilities of speech, 0..1, of shape ``(n,)``, and the next state.
+            The probabilities of speech, 0..1, of shape ``(steps * n,)``, and the next state.
         """
         ...
 
@@ -64,7 +64,7 @@ class SileroModel:
         self.run(silence, np.zeros((2, 1, STATE), np.float32))  # the first takes far longer
 
     def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
-        """Score one window of each of n calls; see :class:`SpeechModel`."""
+        """Score windows of n calls; see :class:`SpeechModel`."""
         output, state = self._session.run(None, {"input": windows, "state": state})
         return output[:, 0], state
 
@@ -116,8 +116,7 @@ class SileroScorer:
         for place, missed, all_kept in woken:
             if not all_kept:
                 self._forget(rows[place])
-            for window in missed:
-                self._run(index[place : place + 1], [False], window[np.newaxis])
+            self._catch_up(rows[place], missed)
         probabilities: Samples = np.zeros(len(rows), np.float32)
         if not rests.any():
             probabilities = self._run(index, speaking, samples)
@@ -147,6 +146,28 @@ class SileroScorer:
                 if not speaking[place]:
                     self._forget(int(index[place]))
         return probabilities
+
+    def _catch_up(self, row: int, missed: Samples) -> None:
+        """Let the model hear windows of a silent caller, one after the other."""
+        while len(missed):
+            since_reset, quiet, scored = self._counts[:, row].tolist()
+            numbers = np.arange(scored, scored + len(missed))
+            windows = np.empty((len(missed), CONTEXT + WINDOW), np.float32)
+            np.add(missed, self._noise[numbers % NOISE_WINDOWS], out=windows[:, CONTEXT:])
+            windows[0, :CONTEXT] = self._context[row]
+            windows[1:, :CONTEXT] = windows[:-1, -CONTEXT:]
+            probabilities, state = self._model.run(windows, self._state[:, [row]])
+            self._state[:, [row]] = state
+            self._context[row] = windows[-1, -CONTEXT:]
+            for heard, probability in enumerate(probabilities.tolist(), 1):
+                quiet = quiet + 1 if probability < RESET_PROBABILITY else 0
+                due = since_reset + heard >= RESET_WINDOWS and quiet >= RESET_QUIET_WINDOWS
+                if due:
+                    break
+            self._counts[:, row] = since_reset + heard, quiet, scored + heard
+            if due:
+                self._forget(row)
+            missed = missed[heard:]
 
     def _forget(self, row: int) -> None:
         """Begin anew. In clear non-speech it is due: long noise makes the model numb."""

@@ -8,6 +8,9 @@ the one matrix that does it, and the reflection at the window's end goes into th
                     > 4 x 128 > 2 x 64 > 64 > 128, each with ReLU
                     > LSTM of 128 > ReLU > 1 > sigmoid
 
+Only the LSTM goes from window to window: what is in front of it takes many windows of one call at
+once, too.
+
 The convolutions of the file do fewer multiplications; but onnxruntime makes each of 288 samples
 into a matrix first, a window at a time.
 """
@@ -45,8 +48,9 @@ Matrix = npt.NDArray[np.float32]
 def dense(shipped: bytes) -> bytes:
     """Return the network for 8 kHz as a model of its own.
 
-    It takes ``input`` ``(n, 288)`` and ``state`` ``(2, n, 128)``, and gives ``output`` ``(n, 1)``
-    and ``stateN`` ``(2, n, 128)``.
+    It takes ``input`` ``(steps * n, 288)``, a window of each of n calls and then the next of each,
+    and ``state`` ``(2, n, 128)``; it gives ``output`` ``(steps * n, 1)`` and ``stateN``
+    ``(2, n, 128)`` after the last step.
 
     Args:
         shipped: The file of Silero v5 and v6.
@@ -64,11 +68,11 @@ def dense(shipped: bytes) -> bytes:
         [_node(*line.split()) for line in NETWORK.strip().splitlines()],
         "silero_8_khz",
         [
-            helper.make_tensor_value_info("input", floats, ["n", CONTEXT + WINDOW]),
+            helper.make_tensor_value_info("input", floats, ["windows", CONTEXT + WINDOW]),
             helper.make_tensor_value_info("state", floats, [2, "n", STATE]),
         ],
         [
-            helper.make_tensor_value_info("output", floats, ["n", 1]),
+            helper.make_tensor_value_info("output", floats, ["windows", 1]),
             helper.make_tensor_value_info("stateN", floats, [2, "n", STATE]),
         ],
         [numpy_helper.from_array(values, name) for name, values in constants.items()],
@@ -81,47 +85,39 @@ def dense(shipped: bytes) -> bytes:
 
 
 NETWORK: Final = """
-MatMul     input,frames                >  spectrum
-Split      spectrum,complex            >  re,im                1
-Mul        re,re                       >  re2
-Mul        im,im                       >  im2
-Add        re2,im2                     >  power
-Sqrt       power                       >  magnitudes
-Gemm       magnitudes,weight0,bias0    >  sum0
-Relu       sum0                        >  layer0
-Gemm       layer0,weight1,bias1        >  sum1
-Relu       sum1                        >  layer1
-Gemm       layer1,weight2,bias2        >  sum2
-Relu       sum2                        >  layer2
-Gemm       layer2,weight3,bias3        >  sum3
-Relu       sum3                        >  layer3
-Gather     state,first                 >  hidden               0
-Gather     state,second                >  cell                 0
-Concat     layer3,hidden               >  heard                1
-Gemm       heard,lstm,lstm_bias        >  gates
-Split      gates,three_and_one         >  three,proposed       1
-Sigmoid    three                       >  opened
-Tanh       proposed                    >  proposal
-Split      opened,three_of_them        >  taken,kept,shown     1
-Mul        kept,cell                   >  old
-Mul        taken,proposal              >  new
-Add        old,new                     >  next_cell
-Tanh       next_cell                   >  bounded
-Mul        shown,bounded               >  next_hidden
-Relu       next_hidden                 >  decoded
-Gemm       decoded,speech,speech_bias  >  score
-Sigmoid    score                       >  output
-Unsqueeze  next_hidden,axis            >  state0
-Unsqueeze  next_cell,axis              >  state1
-Concat     state0,state1               >  stateN               0
+MatMul   input,frames                >  spectrum
+Split    spectrum,complex            >  re,im                       axis=1
+Mul      re,re                       >  re2
+Mul      im,im                       >  im2
+Add      re2,im2                     >  power
+Sqrt     power                       >  magnitudes
+Gemm     magnitudes,weight0,bias0    >  sum0
+Relu     sum0                        >  layer0
+Gemm     layer0,weight1,bias1        >  sum1
+Relu     sum1                        >  layer1
+Gemm     layer1,weight2,bias2        >  sum2
+Relu     sum2                        >  layer2
+Gemm     layer2,weight3,bias3        >  sum3
+Relu     sum3                        >  layer3
+Split    state,one_each              >  hidden,cell                 axis=0
+Shape    hidden                      >  calls                       start=1
+Concat   steps,calls                 >  in_steps                    axis=0
+Reshape  layer3,in_steps             >  heard
+LSTM     heard,inner,outer,lstm_bias,,hidden,cell  >  shown,next_hidden,next_cell  hidden_size=128
+Reshape  shown,in_windows            >  remembered
+Relu     remembered                  >  decoded
+Gemm     decoded,speech,speech_bias  >  score
+Sigmoid  score                       >  output
+Concat   next_hidden,next_cell       >  stateN                      axis=0
 """
-"""Operator, what it reads, what it gives, and along which axis."""
+"""Operator, what it reads, what it gives, and its attribute."""
 
 
-def _node(operator: str, inputs: str, _: str, outputs: str, axis: str = "") -> NodeProto:
+def _node(operator: str, inputs: str, _: str, outputs: str, attribute: str = "") -> NodeProto:
     node = helper.make_node(operator, inputs.split(","), outputs.split(","))
-    if axis:
-        node.attribute.append(helper.make_attribute("axis", int(axis)))
+    if attribute:
+        name, value = attribute.split("=")
+        node.attribute.append(helper.make_attribute(name, int(value)))
     return node
 
 
@@ -149,11 +145,9 @@ def _constants(weights: dict[str, Matrix]) -> dict[str, npt.NDArray[np.generic]]
     constants: dict[str, npt.NDArray[np.generic]] = {
         "frames": transform,
         "complex": np.array([parts, parts]),
-        "first": np.array(0),
-        "second": np.array(1),
-        "axis": np.array([0]),
-        "three_and_one": np.array([3 * STATE, STATE]),
-        "three_of_them": np.array([STATE, STATE, STATE]),
+        "one_each": np.array([1, 1]),
+        "steps": np.array([-1]),
+        "in_windows": np.array([-1, STATE]),
         "speech": weights["decoder.decoder.2.weight"].reshape(STATE, 1),
         "speech_bias": weights["decoder.decoder.2.bias"],
     }
@@ -163,13 +157,17 @@ def _constants(weights: dict[str, Matrix]) -> dict[str, npt.NDArray[np.generic]]
         matrix, frames = _convolution(kernel, frames, stride)
         constants[f"weight{layer}"] = matrix
         constants[f"bias{layer}"] = np.tile(bias, frames)
-    # of PyTorch's four gates (input, forget, proposal, output) the proposal goes last
-    order = np.r_[0 : 2 * STATE, 3 * STATE : 4 * STATE, 2 * STATE : 3 * STATE]
-    inner, outer = weights["decoder.rnn.weight_ih"], weights["decoder.rnn.weight_hh"]
-    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
-    constants["lstm"] = np.ascontiguousarray(np.hstack((inner, outer))[order].T)
-    constants["lstm_bias"] = bias[order]
+    for name, kind in (("inner", "weight_ih"), ("outer", "weight_hh")):
+        constants[name] = _gates_in_order(weights[f"decoder.rnn.{kind}"])[np.newaxis]
+    biases = [_gates_in_order(weights[f"decoder.rnn.bias_{kind}"]) for kind in ("ih", "hh")]
+    constants["lstm_bias"] = np.concatenate(biases)[np.newaxis]
     return constants
+
+
+def _gates_in_order(rows: Matrix) -> Matrix:
+    """Return PyTorch's rows for input, forget, proposal and output as ONNX wants the four."""
+    taken, kept, proposal, shown = np.split(rows, 4)
+    return np.concatenate((taken, shown, kept, proposal))
 
 
 def _transform(basis: Matrix) -> Matrix:

@@ -40,10 +40,14 @@ class TorchSileroModel:
         self._model: Any = module._model_8k  # noqa: SLF001 - the part for 8 kHz has no other name
 
     def run(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
-        """Score one window of each of n calls; see ``SpeechModel``."""
+        """Score windows of n calls; see ``SpeechModel``."""
         torch = self._torch
+        after = torch.from_numpy(state)
+        outputs = []
         with torch.inference_mode():
-            output, after = self._model(torch.from_numpy(windows), torch.from_numpy(state))
-        probabilities: Samples = output[:, 0].numpy()
+            for step in torch.from_numpy(windows).split(state.shape[1]):
+                output, after = self._model(step, after)
+                outputs.append(output[:, 0])
+        probabilities: Samples = torch.cat(outputs).numpy()
         next_state: Samples = after.numpy()
         return probabilities, next_state

@@ -78,10 +78,11 @@ class Counting:
     def run(
         self, windows: NDArray[np.float32], state: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        assert windows.shape == (state.shape[1], CONTEXT + WINDOW)
+        steps, rest = divmod(len(windows), state.shape[1])
+        assert (rest, windows.shape[1]) == (0, CONTEXT + WINDOW)
         self.inputs.append(windows)
-        self.seen = (state[0, :, 0] + 1).tolist()
-        return np.full(len(windows), self._score, np.float32), state + 1
+        self.seen = (state[0, :, 0] + steps).tolist()
+        return np.full(len(windows), self._score, np.float32), state + steps
 
 
 def seen(score: float, speaking: bool, windows: int) -> list[float]:
@@ -162,16 +163,30 @@ def test_one_is_on_which_speech_may_begin_or_end(level: float, speaking: bool) -
     assert len(model.inputs) == 100
 
 
-def test_after_a_short_rest_it_is_as_if_there_had_been_none(model: SileroModel) -> None:
+@pytest.mark.parametrize(
+    "before", [20, 45], ids=["with no reset in it", "with a reset in the middle of it"]
+)
+def test_after_a_short_rest_it_is_as_if_there_had_been_none(
+    model: SileroModel, before: int
+) -> None:
     audio = babble(1)[0]
     pause = REST_AFTER + KEPT_WINDOWS
-    levels = [-20.0] * 20 + [-60.0] * pause + [-20.0] * (WINDOWS - 20 - pause)
+    levels = [-20.0] * before + [-60.0] * pause + [-20.0] * (WINDOWS - before - pause)
 
     rested = scores(SileroScorer(model), audio, levels)
     never = scores(SileroScorer(model), audio, [-20.0] * WINDOWS)
 
-    assert rested[20 + pause :] == never[20 + pause :]
-    assert set(rested[20 + REST_AFTER : 20 + pause]) == {0.0}
+    assert rested[before + pause :] == never[before + pause :]
+    assert set(rested[before + REST_AFTER : before + pause]) == {0.0}
+
+
+def test_what_was_left_out_is_caught_up_with_in_one_run() -> None:
+    counting = Counting(0.3)
+    audio = babble(1)[0]
+
+    scores(SileroScorer(counting), audio[:40], [-60.0] * 39 + [-20.0])
+
+    assert [len(windows) for windows in counting.inputs] == [1] * REST_AFTER + [KEPT_WINDOWS, 1]
 
 
 def test_after_a_long_rest_the_model_begins_anew_with_the_last_windows(model: SileroModel) -> None:
