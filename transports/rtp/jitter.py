@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from transports.rtp.events import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, new
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, new
 from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
 from transports.rtp.ticks import TickClock
 
@@ -94,13 +94,8 @@ class Empty:
 Piece = Audio | Lost | Empty
 
 
-@dataclass(slots=True)
-class _Held:
-    """What is left to play of one packet."""
-
-    timestamp: int
-    pcm: bytes
-    arrived_at: float
+_Held = tuple[int, bytes, float]
+"""What is left to play of one packet: its timestamp, its samples, and when it arrived."""
 
 
 class PlayoutBuffer:
@@ -157,19 +152,19 @@ class PlayoutBuffer:
             pcm: Its samples; not empty.
             now: Monotonic seconds.
         """
+        behind = timestamp - self._position
         if now - self._clock.ticked_at < OWN_STALL:
-            early = (timestamp - self._position) % FRAME_SAMPLES if self.playing else 0
-            self.spread.observe(
-                now - timestamp / SAMPLE_RATE, now, early=early / SAMPLE_RATE if early else 0.0
-            )
+            early = behind % FRAME_SAMPLES if self.playing else 0
+            if early:
+                self.spread.observe(now - timestamp / SAMPLE_RATE, now, early / SAMPLE_RATE)
+            else:
+                self.spread.observe(now - timestamp / SAMPLE_RATE, now)
         samples = len(pcm) // 2
-        if number < self._next or (
-            self.playing and -LATE_SAMPLES < timestamp - self._position <= -samples
-        ):
+        if number < self._next or (self.playing and -LATE_SAMPLES < behind <= -samples):
             return Put.LATE
         if number in self._held:
             return Put.DUPLICATE
-        self._held[number] = _Held(timestamp, pcm, now)
+        self._held[number] = timestamp, pcm, now
         self._samples += samples
         if self._samples > self._capacity:
             return self._evict()
@@ -186,23 +181,42 @@ class PlayoutBuffer:
 
     def tick(self, now: float) -> None:
         """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
-        self._clock.tick(now)
+        clock = self._clock
+        clock.tick(now)
         self.delay = None
         self.surplus = 0
         fastest = self.spread.fastest
         if self.playing and fastest is not None:
-            self.delay = self._clock.time - self._position / SAMPLE_RATE - fastest
-            excess = self.delay - self.spread.least
+            self.delay = delay = clock.time - self._position / SAMPLE_RATE - fastest
+            excess = delay - self.spread.least
             if not -SHORT_BY <= excess < FRAME_SECONDS + RESERVE:
                 self.surplus = FRAME_SAMPLES * _frames(excess)
+
+    def take_whole(self) -> _Held | None:
+        """Take the packet whose turn it is, if it is 20 ms: then :meth:`get` has no more to give.
+
+        Returns:
+            Its timestamp, its samples, and when it arrived; ``None`` changes nothing.
+        """
+        number = self._next
+        head = self._held.get(number)
+        if head is None or not self.playing:
+            return None
+        if head[0] != self._position or len(head[1]) != FRAME_BYTES:
+            return None
+        del self._held[number]
+        self._next = number + 1
+        self._position += FRAME_SAMPLES
+        self._samples -= FRAME_SAMPLES
+        self._starved = 0
+        return head
 
     def get(self, samples: int = FRAME_SAMPLES) -> tuple[Piece, ...]:
         """Take the next samples: pieces of so many in all."""
         if self.playing:
             number = self._next
             head = self._held.get(number)
-            at_turn = head is not None and head.timestamp == self._position
-            if head is not None and at_turn and len(head.pcm) >= 2 * samples:
+            if head is not None and head[0] == self._position and len(head[1]) >= 2 * samples:
                 return (self._play(number, head, samples),)
         pieces: list[Piece] = []
         while samples > 0:
@@ -216,11 +230,11 @@ class PlayoutBuffer:
         position, number = self._position, self._next
         while samples > 0:
             held = self._held.get(number)
-            if held is None or abs(held.timestamp - position) > SLIP:
+            if held is None or abs(held[0] - position) > SLIP:
                 return False
-            length = len(held.pcm) // 2
+            length = len(held[1]) // 2
             samples -= length
-            position = held.timestamp + length
+            position = held[0] + length
             number += 1
         return True
 
@@ -232,16 +246,16 @@ class PlayoutBuffer:
         if not self._held:
             return 0, b""
         number = min(self._held)
-        head = self._held[number]
-        pcm, end = head.pcm, head.timestamp + len(head.pcm) // 2
+        begin, pcm, _ = self._held[number]
+        end = begin + len(pcm) // 2
         while len(pcm) < 2 * samples:
             number += 1
             held = self._held.get(number)
-            if held is None or held.timestamp != end:
+            if held is None or held[0] != end:
                 break
-            pcm += held.pcm
-            end += len(held.pcm) // 2
-        return head.timestamp - self._position, pcm[: 2 * samples]
+            pcm += held[1]
+            end += len(held[1]) // 2
+        return begin - self._position, pcm[: 2 * samples]
 
     def _take(self, need: int) -> Piece:
         """Take up to ``need`` samples from the playout position on."""
@@ -252,19 +266,19 @@ class PlayoutBuffer:
         if not self._held:
             return self._starve(need)
         number = min(self._held)
-        head = self._held[number]
-        gap = head.timestamp - self._position
+        timestamp, pcm, arrived_at = head = self._held[number]
+        gap = timestamp - self._position
         if gap == 0:
             return self._play(number, head, need)
-        missing = (number - self._next) * (len(head.pcm) // 2)
+        missing = (number - self._next) * (len(pcm) // 2)
         if 0 < gap <= min(max(LARGEST_HIDDEN_LOSS, missing), LARGEST_LOSS):
             return self._bridge(min(gap, need))
         if self._starved:  # a jump after a pause: wait for the delay again
             self.playing = False
             return Empty(need)
-        self._position = head.timestamp
+        self._position = timestamp
         self.spread.restart()
-        self.spread.observe(head.arrived_at - head.timestamp / SAMPLE_RATE, head.arrived_at)
+        self.spread.observe(arrived_at - timestamp / SAMPLE_RATE, arrived_at)
         return self._play(number, head, need)
 
     def _start(self, need: int) -> bool:
@@ -272,59 +286,58 @@ class PlayoutBuffer:
         if not self._held or need < FRAME_SAMPLES:
             return False
         number = min(self._held)
-        head = self._held[number]
+        timestamp, _, arrived_at = self._held[number]
         spread = self.spread
-        sent = head.timestamp / SAMPLE_RATE
+        sent = timestamp / SAMPLE_RATE
         if spread.fastest is not None:
-            behind = head.arrived_at - sent - spread.fastest
+            behind = arrived_at - sent - spread.fastest
             if not EARLIEST <= behind <= spread.target + RESTART_TOLERANCE:
                 spread.restart()
         if spread.fastest is None:
-            spread.observe(head.arrived_at - sent, head.arrived_at)
-        fastest = head.arrived_at - sent if spread.fastest is None else spread.fastest
+            spread.observe(arrived_at - sent, arrived_at)
+        fastest = arrived_at - sent if spread.fastest is None else spread.fastest
         if self._clock.time - sent - fastest < spread.least - SOONER:
             return False
         self._next = number
-        self._position = head.timestamp
+        self._position = timestamp
         self.playing = True
         self._starved = 0
         return True
 
     def _play(self, number: int, head: _Held, need: int) -> Audio:
         """Take from the packet at the playout position."""
-        pcm = head.pcm[: 2 * need]
+        timestamp, held, arrived_at = head
+        pcm = held[: 2 * need]
         taken = len(pcm) // 2
         self._samples -= taken
         self._starved = 0
-        self._position = head.timestamp + taken
-        if len(pcm) == len(head.pcm):
+        self._position = timestamp + taken
+        if len(pcm) == len(held):
             del self._held[number]
             self._next = number + 1
         else:
-            head.pcm = head.pcm[2 * need :]
-            head.timestamp = self._position
+            self._held[number] = self._position, held[2 * need :], arrived_at
             self._next = number
-        return new(Audio, (pcm, head.arrived_at))
+        return new(Audio, (pcm, arrived_at))
 
     def _slip(self) -> None:
         """Go where the next packet is, if it all but fits on."""
         head = self._held.get(self._next)
-        if head is not None and -SLIP <= head.timestamp - self._position <= SLIP:
-            self._position = head.timestamp
+        if head is not None and -SLIP <= head[0] - self._position <= SLIP:
+            self._position = head[0]
 
     def _trim(self) -> None:
         """Drop the samples at the head whose time has been filled already."""
         while self._held:
             number = min(self._held)
-            head = self._held[number]
-            overlap = self._position - head.timestamp
+            timestamp, pcm, arrived_at = self._held[number]
+            overlap = self._position - timestamp
             if not 0 < overlap < LATE_SAMPLES:
                 return
-            overlap = min(overlap, len(head.pcm) // 2)
-            head.pcm = head.pcm[2 * overlap :]
-            head.timestamp += overlap
+            overlap = min(overlap, len(pcm) // 2)
             self._samples -= overlap
-            if head.pcm:
+            if 2 * overlap < len(pcm):
+                self._held[number] = timestamp + overlap, pcm[2 * overlap :], arrived_at
                 return
             del self._held[number]
             self._next = number + 1
@@ -354,9 +367,9 @@ class PlayoutBuffer:
             return Put.QUEUED
         while self._samples > self._capacity and len(self._held) > 1:
             number = min(self._held)
-            self._samples -= len(self._held.pop(number).pcm) // 2
+            self._samples -= len(self._held.pop(number)[1]) // 2
             self._next = number + 1
-        self._position = self._held[min(self._held)].timestamp
+        self._position = self._held[min(self._held)][0]
         return Put.EVICTED
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
 
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
@@ -47,7 +46,9 @@ class Receiver:
 
     Attributes:
         rejected: Datagrams dropped, by reason.
-        played: Frames handed out, by kind.
+        frames: Frames handed out, of any kind.
+        concealed: Frames of those made up from earlier audio.
+        noise: Frames of those that were comfort noise.
         late: Packets that came after their turn.
         evicted: Times that the buffer was full.
         sources: SSRCs accepted, restarts included.
@@ -70,7 +71,9 @@ class Receiver:
         telephone_event: int | None = None,
     ) -> None:
         self.rejected: Counter[Rejection] = Counter()
-        self.played: Counter[str] = Counter()
+        self.frames = 0
+        self.concealed = 0
+        self.noise = 0
         self.late = 0
         self.evicted = 0
         self._left_out = 0
@@ -95,6 +98,12 @@ class Receiver:
         self._last_pcm = b""
         self._line = ArrivalLine(noise)
         self._timestamp = FIRST_TIMESTAMP
+
+    @property
+    def played(self) -> Counter[str]:
+        """Frames handed out, by kind."""
+        audio = self.frames - self.concealed - self.noise
+        return +Counter(audio=audio, concealed=self.concealed, noise=self.noise)
 
     @property
     def packets(self) -> LogTotals:
@@ -179,9 +188,14 @@ class Receiver:
         if samples and buffer.has_unbroken(FRAME_SAMPLES + samples):
             frame = self._retimed(samples)
         else:
-            frame = self._render(buffer.get())
+            whole = buffer.take_whole()
+            if whole is None:
+                frame = self._render(buffer.get())
+            else:
+                pcm = self._concealment.heard(whole[1])
+                frame = new(PlayedFrame, (pcm, whole[2], "audio"))
         self._last_pcm = frame.pcm
-        self.played[frame.kind] += 1
+        self.frames += 1
         return frame
 
     def _accept(self, data: bytes, address: Address, now: float) -> Rejection | None:
@@ -305,17 +319,13 @@ class Receiver:
         concealment = self._concealment
         first = pieces[0]
         if isinstance(first, Audio):
-            if len(pieces) == 1:
-                pcm = concealment.heard(first.pcm)
-                return new(PlayedFrame, (pcm, first.arrived_at, "audio"))
             unbroken = [piece.pcm for piece in pieces if isinstance(piece, Audio)]
             if len(unbroken) == len(pieces):
                 pcm = concealment.heard(b"".join(unbroken))
                 return PlayedFrame(pcm, first.arrived_at, "audio")
         parts = []
         arrived_at = None
-        kind: Literal["audio", "concealed", "noise"]
-        kind = "noise" if concealment.faded else "concealed"
+        faded = concealment.faded
         for place, piece in enumerate(pieces):
             if isinstance(piece, Audio):
                 parts.append(concealment.heard(piece.pcm))
@@ -325,9 +335,14 @@ class Receiver:
                 parts.append(concealment.lost(piece.samples, *self._behind(pieces[place:])))
             else:
                 parts.append(concealment.lost(piece.samples))
+        pcm = b"".join(parts)
         if arrived_at is not None:
-            kind = "audio"
-        return PlayedFrame(b"".join(parts), arrived_at, kind)
+            return PlayedFrame(pcm, arrived_at, "audio")
+        if faded:
+            self.noise += 1
+            return PlayedFrame(pcm, None, "noise")
+        self.concealed += 1
+        return PlayedFrame(pcm, None, "concealed")
 
     def _behind(self, pieces: tuple[Piece, ...]) -> tuple[bytes, int]:
         """Return what has arrived of the audio behind a hole, and how far off that begins."""

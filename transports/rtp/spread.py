@@ -1,7 +1,10 @@
 """How unevenly packets arrive, and so how long they have to wait for their turn."""
 
+from array import array
 from bisect import bisect_left
 from typing import NamedTuple
+
+import numpy as np
 
 __all__ = ["ArrivalSpread", "PlayoutRange"]
 
@@ -79,15 +82,15 @@ class ArrivalSpread:
         self._playout = playout
         first = min(max(FIRST_TARGET, playout.shortest), playout.longest)
         self._need(first - TOLERANCE)
-        self._times: list[float] = []  # of arrival; three in step
-        self._transits: list[float] = []
-        self._ready: list[float] = []  # transit and early
+        self._times = array("d")  # of arrival; three in step
+        self._transits = array("d")
+        self._ready = array("d")  # transit and early
         self._unreviewed = 0
         self._review_every = REVIEW_EVERY
         self._strays = 0
         self._reviewed_at: float | None = None
 
-    def observe(self, transit: float, now: float, *, early: float = 0.0) -> None:
+    def observe(self, transit: float, now: float, early: float = 0.0) -> None:
         """Count a packet.
 
         Args:
@@ -131,13 +134,15 @@ class ArrivalSpread:
         self._unreviewed = 0
         too_old = bisect_left(self._times, now - MEMORY_SECONDS)
         self._forget(max(too_old, len(self._times) - MEMORY_PACKETS))
-        self.fastest = min(self._transits)
+        self.fastest = float(np.frombuffer(self._transits).min())
         elapsed = 0.0 if self._reviewed_at is None else now - self._reviewed_at
         self._reviewed_at = now
-        if len(self._ready) < WARM_UP:
+        packets = len(self._ready)
+        if packets < WARM_UP:
             return
-        ready = sorted(self._ready)
-        needed = ready[int(len(ready) * IN_TIME)] - self.fastest + MARGIN
+        in_time = int(packets * IN_TIME)
+        slowest = float(np.partition(np.frombuffer(self._ready), in_time)[in_time])
+        needed = slowest - self.fastest + MARGIN
         needed = max(needed, self.needed - SHRINK_PER_SECOND * elapsed)
         self._need(min(needed, self._playout.longest))
         kept_anyway = self._playout.shortest - TOLERANCE

@@ -1,6 +1,7 @@
 """The playout buffer against a network that drops, delays, duplicates and reorders."""
 
 import itertools
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -75,6 +76,34 @@ class Line:
 
 
 NOTHING = [None] * FRAME
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_whole_packet_is_what_the_pieces_would_have_been(seed: int) -> None:
+    random = Random(seed)
+    by_pieces, by_packets = (PlayoutBuffer(PlayoutRange(0.02, 0.08)) for _ in range(2))
+    timestamp, now, whole_packets = 0, 100.0, 0
+
+    for number in range(60):
+        timestamp += random.choice([0] * 20 + [3, 160, -50])
+        samples = random.choice([FRAME] * 12 + [80, 240])
+        arrived_at = now + random.choice([0.0, 0.001, 0.03])
+        for buffer in (by_pieces, by_packets):
+            if number % 11:
+                buffer.put(number + 1, timestamp, pcm(FRAME * number, samples), arrived_at)
+            buffer.tick(now + TICK)
+        timestamp += samples
+        now += TICK
+
+        pieces = by_pieces.get()
+        whole = by_packets.take_whole()
+        if whole is None:
+            assert by_packets.get() == pieces
+        else:
+            whole_packets += 1
+            assert pieces == (Audio(whole[1], whole[2]),)
+        assert by_packets.samples == by_pieces.samples
+    assert whole_packets
 
 
 def test_says_how_far_ahead_the_next_audio_is_and_takes_nothing() -> None:
