@@ -16,7 +16,7 @@ from transports.audio.endpointing import Hearing, Verdict
 from transports.audio.fade import ramped
 from transports.caller_filters import CallerFilters
 from transports.media import MediaStream
-from transports.rtp.events import FRAME_BYTES, ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.sender import DUCKED_GAIN, RAMP_SAMPLES
 
 __all__ = ["EXPECTED_TICKS", "BargeIn"]
@@ -27,9 +27,10 @@ PAUSE_TICKS: Final = 3
 GAP_TICKS: Final = 10
 """200 ms: in a shorter time without audio this process may have stood still, and sent the rest at
 once; its echo has no hole then."""
+RESTING_TICKS: Final = 50
+"""A second without audio: of what was written, none is still to be counted as played."""
 EXPECTED_TICKS: Final = 500
 """Ten seconds: an answer that takes longer may be cut off before it has begun."""
-SILENCE: Final = bytes(FRAME_BYTES)
 WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
 """Two seconds: a stream takes far less."""
 
@@ -146,11 +147,15 @@ class BargeIn:
 
     def _tick(self, _frame: PlayedFrame) -> None:
         """Tell the judge what was played: without a hole where a count came late."""
-        if self._policy is not None:
-            expired = self._policy.tick()
+        if self._expected_ticks:
+            self._expected_ticks -= 1
+        policy = self._policy
+        if policy is not None and policy.state is State.HELD:
+            expired = policy.tick()
             self._tally.resumed += expired is Action.RELEASE
             self._do(expired)
-        self._expected_ticks -= self._expected_ticks > 0
+        elif self._silent_ticks > RESTING_TICKS and not self._written:
+            return
         played = self._stream.played_samples
         size = (played - self._played_samples) * SAMPLE_BYTES
         self._played_samples = played
@@ -162,9 +167,9 @@ class BargeIn:
             return
         self._silent_ticks += 1
         if self._silent_ticks == GAP_TICKS:
-            self._echo.sent(bytes(GAP_TICKS * FRAME_BYTES))
+            self._echo.paused(GAP_TICKS * FRAME_SAMPLES)
         elif self._silent_ticks > GAP_TICKS:
-            self._echo.sent(SILENCE)
+            self._echo.paused(FRAME_SAMPLES)
 
     def _as_sent(self, pcm: bytes) -> bytes:
         """Return what was written as it left: a duck is decided after a tick, before a packet."""

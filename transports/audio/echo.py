@@ -10,6 +10,7 @@ and it keeps its noise, which nothing explains.
 
 import audioop
 from collections import deque
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -86,23 +87,37 @@ class EchoJudge:
 
     def __init__(self) -> None:
         self._sent = bytearray(SENT_SAMPLES * SAMPLE_BYTES)
-        self._heard = bytearray(HEARD_SAMPLES * SAMPLE_BYTES)
+        self._audible_samples = 0  # until all that was sent is silence
+        self._heard = bytes(HEARD_SAMPLES * SAMPLE_BYTES)  # up to the latest packets
+        self._packets: list[bytes] = []  # the latest
+        self._quietest = float("inf")  # RMS of as many packets before those
         self._place: int | None = None  # of what was explained last
         self._known_place: int | None = None  # of what was explained well
         self._left: deque[float] = deque(maxlen=REMEMBERED)  # of echoes, unexplained
         self._stood_out = False
-        self._floor = _NoiseFloor()
 
     def sent(self, pcm: bytes) -> None:
-        """Take what left: 16-bit mono at 8 kHz, of any length, zeros where it was noise."""
+        """Take what left: 16-bit mono at 8 kHz, of any length."""
         self._sent += pcm
         del self._sent[: -SENT_SAMPLES * SAMPLE_BYTES]
+        self._audible_samples = SENT_SAMPLES
+
+    def paused(self, samples: int) -> None:
+        """Take note that nothing left, or only noise, for so long."""
+        if self._audible_samples > 0:
+            left = self._audible_samples - samples
+            self.sent(bytes(samples * SAMPLE_BYTES))
+            self._audible_samples = left
 
     def heard(self, pcm: bytes) -> None:
         """Take what arrived: 16-bit mono at 8 kHz, of any length."""
-        self._heard += pcm
-        del self._heard[: -HEARD_SAMPLES * SAMPLE_BYTES]
-        self._floor.put(pcm)
+        if not pcm:
+            return
+        if len(self._packets) == FLOOR_PACKETS:
+            self._heard = self._last_heard()
+            self._quietest = self._quietest_packet()
+            self._packets.clear()
+        self._packets.append(pcm)
 
     def is_echo(self) -> bool:
         """Whether what was heard last is what was sent, and nothing else. Takes 0.3 ms.
@@ -112,7 +127,7 @@ class EchoJudge:
         share, place, power = found = self.explained()
         if share < LEAST_SHARE:
             return False
-        left = max(1 - share - NOISE_MARGIN * self._floor.power / power, 0.0)
+        left = max(1 - share - NOISE_MARGIN * self._noise_power() / power, 0.0)
         if left > 1 - EXPLAINED:
             return False
         before, self._place = self._place, place
@@ -127,10 +142,10 @@ class EchoJudge:
 
     def explained(self) -> Explanation:
         """Return what explains best what was heard last."""
-        if self._sent.count(0) == len(self._sent):
+        if self._audible_samples <= 0:
             return NOTHING
         sent = np.frombuffer(self._sent, "<i2").astype(np.float32)
-        heard = np.frombuffer(self._heard, "<i2").astype(np.float32)
+        heard = np.frombuffer(self._last_heard(), "<i2").astype(np.float32)
         heard -= heard.mean()
         power = float(np.dot(heard, heard))
         if power == 0 or float(np.dot(sent, sent)) < QUIET_POWER * HEARD_SAMPLES:
@@ -162,26 +177,18 @@ class EchoJudge:
         if echo.share >= WELL_EXPLAINED or self._known_place is None:
             self._known_place = echo.place
 
+    def _last_heard(self) -> bytes:
+        """Return the last 96 ms."""
+        return (self._heard + b"".join(self._packets))[-HEARD_SAMPLES * SAMPLE_BYTES :]
 
-class _NoiseFloor:
-    """The power per sample of the quietest packet of the last 1.5 to 3 seconds."""
+    def _noise_power(self) -> float:
+        """Return the power per sample of the quietest packet of the last 1.5 to 3 seconds."""
+        quietest = min(self._quietest, self._quietest_packet())
+        return min(quietest**2, LOUDEST_FLOOR)
 
-    def __init__(self) -> None:
-        self._before = self._now = float("inf")
-        self._packets = 0
-
-    @property
-    def power(self) -> float:
-        """As it is known so far."""
-        return min(self._before, self._now, LOUDEST_FLOOR) if self._packets else 0.0
-
-    def put(self, pcm: bytes) -> None:
-        if not pcm:
-            return
-        if self._packets % FLOOR_PACKETS == 0:
-            self._before, self._now = self._now, float("inf")
-        self._packets += 1
-        self._now = min(self._now, float(audioop.rms(pcm, SAMPLE_BYTES)) ** 2)
+    def _quietest_packet(self) -> float:
+        """Return the RMS of the quietest of the latest packets."""
+        return min(map(audioop.rms, self._packets, repeat(SAMPLE_BYTES)), default=float("inf"))
 
 
 def _explained_power(sent: Samples, heard: Samples, start: int) -> float:

@@ -225,6 +225,27 @@ def test_our_own_voice_is_known_where_nobody_may_interrupt_it(line: Line) -> Non
     assert judged[10:].count(False) <= 1
 
 
+def test_our_own_voice_is_known_after_a_long_silence(line: Line, barge_in: BargeIn) -> None:
+    for _ in range(200):
+        line.tick(bytes(2 * FRAME))
+    say(line, barge_in, speech(1, 1.0))
+
+    judged = windows(line, barge_in, bytes(16_000), 0.2, 900)
+
+    assert judged[10:].count(False) <= 1
+
+
+def test_nothing_that_is_heard_is_our_own_voice_while_the_assistant_is_silent(
+    line: Line, barge_in: BargeIn
+) -> None:
+    say(line, barge_in, speech(1, 0.5))
+    windows(line, barge_in, bytes(32_000), 0.2, 900)
+
+    judged = windows(line, barge_in, speech(1, 0.5), 0.0, 900)
+
+    assert not any(judged)
+
+
 @pytest.mark.parametrize("delay", [2 * FRAME, 900, 2400])
 def test_our_own_voice_is_known_while_it_is_lowered_and_raised(
     line: Line, barge_in: BargeIn, delay: int
