@@ -19,7 +19,13 @@ from pipelines.actions import CallActionFrame
 from pipelines.flows.progress import Progress
 from pipelines.flows.spec import FlowFunction, FlowNode
 from pipelines.tools.answer import ToolFailed, checked
-from pipelines.tools.schema import Toolbox, properties_of, required_of, tool_function
+from pipelines.tools.schema import (
+    Toolbox,
+    past_interruption,
+    properties_of,
+    required_of,
+    tool_function,
+)
 
 DONE = {"status": "done"}
 
@@ -106,12 +112,16 @@ class Director:
                 key: about for key, about in tool.properties.items() if key not in function.given
             }
             required = [key for key in tool.required if key not in function.given]
+        handler = self._handler(node, name, function, tool)
+        used = self.progress.tools.get(function.tool or "")
+        if used and used.collect_digits:
+            handler = past_interruption(handler, self.toolbox)
         return FunctionSchema(
             name=name,
             description=function.description or (tool.description if tool else name),
             properties=properties,
             required=required,
-            handler=self._handler(node, name, function, tool),
+            handler=handler,
         )
 
     def _handler(

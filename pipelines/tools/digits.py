@@ -1,7 +1,8 @@
 """The tool ``collect_digits``: what the caller types, until it is whole."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
     Frame,
     InputDTMFFrame,
+    TranscriptionFrame,
 )
 from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
 from pipecat.processors.frame_processor import FrameDirection
@@ -28,12 +30,16 @@ class DigitEntry:
         tool: How long it may be, and may take.
         began_at: When the caller could begin: seconds, monotonic.
         digits: So far, without the terminator.
+        interrupted: Whether its tool was: then time runs on, whoever speaks.
+        words: Whether the caller said something meanwhile.
     """
 
     tool: CollectDigitsTool
     began_at: float
     digits: str = ""
     ended: bool = False
+    interrupted: bool = False
+    words: bool = False
     _pressed_at: float | None = field(default=None)
 
     def press(self, digit: str, now: float) -> None:
@@ -66,12 +72,16 @@ class DigitEntry:
         return "complete" if len(self.digits) >= self.tool.min else "too_few"
 
 
+class EntryDropped(Exception):
+    """An entry whose tool was interrupted, and that nobody waits for any more."""
+
+
 class DigitCollector(DTMFAggregator):
     """Puts what the caller types into the conversation, but for what a tool asked for.
 
-    A caller who makes a noise while typing interrupts the tool (Pipecat cancels it). What nobody is
-    to hear stays secret then: the entry is left open without the tool, and swallows what is typed
-    until its time is over, another is asked for, or the call ends.
+    A caller who makes a noise while typing interrupts the tool (Pipecat cancels it). The entry
+    stays open then, and as secret as it was, until it is over or another is asked for; what was
+    typed is still the tool's (:meth:`outlives`).
 
     Args:
         timeout: Seconds after the last digit at which they are one entry, without a tool.
@@ -85,92 +95,90 @@ class DigitCollector(DTMFAggregator):
         self._changed = asyncio.Event()
         self._bot_speaks = False
         self._is_secret = False
-        self._is_abandoned = False
-        self._is_over = False
-        self._expiry: asyncio.TimerHandle | None = None
+        self._interrupted: set[asyncio.Task[None]] = set()
 
     async def cleanup(self) -> None:
         """End an entry that was left open: the call is over."""
-        self._is_over = True
-        if self._is_abandoned:
-            self._close()
+        for task in list(self._interrupted):
+            await self.cancel_task(task)
         await super().cleanup()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Take digits while an entry is open; pass on everything else."""
+        entry = self._entry
         if isinstance(frame, BotStartedSpeakingFrame | BotStoppedSpeakingFrame):
             self._bot_speaks = isinstance(frame, BotStartedSpeakingFrame)
-            if self._entry and not self._is_abandoned:
-                self._entry.spoken(self._now())
+            if entry and not entry.interrupted:
+                entry.spoken(self._now())
             self._changed.set()
-        elif isinstance(frame, InputDTMFFrame) and self._entry:
-            self._entry.press(frame.button.value, self._now())
+        elif isinstance(frame, TranscriptionFrame) and entry and frame.text.strip():
+            entry.words = True
+        elif isinstance(frame, InputDTMFFrame) and entry:
+            entry.press(frame.button.value, self._now())
             self._changed.set()
-            if self._is_abandoned:
-                self._swallow(self._entry)
             return
         await super().process_frame(frame, direction)
 
     async def collect(self, tool: CollectDigitsTool) -> dict[str, Any]:
-        """Wait for an entry; one that was left open is over then.
+        """Wait for an entry; one that was interrupted is dropped then.
 
         Returns:
             ``digits``, and how it ended.
 
         Raises:
             ToolFailed: Another entry is open.
+            EntryDropped: This one was interrupted, and then either another was asked for, or the
+                caller spoke and typed nothing.
         """
-        if self._entry is not None and not self._is_abandoned:
+        if self._entry is not None and not self._entry.interrupted:
             raise ToolFailed("the caller is already asked for digits")
-        self._take_over()
         entry = self._entry = DigitEntry(tool, self._now())
+        self._changed.set()
         self._tell(secret=tool.masked)
         try:
             await self._typed(entry)
-        except asyncio.CancelledError:
-            self._is_abandoned = tool.masked and not self._is_over
-            raise
         finally:
-            if self._is_abandoned:
-                self._abandon(entry)
-            else:
-                self._close()
+            if self._entry is entry:
+                self._entry = None
+                self._tell(secret=False)
         return {"digits": entry.digits, "entry": entry.ending()}
 
+    async def outlives(
+        self, tool: Coroutine[Any, Any, None], on_interruption: Callable[[], None]
+    ) -> None:
+        """Carry a tool that collects digits out to its end, even when its caller is cancelled.
+
+        Args:
+            tool: Ends with the call at the latest.
+            on_interruption: Called when it goes on alone.
+        """
+        task = self.create_task(tool, "interrupted entry")
+        self._interrupted.add(task)
+        task.add_done_callback(self._interrupted.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            on_interruption()
+            if self._entry:
+                self._entry.interrupted = True
+                if self._bot_speaks:
+                    self._entry.spoken(self._now())
+                self._changed.set()
+            raise
+
     async def _typed(self, entry: DigitEntry) -> None:
-        while not entry.ended and (self._bot_speaks or entry.deadline() > self._now()):
-            self._changed.clear()
-            wait = None if self._bot_speaks else entry.deadline() - self._now()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
+        while not entry.ended and self._entry is entry:
+            waits = self._bot_speaks and not entry.interrupted
+            if not waits and entry.deadline() <= self._now():
                 break
-
-    def _abandon(self, entry: DigitEntry) -> None:
-        if self._bot_speaks:
-            entry.spoken(self._now())
-        self._swallow(entry)
-
-    def _swallow(self, entry: DigitEntry) -> None:
-        """Close an abandoned entry that is over, or when it will be."""
-        if self._expiry:
-            self._expiry.cancel()
-        if entry.ended:
-            self._close()
-        else:
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_at(entry.deadline(), self._close)
-
-    def _take_over(self) -> None:
-        self._entry, self._is_abandoned = None, False
-        if self._expiry:
-            self._expiry.cancel()
-            self._expiry = None
-
-    def _close(self) -> None:
-        self._take_over()
-        self._tell(secret=False)
+            changed = self._changed = asyncio.Event()
+            wait = None if waits else entry.deadline() - self._now()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await changed.wait()
+        nobody_waits = entry.words and not entry.digits
+        if self._entry is not entry or (entry.interrupted and nobody_waits):
+            raise EntryDropped
 
     def _tell(self, *, secret: bool) -> None:
         if secret != self._is_secret:

@@ -1,12 +1,19 @@
 """A pipeline's tools as functions that a language model may call."""
 
+import asyncio
+import contextlib
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
-from pipecat.frames.frames import FunctionCallResultProperties, TTSSpeakFrame
+from pipecat.frames.frames import (
+    FunctionCallResultProperties,
+    LLMMessagesAppendFrame,
+    TTSSpeakFrame,
+)
 from pipecat.services.llm_service import FunctionCallParams
 
 from pipelines.actions import CallActionFrame
@@ -18,7 +25,7 @@ from pipelines.spec import ToolSpec
 from pipelines.tool_parameters import ParameterSpec
 from pipelines.tool_specs import CollectDigitsTool, PythonTool, TransferTool
 from pipelines.tools.answer import ToolFailed, bounded, checked
-from pipelines.tools.digits import DigitCollector
+from pipelines.tools.digits import DigitCollector, EntryDropped
 from pipelines.tools.http import request
 from pipelines.tools.look_up import look_up
 from pipelines.tools.python import call_function
@@ -31,6 +38,7 @@ DESCRIPTIONS = {
 DIGITS = {"digits": {"type": "string", "description": "Of 0-9, * and #.", "pattern": "^[0-9*#]+$"}}
 VALID_DIGITS = frozenset("0123456789*#ABCD")
 MASK = "•"
+LATE = "The caller went on typing after the interruption:"
 
 Handler = Callable[[FunctionCallParams], Awaitable[None]]
 Properties = dict[str, Any]
@@ -65,7 +73,7 @@ def tool_function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
         handler = _asking(params, toolbox)
     elif isinstance(params, CollectDigitsTool):
         description, properties, required = params.description, {}, []
-        handler = _collecting(params, toolbox)
+        handler = past_interruption(_collecting(params, toolbox), toolbox)
     else:
         description, properties = DESCRIPTIONS[tool.kind], _plain_properties(tool)
         required, handler = list(properties), _acting(tool)
@@ -76,6 +84,35 @@ def tool_function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
         required=required,
         handler=handler,
     )
+
+
+def past_interruption(handler: Handler, toolbox: Toolbox) -> Handler:
+    """Return a handler that collects digits and goes on when the caller makes a noise meanwhile.
+
+    Its result then comes as a message: the call of the function is over for the language model.
+    """
+
+    async def call(params: FunctionCallParams) -> None:
+        interrupted = asyncio.Event()
+
+        async def take(
+            result: Any, *, properties: FunctionCallResultProperties | None = None
+        ) -> None:
+            if not interrupted.is_set():
+                await params.result_callback(result, properties=properties)
+                return
+            returned = json.dumps({params.function_name: result}, ensure_ascii=False)
+            message: Any = {"role": "developer", "content": f"{LATE} {returned}"}
+            asks = properties is None or properties.run_llm is not False
+            await params.llm.push_frame(LLMMessagesAppendFrame([message], run_llm=asks))
+
+        async def whole() -> None:
+            with contextlib.suppress(EntryDropped):
+                await handler(replace(params, result_callback=take))
+
+        await toolbox.digits.outlives(whole(), interrupted.set)
+
+    return call
 
 
 def properties_of(parameters: Mapping[str, ParameterSpec]) -> Properties:

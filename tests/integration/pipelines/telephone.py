@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
+    InterruptionFrame,
     OutputAudioRawFrame,
     StartFrame,
     VADUserStartedSpeakingFrame,
@@ -162,6 +163,13 @@ class Telephone:
             while not true():
                 self.changed.clear()
                 await self.changed.wait()
+
+    async def make_noise(self, conversation: Conversation) -> None:
+        """Interrupt; return when a tool was cancelled by that."""
+        await conversation.worker.queue_frame(InterruptionFrame())
+        async with asyncio.timeout(5):
+            while "CANCELLED" not in str(conversation.context.messages):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def speak(self, conversation: Conversation, speech: bytes, after: float = 1.4) -> None:
         """Say something in real time: verdicts as a VAD gives them, then silence."""

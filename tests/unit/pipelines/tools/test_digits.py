@@ -1,16 +1,21 @@
 """One entry on the keypad."""
 
 import asyncio
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from pipecat.audio.dtmf.types import KeypadEntry
-from pipecat.frames.frames import InputDTMFFrame
-from pipecat.processors.frame_processor import FrameDirection
+from pipecat.clocks.system_clock import SystemClock
+from pipecat.frames.frames import InputDTMFFrame, TranscriptionFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
+from pipecat.utils.asyncio.task_manager import TaskManager
 
 from pipelines.tool_specs import CollectDigitsTool
 from pipelines.tools.answer import ToolFailed
-from pipelines.tools.digits import DigitCollector, DigitEntry
+from pipelines.tools.digits import DigitCollector, DigitEntry, EntryDropped
 
 
 def entry(**given: object) -> DigitEntry:
@@ -62,6 +67,7 @@ def test_too_few_and_nothing_are_told() -> None:
 
 
 PIN = CollectDigitsTool(max=4, masked=True)
+OPEN = CollectDigitsTool(max=4, masked=False)
 SHORT = CollectDigitsTool.model_validate({"max": 4, "masked": True, "between_ms": 500})
 
 
@@ -70,10 +76,12 @@ class Caller:
 
     Attributes:
         secrets: What was told of secrets.
+        typed: What the tool was given.
     """
 
     def __init__(self) -> None:
         self.secrets: list[bool] = []
+        self.typed: list[str] = []
         self.changed = asyncio.Event()
         self.collector = DigitCollector(1.0, self._told)
 
@@ -81,62 +89,108 @@ class Caller:
         self.secrets.append(secret)
         self.changed.set()
 
-    async def types(self, keys: str) -> None:
+    async def presses(self, keys: str) -> None:
         for key in keys:
             frame = InputDTMFFrame(button=KeypadEntry(key))
             await self.collector.process_frame(frame, FrameDirection.DOWNSTREAM)
 
-    async def asked(self, tool: CollectDigitsTool) -> asyncio.Task[dict[str, Any]]:
-        asking = asyncio.create_task(self.collector.collect(tool))
-        await asyncio.sleep(0)
+    async def asked(self, tool: CollectDigitsTool) -> asyncio.Task[None]:
+        asking = asyncio.create_task(self.collector.outlives(self._tool(tool), lambda: None))
+        for _ in range(3):
+            await asyncio.sleep(0)
         return asking
+
+    async def _tool(self, tool: CollectDigitsTool) -> None:
+        with contextlib.suppress(EntryDropped):
+            self.typed.append((await self.collector.collect(tool))["digits"])
+            self.changed.set()
 
     async def interrupts(self, tool: CollectDigitsTool, *, after: str = "") -> None:
         asking = await self.asked(tool)
-        await self.types(after)
+        await self.presses(after)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         assert asking.cancelled()
 
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not true():
+                await self.changed.wait()
+                self.changed.clear()
+                await asyncio.sleep(0)
 
-async def test_what_nobody_is_to_hear_stays_secret_when_the_caller_makes_a_noise() -> None:
+
+@pytest.fixture
+async def caller() -> AsyncIterator[Caller]:
     caller = Caller()
+    worker = PipelineWorker(Pipeline([]))
+    clock = SystemClock()  # type: ignore[no-untyped-call]
+    await caller.collector.setup(FrameProcessorSetup(clock, TaskManager(), worker))
+    yield caller
+    await caller.collector.cleanup()
+
+
+async def test_a_noise_takes_nothing_of_an_entry(caller: Caller) -> None:
+    """The digits went nowhere: the tool was over, and its entry swallowed them."""
     await caller.interrupts(PIN, after="47")
-    assert caller.secrets == [True]
+    await caller.presses("1")
+    assert (caller.typed, caller.secrets) == ([], [True])
 
-    await caller.types("1")
-    assert caller.secrets == [True]
-    await caller.types("1")
+    await caller.presses("1")
+    await caller.until(lambda: bool(caller.typed))
+
     assert caller.secrets == [True, False]
+    assert caller.typed == ["4711"]
 
 
-async def test_an_interrupted_secret_ends_with_the_terminator() -> None:
-    caller = Caller()
-    await caller.interrupts(PIN, after="47")
-    await caller.types("#")
-    assert caller.secrets == [True, False]
+@pytest.mark.parametrize("tool", [PIN, OPEN])
+async def test_an_interrupted_entry_ends_with_the_terminator(
+    caller: Caller, tool: CollectDigitsTool
+) -> None:
+    await caller.interrupts(tool, after="47")
+    await caller.presses("#")
+    await caller.until(lambda: bool(caller.typed))
+
+    assert caller.typed == ["47"]
 
 
-async def test_an_interrupted_secret_ends_when_its_time_is_over() -> None:
-    caller = Caller()
+async def test_an_interrupted_secret_ends_when_its_time_is_over(caller: Caller) -> None:
     await caller.interrupts(SHORT, after="4")
-    await caller.types("7")
+    await caller.presses("7")
     assert caller.secrets == [True]
-    caller.changed.clear()
-    async with asyncio.timeout(5):
-        await caller.changed.wait()
+    await caller.until(lambda: bool(caller.typed))
+
     assert caller.secrets == [True, False]
+    assert caller.typed == ["47"]
 
 
-async def test_an_interrupted_secret_ends_with_the_call() -> None:
-    caller = Caller()
+async def test_who_spoke_instead_has_typed_nothing(caller: Caller) -> None:
+    """The conversation is somewhere else by then, and nobody is to be told of the entry."""
+    await caller.interrupts(SHORT)
+    words = TranscriptionFrame("I do not have one.", "", "")
+    await caller.collector.process_frame(words, FrameDirection.DOWNSTREAM)
+    await caller.presses("#")
+    await caller.until(lambda: caller.secrets == [True, False])
+
+    assert caller.typed == []
+
+
+async def test_a_noise_before_nothing_at_all_is_still_answered(caller: Caller) -> None:
+    await caller.interrupts(SHORT)
+    await caller.presses("#")
+    await caller.until(lambda: bool(caller.typed))
+
+    assert caller.secrets == [True, False]
+    assert caller.typed == [""]
+
+
+async def test_an_interrupted_secret_ends_with_the_call(caller: Caller) -> None:
     await caller.interrupts(PIN, after="47")
     await caller.collector.cleanup()
     assert caller.secrets == [True, False]
 
 
-async def test_a_secret_that_is_cancelled_after_the_call_ends_at_once() -> None:
-    caller = Caller()
+async def test_a_secret_that_is_cancelled_after_the_call_ends_at_once(caller: Caller) -> None:
     asking = await caller.asked(PIN)
     await caller.collector.cleanup()
     asking.cancel()
@@ -144,42 +198,32 @@ async def test_a_secret_that_is_cancelled_after_the_call_ends_at_once() -> None:
     assert caller.secrets == [True, False]
 
 
-async def test_another_secret_takes_over_from_an_interrupted_one() -> None:
-    caller = Caller()
+async def test_another_secret_takes_over_from_an_interrupted_one(caller: Caller) -> None:
     await caller.interrupts(PIN, after="47")
     asking = await caller.asked(PIN)
-    await caller.types("1234")
+    await caller.presses("1234")
+    await asking
 
-    assert await asking == {"digits": "1234", "entry": "complete"}
+    assert caller.typed == ["1234"]
     assert caller.secrets == [True, False], "it was secret all the time"
 
 
-async def test_what_is_no_secret_takes_over_from_an_interrupted_one() -> None:
-    caller = Caller()
+async def test_what_is_no_secret_takes_over_from_an_interrupted_one(caller: Caller) -> None:
     await caller.interrupts(PIN, after="47")
     asking = await caller.asked(CollectDigitsTool(max=2, masked=False))
     assert caller.secrets == [True, False]
-    await caller.types("56")
+    await caller.presses("56")
+    await asking
 
-    assert (await asking)["digits"] == "56"
+    assert caller.typed == ["56"]
 
 
-async def test_two_tools_do_not_ask_at_once() -> None:
-    caller = Caller()
+async def test_two_tools_do_not_ask_at_once(caller: Caller) -> None:
     asking = await caller.asked(PIN)
     with pytest.raises(ToolFailed, match="already asked"):
         await caller.collector.collect(PIN)
-    await caller.types("1234")
+    await caller.presses("1234")
+    await asking
 
-    assert (await asking)["digits"] == "1234"
+    assert caller.typed == ["1234"]
     assert caller.secrets == [True, False]
-
-
-async def test_what_is_no_secret_is_over_when_it_is_interrupted() -> None:
-    caller = Caller()
-    await caller.interrupts(CollectDigitsTool(max=4, masked=False), after="47")
-    asking = await caller.asked(CollectDigitsTool(max=1, masked=False))
-    await caller.types("1")
-
-    assert (await asking)["digits"] == "1"
-    assert caller.secrets == []
