@@ -94,16 +94,16 @@ class Segmenter:
         place = length // FRAME_BYTES
         if not 0 < place < len(levels):
             return []
-        faintest = max(
-            FAINTEST_RATIO * float(np.percentile(levels, 90)),
-            NOISE_RATIO * min(levels),
-        )
         quietest, sounds = levels[place - 1], []
         for number, level in enumerate(levels[place:], place):
-            if level > max(RISE * quietest, faintest):
+            if level > RISE * quietest:
                 sounds.append(number)
             quietest = min(quietest, level)
-        return sounds
+        if not sounds:
+            return []
+        loud = float(np.percentile(levels, 90))
+        faintest = max(FAINTEST_RATIO * loud, NOISE_RATIO * min(levels))
+        return [number for number in sounds if levels[number] > faintest]
 
     def stop(self) -> bytes:
         """End the segment.
