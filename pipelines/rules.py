@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.fields import Spec, Text, wrong
+from pipelines.matching import search
 from pipelines.tool_parameters import Pattern
 from pipelines.tool_specs import KINDS_OF_TOOL, PLAIN_TOOLS, ToolSpec, one_tool
 
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=\S)")
-
-MAX_HEARD = 1000
-"""Characters of a caller's turn that are matched; a turn of a minute has about 900."""
 
 
 def _listed(value: object) -> object:
@@ -125,10 +123,7 @@ class Responder:
     """One conversation's use of a script; remembers only which ``otherwise`` is next."""
 
     def __init__(self, script: Script) -> None:
-        self._rules = [
-            (rule, [re.compile(pattern, re.IGNORECASE) for pattern in rule.when])
-            for rule in script.rules
-        ]
+        self._rules = script.rules
         self._otherwise = script.otherwise
         self._next = 0
         self._before = 0
@@ -136,10 +131,9 @@ class Responder:
     def answer(self, heard: str) -> Reply:
         """Return the answer to what the caller said."""
         self._before = self._next
-        heard = heard[:MAX_HEARD]
-        for rule, patterns in self._rules:
-            for pattern in patterns:
-                match = pattern.search(heard)
+        for rule in self._rules:
+            for pattern in rule.when:
+                match = search(pattern, heard)
                 if match:
                     return Reply(_fill(rule.say, match), rule.tool)
         return self.not_understood()

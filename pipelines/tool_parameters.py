@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from pipelines.backtracking import repeats_within_repeats
+from pipelines.backtracking import power, repeats_within_repeats
 from pipelines.fields import SNAKE, Spec, wrong
+from pipelines.matching import MAX_POWER
 
 MAX_PARAMETERS = 20
 
@@ -47,6 +48,9 @@ def pattern(text: str) -> str:
     if endless:
         fix = r"repeat once, such as [\w ]+ in place of (\w+ ?)+"
         raise wrong("repeats what repeats, which may take for ever", fix=fix)
+    if power(text) > MAX_POWER:
+        fix = "ask for words in any order, such as (?=.*open)(?=.*sunday)(?=.*morning)"
+        raise wrong(f"repeats more than {MAX_POWER - 1} times in a row, such as .*", fix=fix)
     return text
 
 

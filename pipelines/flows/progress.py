@@ -4,13 +4,13 @@ A step is one assignment: nothing can interrupt it halfway, and whoever asks nex
 new node alone.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pipelines.fields import DIGITS
 from pipelines.flows.spec import FlowFunction, FlowNode, FlowRule, FlowSpec
-from pipelines.rules import MAX_HEARD, SLOT
+from pipelines.matching import search
+from pipelines.rules import SLOT
 from pipelines.tool_parameters import ParameterSpec
 from pipelines.tool_specs import ToolSpec
 
@@ -116,7 +116,7 @@ class Progress:
         """Return the node's rule for what the caller said, and what its groups matched."""
         for rule in self.current.rules:
             for pattern in rule.when:
-                match = re.search(pattern, heard[:MAX_HEARD], re.IGNORECASE)
+                match = search(pattern, heard)
                 if match:
                     groups = {name: text for name, text in match.groupdict().items() if text}
                     return rule, groups

@@ -1,10 +1,10 @@
 """What a tool gives back to a language model: plain data of a bounded size, or why not."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.matching import is_whole
 from pipelines.tool_parameters import ParameterSpec
 
 LONGEST_ANSWER = 8000
@@ -43,7 +43,7 @@ def _checked(name: str, parameter: ParameterSpec, value: object) -> object:
         raise ToolFailed(f"parameter '{name}' must be of type {parameter.type}")
     if parameter.enum is not None and value not in parameter.enum:
         raise ToolFailed(f"parameter '{name}' must be one of {list(parameter.enum)}")
-    if parameter.pattern is not None and not re.fullmatch(parameter.pattern, str(value)):
+    if parameter.pattern is not None and not is_whole(parameter.pattern, str(value)):
         raise ToolFailed(f"parameter '{name}' must match {parameter.pattern}")
     return value
 
