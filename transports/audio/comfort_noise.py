@@ -102,12 +102,6 @@ class ComfortNoise:
         self._position = end
         return noise
 
-    def skip(self, samples: int) -> int:
-        """Go past the next ``samples`` samples; return the one at which another would start."""
-        begin = self._position
-        self._position = (begin + samples * SAMPLE_BYTES) % len(self._table)
-        return begin // SAMPLE_BYTES
-
 
 def _response(reflection: Sequence[float]) -> NDArray[np.float64]:
     """Return how the all-pole filter of these coefficients answers an impulse.

@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 from transports.errors import PacketError
 from transports.rtp.events import new
 
-__all__ = ["HEADER", "VERSION_2", "Extension", "RtpPacket"]
+__all__ = ["HEADER", "HEADER_BYTES", "VERSION_2", "Extension", "RtpPacket"]
 
 HEADER = struct.Struct("!BBHII")
 """V/P/X/CC, M/PT, sequence number, timestamp, SSRC: 12 bytes, network order."""

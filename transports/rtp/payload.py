@@ -1,6 +1,6 @@
 """What is inside packets: told by their payload types, decoded by one decoder per stream."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from transports.audio.codec import CODEC_OF_PAYLOAD_TYPE, LAWS, Codec
 from transports.rtp.events import SAMPLE_RATE
@@ -42,7 +42,9 @@ class PayloadDecoder:
         }
         self.spoken = self._agreed = agreed[0] if agreed else LAWS[0]
         self._stateless = {
-            codec: codec.decoder().decode for codec in self._sizes if not codec.has_state
+            codec: codec.decoder().decode
+            for codec in self._sizes
+            if not codec.has_state and codec not in self._divisors
         }
         self._decoders: dict[Codec, _OrderedDecoder] = {}
         self._clocks: dict[Codec, _SlowedClock] = {}
@@ -60,6 +62,10 @@ class PayloadDecoder:
     def has_fitting_size(self, codec: Codec, payload: bytes) -> bool:
         """Say whether ``payload`` is whole samples, of 5 to 200 ms."""
         return len(payload) in self._sizes[codec]
+
+    def stateless(self, codec: Codec) -> Callable[[bytes], bytes] | None:
+        """Return what decodes a packet that stands alone, with a timestamp of 8 kHz; or None."""
+        return self._stateless.get(codec)
 
     def decode(self, codec: Codec, number: int, payload: bytes) -> bytes:
         """Decode a packet.

@@ -85,10 +85,9 @@ class Sender:
         self._sample_bytes = codec.sample_bytes
         self._coded_noise = b"" if codec.has_state else _coded_noise(codec)
         self._audible: bytes | None = b""
-        self._noise_began_at = 0  # of the last packet, where that has nothing else in it
         self._payload_type = codec.payload_type
         self._event_payload_type = telephone_event or 0
-        self._noise = ComfortNoise(start=random.getrandbits(16))
+        self._noise_at = random.getrandbits(16) % TABLE_SAMPLES  # the next sample of noise
         self._sequence_number = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
         self.ssrc = random.getrandbits(32)
@@ -109,7 +108,7 @@ class Sender:
     def audible(self) -> bytes:
         """The samples of the last packet, 16-bit; empty where it was of a digit."""
         if self._audible is None:
-            self._audible = ComfortNoise(start=self._noise_began_at).take(FRAME_SAMPLES)
+            self._audible = ComfortNoise(start=self._noise_at - FRAME_SAMPLES).take(FRAME_SAMPLES)
         return self._audible
 
     @property
@@ -169,7 +168,7 @@ class Sender:
             return new(Outgoing, (self._packet(self._noise_payload(), self._payload_type), False))
         is_first = self._speaking and not was_speaking
         if len(pcm) < FRAME_BYTES:
-            pcm += self._noise.take(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
+            pcm += self._take_noise(FRAME_SAMPLES - len(pcm) // SAMPLE_BYTES)
         self._audible = pcm
         marker = MARKER if is_first else 0
         packet = self._packet(self._encode(pcm), self._payload_type | marker)
@@ -227,19 +226,24 @@ class Sender:
         if isinstance(digit, EventPayload):
             marker = MARKER if digit.marker else 0
             return self._packet(digit.payload, self._event_payload_type | marker, digit.timestamp)
-        pcm = digit or self._noise.take(FRAME_SAMPLES)
+        pcm = digit or self._take_noise(FRAME_SAMPLES)
         return self._packet(self._encode(pcm), self._payload_type)
 
     def _noise_payload(self) -> bytes:
         """Return what a packet holds of which nothing was written."""
         coded = self._coded_noise
         if not coded:
-            self._audible = pcm = self._noise.take(FRAME_SAMPLES)
+            self._audible = pcm = self._take_noise(FRAME_SAMPLES)
             return self._encode(pcm)
         self._audible = None
-        self._noise_began_at = begin = self._noise.skip(FRAME_SAMPLES)
-        size = self._sample_bytes
+        begin, size = self._noise_at, self._sample_bytes
+        self._noise_at = (begin + FRAME_SAMPLES) % TABLE_SAMPLES
         return coded[begin * size : (begin + FRAME_SAMPLES) * size]
+
+    def _take_noise(self, samples: int) -> bytes:
+        begin = self._noise_at
+        self._noise_at = (begin + samples) % TABLE_SAMPLES
+        return ComfortNoise(start=begin).take(samples)
 
     def _packet(self, payload: bytes, payload_type: int, event_began: int | None = None) -> bytes:
         """Make the packet of this tick.

@@ -46,7 +46,8 @@ class SequenceLog:
         self.reordered = 0
         self._first: int | None = None
         self._highest = 0
-        self._seen = 0  # bit n: highest - n was noted
+        self._seen = 0  # bit n: highest - n was noted, before the last run began
+        self._run = 0  # numbers in order since then
 
     @property
     def lost(self) -> int:
@@ -72,6 +73,12 @@ class SequenceLog:
             return self._highest, Arrival.IN_ORDER
         ahead = (sequence_number - self._highest + 0x8000) % 0x10000 - 0x8000
         number = self._highest + ahead
+        if ahead == 1:
+            self._highest = number
+            self._run += 1
+            self.received += 1
+            return number, IN_ORDER
+        self._end_run()
         if ahead > 0:
             self._highest = number
             self._seen = (self._seen << ahead | 1) & _WINDOW_MASK if ahead < WINDOW else 1
@@ -85,6 +92,11 @@ class SequenceLog:
         self.received += 1
         self.reordered += 1
         return number, Arrival.REORDERED
+
+    def _end_run(self) -> None:
+        """Remember the numbers of the run, each for itself."""
+        run, self._run = min(self._run, WINDOW), 0
+        self._seen = ((self._seen + 1 << run) - 1) & _WINDOW_MASK
 
 
 class LogTotals(NamedTuple):

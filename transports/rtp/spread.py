@@ -85,6 +85,7 @@ class ArrivalSpread:
         self._times = array("d")  # of arrival; three in step
         self._transits = array("d")
         self._ready = array("d")  # transit and early
+        self._latest_at = 0.0  # the last of the times
         self._unreviewed = 0
         self._review_every = REVIEW_EVERY
         self._strays = 0
@@ -98,11 +99,10 @@ class ArrivalSpread:
             now: When it arrived, in monotonic seconds.
             early: Seconds by which it is fetched before its turn, with what precedes it.
         """
-        times = self._times
-        if times and times[-1] < now - MEMORY_SECONDS:
-            self._forget(len(times))
+        if self._latest_at < now - MEMORY_SECONDS:
+            self._forget(len(self._times))
         fastest = self.fastest
-        if fastest is None or not times:
+        if fastest is None or not self._times:
             fastest = self.fastest = transit
         spread = transit - fastest
         if not EARLIEST <= spread <= LATEST:
@@ -112,7 +112,8 @@ class ArrivalSpread:
             self.restart()
             fastest = self.fastest = transit
         self._strays = 0
-        times.append(now)
+        self._latest_at = now
+        self._times.append(now)
         self._transits.append(transit)
         self._ready.append(transit + early if early else transit)
         if transit < fastest:

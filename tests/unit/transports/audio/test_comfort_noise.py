@@ -43,16 +43,6 @@ def test_starts_where_it_is_told() -> None:
     assert ComfortNoise(start=TABLE_SAMPLES).take(160) == ComfortNoise().take(160)
 
 
-def test_noise_that_is_skipped_begins_at_the_sample_that_is_told() -> None:
-    reader, skipper = (ComfortNoise(start=TABLE_SAMPLES - 100) for _ in range(2))
-
-    for samples in (60, 40, 320, TABLE_SAMPLES, 1):
-        begin = skipper.skip(samples)
-
-        assert ComfortNoise(start=begin).take(samples) == reader.take(samples)
-    assert skipper.take(160) == reader.take(160)
-
-
 def tilt(pcm: bytes) -> float:
     """Return how alike neighbouring samples are: 0 for white noise, near 1 for a rumble."""
     samples = np.frombuffer(pcm, np.int16).astype(float)

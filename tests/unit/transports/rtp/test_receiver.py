@@ -571,3 +571,56 @@ def test_while_the_peer_talks_nobody_else_is_heard_even_with_its_address(
         assert attacked.tick() == quiet.tick()
 
     assert attacked.receiver.sources == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_packet_like_the_last_one_is_taken_as_any_other_is(seed: int) -> None:
+    """One with padding is never like the last one, and everything else about it is the same."""
+    rng = random.Random(seed)
+    codecs = rng.choice([(), (Codec.G722,)])
+    plain, padded = (
+        Receiver(
+            delay=PlayoutRange(0.02, 0.08),
+            noise=ComfortNoise(),
+            codecs=codecs,
+            telephone_event=101,
+        )
+        for _ in range(2)
+    )
+    ssrc, number, timestamp, samples, payload_type = 77, 0xFFF0, 0xFFFFF000, FRAME, 8
+    now = 500.0
+
+    for _ in range(300):
+        if rng.random() < 0.05:
+            ssrc = rng.choice([77, 78])
+            number += rng.choice([-1, 0, 2, 5, 5000])
+            timestamp += rng.choice([0, 3, FRAME, -5000])
+            samples = rng.choice([FRAME, FRAME, 80, 240, 10])
+            payload_type = rng.choice([8, 8, 0, 9, 13, 42, 101])
+        payload = rng.randbytes(4 if payload_type == 101 else samples)
+        packet = RtpPacket(
+            payload_type,
+            number & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            ssrc,
+            payload,
+            marker=rng.random() < 0.02,
+        )
+        number, timestamp = number + 1, timestamp + samples
+        arrived_at = now - rng.choice([0.0, 0.004, 0.01])
+        outcomes = [
+            receiver.receive(datagram, PEER, arrived_at)
+            for receiver, datagram in (
+                (plain, packet.serialize()),
+                (padded, packet._replace(padding=1).serialize()),
+            )
+        ]
+        assert outcomes[0] == outcomes[1]
+        assert plain.arrived(now) == padded.arrived(now)
+        assert plain.frame(now) == padded.frame(now)
+        assert plain.events.digits(now) == padded.events.digits(now)
+        assert (plain.packets, plain.reception) == (padded.packets, padded.reception)
+        assert plain.last_arrival == padded.last_arrival
+        now += TICK
+    assert plain.rejected == padded.rejected
+    assert plain.played["audio"] > 20

@@ -64,6 +64,20 @@ def test_a_straggler_before_the_first_counts_too() -> None:
     assert (log.received, log.lost) == (2, 0)
 
 
+@pytest.mark.parametrize("run", [1, 2, 200, 511, 512, 513, 2000])
+def test_a_run_in_order_is_remembered_number_by_number(run: int) -> None:
+    numbers = [0, *range(2, 2 + run)]
+    end = numbers[-1]
+    log, _, _ = noted(*numbers)
+
+    again = [log.note(number % 0x10000)[1] for number in (end, 2, 1, 1, end + 1)]
+
+    hole = Arrival.REORDERED if run < 512 else Arrival.DUPLICATE  # too old to know
+    duplicate = Arrival.DUPLICATE
+    assert again == [duplicate, duplicate, hole, duplicate, Arrival.IN_ORDER]
+    assert log.lost == (0 if run < 512 else 1)
+
+
 def test_a_gap_is_loss_until_it_is_filled() -> None:
     log = SequenceLog()
     assert log.lost == 0

@@ -1,6 +1,7 @@
 """Whose packets are accepted."""
 
 import itertools
+import random
 
 import pytest
 
@@ -356,3 +357,27 @@ def test_what_codecs_send_by_right_is_never_too_much(ptime: float, length: int) 
     ]
 
     assert set(refused) == {None}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_passes_at_once_is_what_two_questions_would_have_let_in(seed: int) -> None:
+    rng = random.Random(seed)
+    at_once, in_steps = connected(), connected()
+    number, ssrc, address, now, passed = 7, 1, PEER, 0.0, 0
+
+    for _ in range(400):
+        now += rng.choice([0.02] * 9 + [0.0, 1.5]) * rng.choice([1, 1, 1, 0])
+        number += rng.choice([1] * 20 + [0, 2, -1, MAX_DROPOUT - 1, MAX_DROPOUT, -MAX_MISORDER])
+        ssrc = rng.choice([ssrc] * 40 + [1, 2])
+        address = rng.choice([address] * 40 + [PEER, MOVED, STRANGER])
+        each = packet(number, ssrc)._replace(payload=bytes(rng.choice([160, 1600])))
+        [expected] = heard(in_steps, address, now, each)
+
+        length = len(each.serialize())
+        if at_once.passes(each.ssrc, each.sequence_number, address, length, now):
+            passed += 1
+            assert expected == "ACCEPTED"
+        else:
+            assert heard(at_once, address, now, each) == [expected]
+        assert (at_once.ssrc, at_once.address) == (in_steps.ssrc, in_steps.address)
+    assert passed
