@@ -10,6 +10,7 @@ from pipelines.loader import load_folder, load_pipeline
 from pipelines.validate import validate
 
 ROOT = Path(__file__).resolve().parents[2]
+TOLD = {"de": "Sie sprechen mit einer KI.", "en": "You are speaking with an AI."}
 EXAMPLES = sorted(ROOT.glob("examples/*/*.yaml"))
 
 
@@ -18,6 +19,14 @@ def test_an_example_loads_and_names_only_what_exists(path: Path) -> None:
     loaded = load_folder(path.parent)
 
     assert validate(loaded[path.stem].spec) == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_says_first_that_a_machine_speaks(path: Path) -> None:
+    spec = load_folder(path.parent)[path.stem].spec
+
+    assert spec
+    assert spec.opening.startswith(TOLD[spec.language_code])
 
 
 def test_there_are_examples_and_each_has_a_readme() -> None:

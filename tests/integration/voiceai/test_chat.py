@@ -41,7 +41,10 @@ def test_a_conversation_through_a_pipe_is_shown_and_ends_with_the_hang_up(tmp_pa
 
     assert done.returncode == 0
     assert [(turn["role"], turn["text"]) for turn in told["turns"]] == [
-        ("assistant", "Hello, this is the bakery. How can I help you?"),
+        (
+            "assistant",
+            "You are speaking with an AI. Hello, this is the bakery. How can I help you?",
+        ),
         ("caller", "Bread with nuts"),
         ("assistant", "Yes, we have bread with nuts."),
         ("caller", "Bye"),
