@@ -25,8 +25,7 @@ __all__ = ["FADE_SAMPLES", "Concealment"]
 HISTORY_SAMPLES = 240
 """Twice the longest period: one to repeat, and one to look for it in."""
 
-HISTORY_PIECES = 16
-"""So many pieces are kept apart: joining them costs more than a call without loss is worth."""
+HISTORY_BYTES = 2 * HISTORY_SAMPLES
 
 STEP_SAMPLES = 80
 """10 ms: so long a repetition keeps its level."""
@@ -91,7 +90,7 @@ class Concealment:
 
     def __init__(self, noise: ComfortNoise) -> None:
         self._noise = noise
-        self._pieces = [bytes(2 * HISTORY_SAMPLES)]
+        self._earlier, self._latest = b"", bytes(HISTORY_BYTES)  # together the history, or more
         self._period = LONGEST_PERIOD
         self._onward: Samples = np.zeros(ONWARD_SAMPLES, np.float32)
         self._bridge: _Bridge | None = None
@@ -135,12 +134,14 @@ class Concealment:
         return b"".join(pieces)
 
     def _remember(self, pcm: bytes) -> None:
-        self._pieces.append(pcm)
-        if len(self._pieces) > HISTORY_PIECES:
-            self._pieces = [self._history()]
+        """Keep two pieces, apart: joining them costs more than a call without loss is worth."""
+        if len(self._latest) + len(pcm) >= HISTORY_BYTES:
+            self._earlier, self._latest = self._latest, pcm
+        else:
+            self._earlier, self._latest = b"", (self._history() + pcm)[-HISTORY_BYTES:]
 
     def _history(self) -> bytes:
-        return b"".join(self._pieces)[-2 * HISTORY_SAMPLES :]
+        return (self._earlier + self._latest)[-HISTORY_BYTES:]
 
     def _begin(self) -> None:
         """Find the period and repeat it."""

@@ -109,7 +109,7 @@ class ArrivalLine:
             self._release()
         self._number = 0
 
-    def take(self, now: float, *, spread: float) -> list[ArrivedAudio]:
+    def take(self, now: float, spread: float) -> list[ArrivedAudio]:
         """Return what was added to the line. Call once per tick.
 
         Args:

@@ -102,7 +102,7 @@ class Receiver:
         self._concealment = Concealment(noise)
         self._retiming = Retiming()
         self._owed = 0  # what is missing of a whole frame put in, so that packets fit ticks again
-        self._last_pcm = b""
+        self._last = PlayedFrame(b"", None, "noise")
         self._line = ArrivalLine(noise)
         self._timestamp = FIRST_TIMESTAMP
 
@@ -196,7 +196,7 @@ class Receiver:
 
         One line without holes, however packets come; see :class:`ArrivalLine`. Call once per tick.
         """
-        return self._line.take(now, spread=self._buffer.spread.target)
+        return self._line.take(now, self._buffer.spread.target)
 
     def frame(self, now: float) -> PlayedFrame:
         """Return the next 20 ms. Call once per tick, on time."""
@@ -214,7 +214,7 @@ class Receiver:
             else:
                 pcm = self._concealment.heard(whole[1])
                 frame = new(PlayedFrame, (pcm, whole[2], "audio"))
-        self._last_pcm = frame.pcm
+        self._last = frame
         self.frames += 1
         return frame
 
@@ -332,7 +332,7 @@ class Receiver:
         if self._owed:
             self._owed = self._owed if self._buffer.playing else 0
             return self._owed
-        return self._retiming.samples(self._buffer.surplus, self._last_pcm)
+        return self._retiming.samples(self._buffer.surplus, self._last.pcm)
 
     def _retimed(self, samples: int) -> PlayedFrame:
         """Make 20 ms of more or fewer samples, which are held without a hole."""
@@ -344,7 +344,7 @@ class Receiver:
         else:
             self._put_in -= samples
             self._owed = 0 if self._owed else -FRAME_SAMPLES - samples
-            pcm = lengthened(self._last_pcm, frame.pcm)
+            pcm = lengthened(self._last.pcm, frame.pcm)
         return PlayedFrame(pcm, frame.arrived_at, frame.kind)
 
     def _render(self, pieces: tuple[Piece, ...]) -> PlayedFrame:

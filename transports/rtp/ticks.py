@@ -32,13 +32,15 @@ class TickClock:
 
     def tick(self, now: float) -> None:
         """Go on by 20 ms, at ``now`` (monotonic seconds)."""
-        interval, self.ticked_at = now - self.ticked_at, now
+        before, self.ticked_at = self.ticked_at, now
         self.time += FRAME_SECONDS
         late = now - self.time
         if -ASTRAY < late < ASTRAY:
             self._astray = 0
             self.time += late / SMOOTHING
-        elif EVEN[0] < interval < EVEN[1] or interval == float("inf"):
+            return
+        interval = now - before
+        if EVEN[0] < interval < EVEN[1] or interval == float("inf"):
             self._astray += 1
             if self._astray >= TICKS_ASTRAY or interval == float("inf"):
                 self.time = now
