@@ -1,13 +1,16 @@
-"""What the fixtures of the gateway's tests return."""
+"""Callers, handlers of calls and fixtures of the gateway's tests."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
 from asterisk.params import AriParams
 from asterisk.simulator import AsteriskSimulator
+
+NUMBER: Final = "4920189098723"
 
 Eventually: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
 """Waits until a condition holds."""
@@ -26,3 +29,15 @@ class ServeCalls(Protocol):
         **changes: Any,
     ) -> AbstractAsyncContextManager[Gateway]:
         """Enter with a simulator, a handler of calls and what differs in ``AriParams``."""
+
+
+def nothing_left(simulator: AsteriskSimulator) -> bool:
+    """Tell whether Asterisk has neither a channel nor a bridge."""
+    return not simulator.simulation.channels and not simulator.simulation.bridges
+
+
+async def talk(leg: Leg) -> None:
+    """Answer, open the media, talk until the call ends."""
+    await asyncio.gather(leg.prepare_media("127.0.0.1", 14000, "alaw"), leg.answer())
+    await leg.join()
+    await leg.ended

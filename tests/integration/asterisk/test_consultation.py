@@ -9,9 +9,7 @@ from asterisk.leg import Leg
 from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import Eventually, ServeCalls
-
-NUMBER = "4920189098723"
+from tests.support.gateways import NUMBER, Eventually, ServeCalls
 
 Consult = Callable[[Consultation], Awaitable[None]]
 

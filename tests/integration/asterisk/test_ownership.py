@@ -7,21 +7,11 @@ from collections.abc import AsyncIterator
 from asterisk.ari.client import AriClient
 from asterisk.ari.events import AriEvent, UserEvent
 from asterisk.gateway import Gateway
-from asterisk.leg import Leg
 from asterisk.ownership import PATIENCE, Owner, Ownership
 from asterisk.params import AriParams
 from asterisk.simulated_channel import SimulatedChannel
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import Eventually, ServeCalls
-
-NUMBER = "4920189098723"
-
-
-async def talk(leg: Leg) -> None:
-    """Answer, open the media, talk until the call ends."""
-    await leg.answer()
-    await leg.open_media("127.0.0.1", 14000, "alaw")
-    await leg.ended
+from tests.support.gateways import NUMBER, Eventually, ServeCalls, talk
 
 
 def quick(simulator: AsteriskSimulator) -> AriParams:

@@ -12,9 +12,8 @@ from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_channel import SimulatedChannel
 from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import Eventually, ServeCalls
+from tests.support.gateways import NUMBER, Eventually, ServeCalls, nothing_left
 
-NUMBER = "4920189098723"
 CONTEXT = "voiceai-attended"
 
 
@@ -74,10 +73,6 @@ def in_bridge(simulator: AsteriskSimulator) -> set[str]:
     return {name for bridge in simulation.bridges.values() for name in bridge} - set(
         simulation.media
     )
-
-
-def nothing_left(simulator: AsteriskSimulator) -> bool:
-    return not simulator.simulation.channels and not simulator.simulation.bridges
 
 
 async def test_the_successor_takes_the_callers_place_and_the_phone_is_sent_away(
