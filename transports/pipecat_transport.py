@@ -257,19 +257,11 @@ class RtpInput(BaseInputTransport):
         while True:
             await self._due.wait()
             self._due.clear()
-            together = bytearray()
             while (due := self._order.take()) is not None:
                 if isinstance(due, bytes):
-                    together += due
-                    continue
-                await self._hand_on(together)
-                await self._tell(due)
-            await self._hand_on(together)
-
-    async def _hand_on(self, together: bytearray) -> None:
-        if together:
-            await self.push_frame(InputAudioRawFrame(bytes(together), SAMPLE_RATE, 1))
-            together.clear()
+                    await self.push_frame(InputAudioRawFrame(due, SAMPLE_RATE, 1))
+                else:
+                    await self._tell(due)
 
     async def _tell(self, verdict: Verdict) -> None:
         params = self._detector.params

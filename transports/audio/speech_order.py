@@ -83,9 +83,11 @@ class SpeechOrder:
             pcm: 16-bit little-endian mono.
             arrived_at: When its first packet came, in monotonic seconds; None if none did.
         """
-        self._append(pcm)
-        if arrived_at is not None:
-            self._played_until = max(self._played_until, arrived_at)
+        if len(self._due) >= self._limit:
+            self._drop_one()
+        self._due.append(pcm)
+        if arrived_at is not None and arrived_at > self._played_until:
+            self._played_until = arrived_at
         if self._awaited_frames:
             self._awaited_frames -= 1
         if self._held:
@@ -118,14 +120,19 @@ class SpeechOrder:
         self._release()
 
     def take(self) -> bytes | Verdict | None:
-        """Return the next frame or verdict, None when nothing is due."""
-        if not self._due:
+        """Return all audio up to the next verdict, or that verdict; None when nothing is left."""
+        due = self._due
+        if not due:
             self._is_urgent = False
             return None
-        item = self._due.popleft()
-        if isinstance(item, Verdict):
+        if isinstance(due[0], Verdict):
             self._due_verdicts -= 1
-        return item
+            return due.popleft()
+        audio = []
+        while due and isinstance(frame := due[0], bytes):
+            audio.append(frame)
+            due.popleft()
+        return b"".join(audio)
 
     def _note(self, verdict: Verdict) -> None:
         """Take note of who waits for what is played."""
@@ -149,12 +156,11 @@ class SpeechOrder:
                 return
             self._append(self._held.popleft().verdict)
 
-    def _append(self, item: bytes | Verdict) -> None:
+    def _append(self, verdict: Verdict) -> None:
         if len(self._due) >= self._limit:
             self._drop_one()
-        if isinstance(item, Verdict):
-            self._due_verdicts += 1
-        self._due.append(item)
+        self._due_verdicts += 1
+        self._due.append(verdict)
 
     def _drop_one(self) -> None:
         """Drop the oldest audio, but no verdict: a turn must not lose its begin or end."""

@@ -17,9 +17,12 @@ LIMIT = 50
 
 def taken(order: SpeechOrder) -> list[str]:
     """Take everything: `.` for a frame, the verdict's name else."""
-    items = []
+    items: list[str] = []
     while (item := order.take()) is not None:
-        items.append("." if isinstance(item, bytes) else item.name)
+        if isinstance(item, bytes):
+            items += "." * (len(item) // len(FRAME))
+        else:
+            items.append(item.name)
     return items
 
 
