@@ -91,14 +91,12 @@ class SilenceGate:
         before = self._quiet[index]
         lasting = np.where(quiet, before + 1, 0)
         self._quiet[index] = lasting
-        rests: npt.NDArray[np.bool_] = lasting > REST_AFTER
-        if rests.any():
-            self._kept[index[rests], lasting[rests] % KEPT_WINDOWS] = samples[rests]
         woken = [
             self._wake(place, int(index[place]), int(before[place]))
             for place in np.flatnonzero(~quiet & (before > REST_AFTER)).tolist()
         ]
-        return rests, woken
+        self._kept[index, lasting % KEPT_WINDOWS] = samples
+        return lasting > REST_AFTER, woken
 
     def _wake(self, place: int, row: int, quiet: int) -> Woken:
         kept = min(quiet - REST_AFTER, KEPT_WINDOWS)
