@@ -8,16 +8,22 @@ import asyncio
 import contextlib
 import select
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
+
+from transports.udp.inbox import (
+    CONTROL_BYTES,
+    DATAGRAM_BYTES,
+    DO_NOT_WAIT,
+    FIELDS,
+    Inbox,
+    spelled,
+    stamp,
+)
 
 __all__ = ["OnArrival", "Reading", "Receive", "Sweep", "best_reading"]
-
-DATAGRAM_BYTES = 2048
-"""An RTP packet fits into an Ethernet frame; the rest of a larger datagram is cut off."""
 
 READS_AT_ONCE = 256
 """Datagrams in a sweep, of one socket too, since a flood must not drown who speaks there; what is
@@ -26,20 +32,11 @@ still queued waits for the next sweep, so that packets leave in time."""
 READS_PER_SOCKET = 4
 """And so many more for each: what all of them send by right, if all are flooded at once."""
 
-SO_TIMESTAMPNS = 35
-"""From <asm-generic/socket.h>; Python does not name it."""
-
-TIMESPEC = struct.Struct("@ll")
-ANCILLARY_BYTES = 32
-"""A control message with a time and its header, aligned."""
-
 OFFSET_TRIES = 3
 OFFSET_SECONDS = 50e-6
 """Two clocks that were read within it were read at once."""
 
 Receive = Callable[[bytes, tuple[str, int], float], object]
-
-_Read = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, tuple[Any, ...]]]
 
 
 class Reading(Protocol):
@@ -117,6 +114,17 @@ class OnArrival:
         return True
 
 
+class _Source:
+    """A socket of a sweep: whom to hand its datagrams to, and who sent the last one."""
+
+    __slots__ = ("address", "name", "receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.name = b""  # as the kernel has it
+        self.address = ("", 0)
+
+
 class Sweep:
     """Reads all sockets when it is told to, one datagram of each in turn.
 
@@ -125,32 +133,37 @@ class Sweep:
     """
 
     def __init__(self) -> None:
-        self._receivers: dict[int, tuple[_Read, Receive]] = {}  # by descriptor
+        self._sources: dict[int, _Source] = {}  # by descriptor
+        self._inbox = Inbox()
+        self._family: int | None = None  # of the sockets, since an inbox is for one
         self._emptied_at = time.monotonic()
         # Stamping begins a moment after the first socket asks for it: this one has asked by then.
         self._stamped = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            _stamp(self._stamped)
+            stamp(self._stamped)
             self._poll = select.epoll()
         except OSError:
             self._stamped.close()
             raise
 
     def add(self, sock: socket.socket, receive: Receive) -> None:
-        """Read a socket from now on."""
-        _stamp(sock)
+        """Read a socket from now on, of the same address family as the others."""
+        if self._family not in (None, sock.family):
+            raise ValueError(f"{sock} is of another address family than the sockets before")
+        self._family = sock.family
+        stamp(sock)
         self._poll.register(sock.fileno(), select.EPOLLIN)
-        self._receivers[sock.fileno()] = sock.recvmsg, receive
+        self._sources[sock.fileno()] = _Source(receive)
 
     def remove(self, sock: socket.socket) -> None:
         """Stop reading a socket, which is still open; also from within a sweep."""
-        if self._receivers.pop(sock.fileno(), None) is not None:
+        if self._sources.pop(sock.fileno(), None) is not None:
             self._poll.unregister(sock.fileno())
 
     def sweep(self, due: int) -> None:
         """Hand on what has come, each with the time at which the kernel got it."""
         offset = _monotonic_offset()
-        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(self._receivers))
+        left = due * (READS_AT_ONCE + READS_PER_SOCKET * len(self._sources))
         while left > 0:
             looked_at = time.monotonic()
             ready = self._poll.poll(0)
@@ -162,35 +175,36 @@ class Sweep:
 
     def close(self) -> None:
         """Read no more. Idempotent."""
-        self._receivers.clear()
+        self._sources.clear()
         self._poll.close()
         self._stamped.close()
 
     def _read(self, ready: list[tuple[int, int]], offset: float) -> None:
         """Hand on one datagram of each of these descriptors."""
         earliest, latest = self._emptied_at, time.monotonic()
+        inbox, unpack_from = self._inbox, FIELDS.unpack_from
+        take, pointer, message, data = inbox.receive, inbox.pointer, inbox.message, inbox.data
         for descriptor, _ in ready:
-            if descriptor not in self._receivers:
+            source = self._sources.get(descriptor)
+            if source is None:
                 continue  # another's receiver closed it
-            read, receive = self._receivers[descriptor]
-            try:
-                data, ancillary, _, address = read(DATAGRAM_BYTES, ANCILLARY_BYTES)
-            except OSError:
+            length = take(descriptor, pointer, DO_NOT_WAIT)
+            if length < 0:
                 continue  # its checksum was wrong, or an ICMP error of an earlier datagram
+            control_bytes, name, seconds, nanoseconds = unpack_from(message)
+            if name != source.name:
+                source.name, source.address = name, spelled(name)
             arrived_at = latest
-            if ancillary:
-                seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
+            if control_bytes == CONTROL_BYTES:
                 stamped = seconds + nanoseconds * 1e-9 + offset
                 if stamped < earliest:  # the time of day was set meanwhile
                     arrived_at = earliest
                 elif stamped < latest:
                     arrived_at = stamped
-            receive(data, address[:2], arrived_at)
-
-
-def _stamp(sock: socket.socket) -> None:
-    """Let the kernel say when each datagram came."""
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            else:
+                message.control_bytes = CONTROL_BYTES
+            receive = source.receive
+            receive(data[:length], source.address, arrived_at)
 
 
 def _monotonic_offset() -> float:

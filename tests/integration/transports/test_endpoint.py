@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from transports.udp.endpoint import UdpEndpoint
+from transports.udp.inbox import DATAGRAM_BYTES, SO_TIMESTAMPNS
 from transports.udp.reading import READS_AT_ONCE, READS_PER_SOCKET, OnArrival, Reading, Sweep
 
 Datagram = tuple[bytes, tuple[str, int], float]
@@ -251,3 +252,128 @@ async def test_a_port_that_there_is_not_is_counted_as_what_cannot_be_sent(
     endpoint.close()
 
     assert endpoint.send_errors == 1
+
+
+async def test_says_of_each_datagram_who_sent_it_when_senders_take_turns(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.2" if sys.platform == "linux" else "127.0.0.1", 0))
+        senders = [theirs, theirs, stranger, theirs, stranger, stranger]
+        for sender in senders:
+            sender.sendto(b"x", ours.getsockname())
+        addresses = [sender.getsockname() for sender in senders]
+
+        reading.sweep(2)
+        endpoint.close()
+
+    assert [address for _, address, _ in received] == addresses
+
+
+async def test_hands_on_ipv6_with_the_numeric_host_and_the_port(reading: Reading) -> None:
+    received: list[Datagram] = []
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as ours,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as theirs,
+    ):
+        for each in (ours, theirs):
+            try:
+                each.bind(("::1", 0))
+            except OSError:
+                pytest.skip("this machine has no IPv6")
+            each.settimeout(0)
+        endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+
+        for sender in (theirs, ours):
+            sender.sendto(b"six", ours.getsockname())
+        reading.sweep(2)
+        endpoint.close()
+
+        addresses = [("::1", sender.getsockname()[1]) for sender in (theirs, ours)]
+        assert [datagram[:2] for datagram in received] == [(b"six", each) for each in addresses]
+
+
+async def test_cuts_what_no_frame_could_hold_and_hands_on_what_is_empty(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), reading)
+    long = bytes(number % 251 for number in range(DATAGRAM_BYTES + 1))
+
+    for datagram in (long, b"", long[:-1], b"after"):
+        theirs.sendto(datagram, ours.getsockname())
+    reading.sweep(2)
+    endpoint.close()
+
+    assert [data for data, _, _ in received] == [long[:-1], b"", long[:-1], b"after"]
+
+
+async def test_an_error_that_comes_back_keeps_no_datagram_from_being_read(
+    reading: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    """Only a connected socket is told of ICMP errors; its next read has one in place of data."""
+    ours, theirs = sockets
+    received: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as refused:
+        refused.settimeout(0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            refused.connect(nobody.getsockname())
+        endpoints = [
+            UdpEndpoint(sock, lambda data, *_: received.append(data), reading)
+            for sock in (refused, ours)
+        ]
+        refused.send(b"to nobody")
+        theirs.sendto(b"to us", ours.getsockname())
+
+        await read(reading)
+        theirs.sendto(b"again", ours.getsockname())
+        await read(reading)
+        for endpoint in endpoints:
+            endpoint.close()
+
+    assert received == [b"to us", b"again"]
+
+
+@on_linux
+async def test_a_datagram_without_a_time_came_when_it_was_read_and_the_next_has_its_own(
+    sweep: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = sockets
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(ours, lambda *datagram: received.append(datagram), sweep)
+    times = []
+    for stamps in (0, 1):
+        ours.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, stamps)
+        theirs.sendto(b"x", ours.getsockname())
+        time.sleep(0.005)  # noqa: ASYNC251  a stall of ours
+        times.append(time.monotonic())
+        sweep.sweep(1)
+    endpoint.close()
+
+    unstamped, stamped = (arrived_at for _, _, arrived_at in received)
+    assert unstamped >= times[0]
+    assert stamped < times[1]
+
+
+@on_linux
+async def test_a_sweep_refuses_a_socket_of_another_address_family(
+    sweep: Reading, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    received: list[Datagram] = []
+    endpoint = UdpEndpoint(sockets[0], lambda *datagram: received.append(datagram), sweep)
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as other,
+        pytest.raises(ValueError, match="address family"),
+    ):
+        sweep.add(other, lambda *_: None)
+
+    sockets[1].sendto(b"x", sockets[0].getsockname())
+    sweep.sweep(1)
+    endpoint.close()
+
+    assert len(received) == 1
