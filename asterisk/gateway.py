@@ -141,8 +141,8 @@ class Gateway:
                 elif self._naming.call_id(channel.id):  # its call ended before it came up
                     self._spawn(self._quietly(requests.hang_up(channel.id)))
             case events.StasisStart(channel=channel, replaces=former) if self._is_caller(former):
-                self._leg_of[channel.id] = self._leg_of[former]
-                self._leg_of[former].receive(event)
+                self._replace(former, channel)
+                self._leg_of[channel.id].receive(event)
             case events.StasisStart(channel=channel, arguments=arguments):
                 self._begin(channel, arguments)
             case (
@@ -167,9 +167,8 @@ class Gateway:
         before = self._leg_of.get(channel.id)
         if self._calls is None or (before and before.state in ALIVE):
             return
-        if self._is_ourselves(channel):
-            logger.bind(number=channel.extension).warning("call.to_ourselves")
-            self._spawn(self._quietly(requests.hang_up(channel.id)))
+        if self._at_other_end(channel):
+            self._hang_up_on_ourselves(channel.id)
             return
         leg = Leg(
             channel,
@@ -186,10 +185,24 @@ class Gateway:
         self._call_tasks.add(task)
         task.add_done_callback(self._call_tasks.discard)
 
-    def _is_ourselves(self, channel: Channel) -> bool:
-        """Whether it is one of our own calls that calls: its phone handed it over to our number."""
+    def _replace(self, former: str, channel: Channel) -> None:
+        """Have a call know its new caller, unless that is a call of ours."""
+        self._leg_of[channel.id] = self._leg_of[former]
+        if leg := self._at_other_end(channel):
+            self._hang_up_on_ourselves(leg.channel_id)
+
+    def _at_other_end(self, channel: Channel) -> Leg | None:
+        """Return the call of ours that speaks with a channel: a phone handed it to our number.
+
+        The two halves of a Local channel enter the application in either order.
+        """
         name, _, half = channel.name.rpartition(";")
-        return half == "2" and any(leg.channel_name == f"{name};1" for leg in self.legs)
+        other = {"1": f"{name};2", "2": f"{name};1"}.get(half)
+        return next((leg for leg in self.legs if leg.channel_name == other), None)
+
+    def _hang_up_on_ourselves(self, channel_id: str) -> None:
+        logger.bind(channel=channel_id).warning("call.to_ourselves")
+        self._spawn(self._quietly(requests.hang_up(channel_id)))
 
     async def _run_call(self, leg: Leg) -> None:
         with logger.contextualize(call_id=leg.call_id):

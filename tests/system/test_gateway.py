@@ -238,7 +238,8 @@ async def test_a_call_that_is_handed_over_to_an_assistant_is_over(
         assert (await asyncio.wait_for(leg.ended, 5)).who == "caller"
         await call.hang_up()
         await eventually_nothing_left(pbx.params.ari)
-    assert legs.empty()
+    while not legs.empty():  # the number's half may enter the application first
+        assert legs.get_nowait().ended.done()
 
 
 async def test_a_second_process_leaves_the_calls_of_the_first_alone_and_takes_over_after_it(

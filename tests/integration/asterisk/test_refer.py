@@ -1,6 +1,7 @@
 """The caller's phone hands the call over, against a simulated Asterisk on loopback."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -259,3 +260,33 @@ async def test_a_successor_whom_a_killed_process_left_becomes_a_caller_of_the_ne
         await eventually(lambda: desk.legs)
         assert (desk.legs[0].adopted, desk.legs[0].number) == (True, NUMBER)
         assert not waiting.ended.done()
+
+
+def enter(simulator: AsteriskSimulator, channel: SimulatedChannel, **further: object) -> None:
+    """Let a channel come into the application from the dialplan."""
+    simulator.simulation.channels[channel.id] = channel
+    start = {"type": "StasisStart", "application": simulator.app, "args": ["inbound", NUMBER]}
+    simulator.send_raw(json.dumps({**start, "channel": channel.json(), **further}))
+
+
+@pytest.mark.parametrize("first", ["1", "2"])
+async def test_a_call_that_asterisk_connects_with_our_own_number_is_over(
+    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually, first: str
+) -> None:
+    """Where the number's half came first two assistants talked until a limit ended it."""
+    halves = {
+        half: SimulatedChannel(half, f"Local/9@x-1;{half}", "Up", application=simulator.app)
+        for half in "12"
+    }
+    desk = Desk()
+    async with serving(simulator, desk.take):
+        call = await phone_that_talks(simulator, eventually, context="")
+        replaces = {"replace_channel": {"id": call.channel.id}}
+        for half in sorted(halves, reverse=first == "2"):
+            enter(simulator, halves[half], **(replaces if half == "1" else {}))
+        await eventually(lambda: "2" not in simulator.simulation.channels)
+        simulator.simulation.hang_up("1", 16)
+        await eventually(lambda: nothing_left(simulator))
+
+    assert desk.legs[0].ended.result().who == "caller"
+    assert {leg.channel_id for leg in desk.legs} <= {"1", "2"}
