@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
+import regex
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.fields import Spec, Text, wrong
@@ -157,7 +158,7 @@ def sentences(text: str) -> list[str]:
     return [part for part in SENTENCE.split(text.strip()) if part]
 
 
-def _fill(say: str, match: re.Match[str]) -> str:
+def _fill(say: str, match: regex.Match[str]) -> str:
     found = match.groupdict()
     filled = SLOT.sub(lambda slot: found.get(slot[1]) or "", say)
     return re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s{2,}", " ", filled))

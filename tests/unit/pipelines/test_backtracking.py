@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from pipelines.backtracking import power, repeats_within_repeats
+from pipelines.backtracking import repeats_within_repeats
 from pipelines.errors import SpecError
 from pipelines.loader import load_pipeline
 from pipelines.validate import validate
@@ -43,67 +43,6 @@ def test_repetitions_of_repetitions_are_found(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", PLAIN)
 def test_what_people_write_is_none(pattern: str) -> None:
     assert not repeats_within_repeats(pattern)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "highest"),
-    [
-        (r"open", 1),
-        (r"a.*b", 2),
-        (r".*a.*", 1),
-        (r"a.*b.*c", 3),
-        (r".*a.*b.*", 2),
-        (r"a.*b.*c.*d", 4),
-        (r"a.*b.*\d+", 3),
-        (r"(a.*b|c.*d).*x", 3),
-        (r"(a.*b)?c.*d", 3),
-        (r"(a)?(?(1)b.*|c)d", 2),
-        (r"\w+a\w+a\w+b", 4),
-        (r"(.*,){3}x", 4),
-        (r"(?i)x(.*)y(.*?)z", 3),
-    ],
-)
-def test_repetitions_in_a_row_multiply(pattern: str, highest: int) -> None:
-    assert power(pattern) == highest
-
-
-@pytest.mark.parametrize(
-    ("pattern", "highest"),
-    [
-        (r"(\w+) (\w+) and (\w+)", 2),
-        (r"[^,]*,[^,]*,[^,]*,x", 2),
-        (r"[^,;]*,[^,;]*;[^,;]*,x", 2),
-        (r"order (?P<n>\d+) .* (\d+) x", 3),
-        (r"(?=.*a)(?=.*b)(?=.*c)x", 2),
-        (r"(?>a.*)b.*c", 2),
-        (r"a*+b*+c", 2),
-        (r"name is (\w+ ?){1,3}", 1),
-        (r"^(nein|no)+$", 1),
-        (r"[a-z]+\.[a-z]+\.de", 2),
-    ],
-)
-def test_repetitions_that_can_end_in_one_place_only_do_not(pattern: str, highest: int) -> None:
-    assert power(pattern) == highest
-
-
-def test_what_has_to_match_as_a_whole_begins_at_the_beginning_and_goes_to_the_end() -> None:
-    assert power(r"a.*b.*", whole=True) == 2
-    assert power(r"[0-9]{4,8}", whole=True) == 0
-
-
-def test_more_repetitions_in_a_row_than_can_be_bounded_are_refused_with_a_way_out() -> None:
-    text = """
-name: a
-llm:
-  service: scripted
-  rules: [{when: ['when.*open.*sunday.*morning'], say: Yes.}]
-"""
-    findings = validate(load_pipeline(text, source="row", trusted=False))
-
-    (found,) = findings
-    assert found.path == "llm.rules[0].when[0]"
-    assert found.message == "repeats more than 2 times in a row, such as .*"
-    assert "(?=.*open)(?=.*sunday)" in found.fix
 
 
 def test_a_rule_of_a_row_cannot_halt_everybody() -> None:

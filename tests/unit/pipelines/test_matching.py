@@ -1,55 +1,48 @@
-"""Patterns of a pipeline, matched in bounded time."""
+"""Matching what callers say, in bounded time."""
 
 import pytest
 
-from pipelines.matching import MAX_HEARD, is_whole, search
+from pipelines.matching import is_whole, search
+
+SPEECH = "a " * 500
+CUBIC = r"a.*a.*a.*x"
+
+
+def test_a_pattern_is_found_anywhere_in_any_case() -> None:
+    match = search(r"number (?P<order>\d+)", "It is about Order NUMBER 17, please.")
+
+    assert match is not None
+    assert match.groupdict() == {"order": "17"}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "heard"),
+    "pattern",
     [
-        ("open", "When do you OPEN?"),
-        (".*open", "When do you open?"),
-        (".*?open", "Tell me\nwhen you open"),
-        ("tell.*open", "Tell me\nwhen you open"),
-        ("when.*open.*sunday", "When do you open on Sunday?"),
-        ("(?=.*open)(?=.*sunday)", "On Sunday, when do you open?"),
+        r"(\d+)[ -]+(\d+)[ -]+(\d+)[ -]*(\d*)",
+        r"\w+\s+\w+\s+\w+\s+\w+",
+        r"call\b.*\bme\b.*\bback\b.*\bon\b",
     ],
 )
-def test_what_was_said_is_found_in_any_case_and_place(pattern: str, heard: str) -> None:
-    assert search(pattern, heard)
-    assert not search(pattern, "Goodbye.")
+def test_repetitions_in_a_row_are_found(pattern: str) -> None:
+    assert search(pattern, "Please call me back on 030 12 34 56") is not None
 
 
-def test_a_group_holds_what_it_held() -> None:
-    first, last = search(r"(\d+)", "1 or 23"), search(r".*\b(\d+)", "1 or 23")
-
-    assert first
-    assert last
-    assert (first[1], last[1]) == ("1", "23")
+def test_what_takes_too_long_is_not_found() -> None:
+    assert search(CUBIC, SPEECH) is None
 
 
-@pytest.mark.parametrize(("pattern", "longest"), [("x", MAX_HEARD), ("a.*b", MAX_HEARD)])
-def test_the_beginning_of_a_turn_is_matched(pattern: str, longest: int) -> None:
-    assert search(pattern, "x" * (longest - 3) + "a b")
-    assert not search("end", "x" * longest + "end")
+def test_what_takes_too_long_may_be_found_soon() -> None:
+    assert search(CUBIC, SPEECH[:20] + "x") is not None
 
 
-def test_less_of_a_turn_is_matched_by_what_takes_longer() -> None:
-    pattern = "when.*open.*sunday"
-
-    assert search(pattern, "when open".ljust(290) + "sunday")
-    assert not search(pattern, "when open".ljust(300) + "sunday")
+def test_what_is_beyond_a_minute_of_speech_is_not_looked_at() -> None:
+    assert search("end", "word " * 200 + "end") is None
 
 
 def test_a_value_matches_as_a_whole() -> None:
-    assert is_whole("[0-9]{4,8}", "1234")
-    assert not is_whole("[0-9]{4,8}", "12345678 ")
-    assert not is_whole("a", "A")
+    assert is_whole(r"\d{4}", "1234")
+    assert not is_whole(r"\d{4}", "12345")
 
 
-def test_a_value_that_is_too_long_to_tell_does_not_match() -> None:
-    assert is_whole("a*", "a" * MAX_HEARD)
-    assert not is_whole("a*", "a" * (MAX_HEARD + 1))
-    assert not is_whole(".*a.*b.*c.*d.*", "abcd" * 10)
-    assert is_whole(".*a.*b.*c.*", "abc" * 10)
+def test_a_value_that_takes_too_long_does_not_match() -> None:
+    assert not is_whole(CUBIC, SPEECH)
