@@ -1,6 +1,6 @@
 """One stream in the media process: between its rings and the engine that plays and sends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from transports.inline.stream import QUEUE_LIMIT, InlineStream
 from transports.process.channel import Message
@@ -86,8 +86,9 @@ class HostedStream:
         self._speeches = 0
         self._speech_at = 0.0
         self._published: tuple[float, ...] = ()
+        self._is_news = True  # there may be some to publish
         self._tell_arrived = self._tell_played = self._tell_recorded = False
-        self._waiting: tuple[float, bytes] | None = None  # what came, for the frame of its tick
+        self._waiting: ArrivedAudio | None = None  # what came, for the frame of its tick
 
     def orphan(self) -> None:
         """Send noise from now on, and nothing of what was written."""
@@ -131,16 +132,23 @@ class HostedStream:
 
     def after_sending(self) -> None:
         """Publish what has left, and from time to time the counters."""
-        if self._slot is None:
+        slot = self._slot
+        if slot is None:
             return
         try:
-            self._publish(self._slot)
+            slot.sent[0] = self._sender.sent
+            if self._is_news or self._sender.played_samples != self._played:
+                self._publish(slot)
+            self._ticks += 1
+            if self._ticks % STATS_TICKS == 0:
+                slot.stats.set(packed(self.stream.stats))
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.stream.fail(error)
 
     def _try_to_take(self, enough: int) -> None:
         if self.stream.failed:
             return
+        self._is_news = True
         try:
             self._take(enough)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
@@ -170,10 +178,10 @@ class HostedStream:
 
     def _publish(self, slot: Slot) -> None:
         sender = self._sender
-        slot.sent[0] = sender.sent
         played = sender.played_samples
         speaking = played > self._played and not self._flushed
         self._played, self._flushed = played, False
+        self._is_news = speaking  # since it ends
         progress = (
             self._epoch,
             self._accepted - sender.queued_samples,
@@ -186,9 +194,6 @@ class HostedStream:
         if progress != self._published:
             self._published = progress
             slot.progress.set(PROGRESS.pack(*progress))
-        self._ticks += 1
-        if self._ticks % STATS_TICKS == 0:
-            slot.stats.set(packed(self.stream.stats))
 
     def _obey(self, epoch: int, held: bool, ducked: bool) -> None:  # noqa: FBT001  as packed
         if epoch > self._epoch:
@@ -207,6 +212,7 @@ class HostedStream:
         self._flushed = True
 
     def _on_speech_sent(self, now: float) -> None:
+        self._is_news = True
         self._speeches += 1
         self._speech_at = now
 
@@ -216,11 +222,14 @@ class HostedStream:
         played, played_at, kind = frame
         if played_at is None:
             played_at = NEVER
-        if self._waiting is None:
+        waiting = self._waiting
+        if waiting is None:
             self._heard.put(HEARD.pack(KINDS[kind], played_at) + played)
             return
-        arrived_at, arrived = self._waiting
         self._waiting = None
+        arrived, arrived_at = waiting
+        if arrived_at is None:
+            arrived_at = NEVER
         head = BEHIND_ARRIVED.pack(KINDS_BEHIND_ARRIVED[kind], played_at, arrived_at)
         self._heard.put(head + arrived + played)
 
@@ -228,19 +237,26 @@ class HostedStream:
         """Keep what came for the record of this tick's frame, which follows."""
         if not self._tell_arrived:
             return
-        arrived_at = NEVER if audio.arrived_at is None else audio.arrived_at
-        for start in range(0, len(audio.pcm), HEARD_BYTES):
+        for piece in (audio,) if 0 < len(audio.pcm) <= HEARD_BYTES else _pieces(audio):
             if self._waiting is not None:
-                self._put_waiting(*self._waiting)
-            self._waiting = arrived_at, audio.pcm[start : start + HEARD_BYTES]
+                self._put_waiting(self._waiting)
+            self._waiting = piece
         if self._waiting is not None and not self._tell_played:
-            self._put_waiting(*self._waiting)
+            self._put_waiting(self._waiting)
             self._waiting = None
 
-    def _put_waiting(self, arrived_at: float, pcm: bytes) -> None:
-        self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + pcm)
+    def _put_waiting(self, audio: ArrivedAudio) -> None:
+        arrived_at = NEVER if audio.arrived_at is None else audio.arrived_at
+        self._heard.put(HEARD.pack(HeardKind.ARRIVED, arrived_at) + audio.pcm)
 
     def _on_recorded(self, tick: RecordedTick) -> None:
         if self._tell_recorded:
             head = HEARD.pack(HeardKind.RECORDED, tick.at)
             self._heard.put(head + tick.caller + tick.assistant)
+
+
+def _pieces(audio: ArrivedAudio) -> Iterator[ArrivedAudio]:
+    """Cut audio to what fits into a record."""
+    pcm, arrived_at = audio
+    for start in range(0, len(pcm), HEARD_BYTES):
+        yield ArrivedAudio(pcm[start : start + HEARD_BYTES], arrived_at)

@@ -34,7 +34,6 @@ class Ring:
         cells: How many there are.
         key: The lower 32 bits of it.
         words: The memory as numbers of 64 bits; a cell begins with the number of its record.
-        cell_words: How many of them a cell has.
 
     Args:
         memory: Shared by both sides.
@@ -46,10 +45,13 @@ class Ring:
         self.cells = len(memory) // cell_bytes
         self.key = key & 0xFFFFFFFF
         self.words = memory.cast("Q")
-        self.cell_words = cell_bytes // 8
         self._memory = memory
         self._cell_bytes = cell_bytes
         self._payload_limit = cell_bytes - HEADER_BYTES
+
+    def place(self, number: int) -> int:
+        """Return where in :attr:`words` the cell of record ``number`` begins."""
+        return number % self.cells * (self._cell_bytes // 8)
 
     def store(self, number: int, payload: bytes) -> None:
         """Write a record over the one that is ``cells`` older.
@@ -68,15 +70,12 @@ class Ring:
 
     def load(self, number: int) -> tuple[int, bytes] | None:
         """Return what is whole in the cell of record ``number``: its own number, and payload."""
-        cell = number % self.cells
-        if self.words[cell * self.cell_words] < number:
-            return None  # the usual answer, found quickly
-        at = cell * self._cell_bytes
+        at = number % self.cells * self._cell_bytes
         found, length, checksum = HEADER.unpack_from(self._memory, at)
         if found < number or length > self._payload_limit:
             return None
         at += HEADER_BYTES
-        payload = bytes(self._memory[at : at + length])
+        payload = self._memory[at : at + length].tobytes()
         if crc32(payload, crc32(NUMBERED.pack(found, length), self.key)) != checksum:
             return None
         return found, payload
@@ -117,25 +116,31 @@ class RingReader:
         self.taken = 0
         self.lost = 0
         self._ring = ring
+        self._words = ring.words
+        self._place = ring.place(1)  # of the next record's number
 
     @property
     def has_more(self) -> bool:
         """Whether a :meth:`take` may find something; cheap, since it mostly would not."""
-        ring, number = self._ring, self.taken + 1
-        return ring.words[number % ring.cells * ring.cell_words] >= number
+        return self._words[self._place] > self.taken
 
     def take(self) -> bytes | None:
         """Return the next record; ``None`` when none is whole yet."""
-        found = self._ring.load(self.taken + 1)
-        while found is not None and found[0] != self.taken + 1:
-            oldest = found[0] - self._ring.cells + 1
-            self.lost += oldest - self.taken - 1
-            self.taken = oldest - 1
-            found = self._ring.load(self.taken + 1)
+        number = self.taken + 1
+        if self._words[self._place] < number:
+            return None  # the usual answer, found quickly
+        ring = self._ring
+        found = ring.load(number)
+        while found is not None and found[0] != number:
+            oldest = found[0] - ring.cells + 1
+            self.lost += oldest - number
+            number = oldest
+            found = ring.load(number)
         if found is None:
-            return None
-        self.taken += 1
-        return found[1]
+            number -= 1
+        self.taken = number
+        self._place = ring.place(number + 1)
+        return None if found is None else found[1]
 
 
 class Register:
@@ -149,6 +154,8 @@ class Register:
     def __init__(self, memory: memoryview, key: int) -> None:
         self._ring = Ring(memory, len(memory) // REGISTER_COPIES, key)
         self._number = 0
+        self._words = self._ring.words
+        self._place = self._ring.place(1)  # of the next value's number
 
     def set(self, value: bytes) -> None:
         """Replace the value."""
@@ -158,16 +165,19 @@ class Register:
     @property
     def has_news(self) -> bool:
         """Whether there may be :meth:`news`; cheap, since there mostly are none."""
-        ring, number = self._ring, self._number + 1
-        return ring.words[number % ring.cells * ring.cell_words] >= number
+        return self._words[self._place] > self._number
 
     def news(self) -> bytes | None:
         """Return the value if there is a later one than was returned before."""
-        latest = self._ring.load(self._number + 1)
+        if self._words[self._place] <= self._number:
+            return None
+        ring = self._ring
+        latest = ring.load(self._number + 1)
         if latest is None:
             return None
-        self._number = latest[0]
-        later = self._ring.load(self._number + 1)
+        later = ring.load(latest[0] + 1)
         if later is not None:
-            self._number, latest = later[0], later
-        return latest[1]
+            latest = later
+        self._number, value = latest
+        self._place = ring.place(self._number + 1)
+        return value

@@ -1,8 +1,8 @@
 """A stream of the media process, as its user sees it."""
 
-import math
 from collections import deque
 from collections.abc import Callable
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -14,6 +14,7 @@ from transports.media import MediaStream
 from transports.process.counters import unpacked
 from transports.process.layout import (
     ARRIVAL,
+    BEHIND_ARRIVED,
     CONTROL,
     HEARD,
     PROGRESS,
@@ -25,7 +26,7 @@ from transports.process.layout import (
     WrittenKind,
 )
 from transports.rtp.digits import checked_digits
-from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, ArrivedAudio, PlayedFrame
+from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, ArrivedAudio, PlayedFrame, new
 from transports.rtp.sender import RAMP_SAMPLES
 from transports.rtp.source import Address, checked_address
 from transports.rtp.stats import StreamStats
@@ -107,7 +108,7 @@ class ProcessStream:
         self._on_close = on_close
         self._heard = slot.heard_reader()
         self._ring = slot.written_writer()
-        self._progress = Progress()
+        self._progress = self._acted_on = Progress()
         self._stats = NO_STATS
         self._overflow: deque[bytes] = deque()
         self._half_sample = b""
@@ -256,9 +257,11 @@ class ProcessStream:
 
     def progressed(self) -> None:
         """Hand on what waits, and resume who waited for it to leave. For the engine."""
+        if self._progress is self._acted_on and not self._slot.progress.has_news:
+            return
         while self._overflow and self._has_room():
             self._ring.put(self._overflow.popleft())
-        progress = self._latest()
+        progress = self._acted_on = self._latest()
         if progress.speeches != self._speeches:
             self._speeches = progress.speeches
             if self.on_speech_sent is not None and not self.failed:
@@ -269,42 +272,43 @@ class ProcessStream:
         """Tell listeners and subscribers what has come into the ring. For the engine."""
         if not self._subscribers and not self._listeners and self._on_tick is None:
             return
-        while not self._closed and not self.failed:
-            record = self._heard.take()
-            if record is None:
-                break
-            self._tell(record)
-        if self._heard.lost != self.lost_audio:
-            lost = self._heard.lost - self.lost_audio
-            self.lost_audio = self._heard.lost
+        heard = self._heard
+        try:
+            while not self._closed and not self.failed and (record := heard.take()) is not None:
+                self._tell(record)
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self._break(error)
+        if heard.lost != self.lost_audio:
+            lost = heard.lost - self.lost_audio
+            self.lost_audio = heard.lost
             logger.bind(port=self.port).warning("media.user_too_slow: {} pieces are lost", lost)
 
     def _tell(self, record: bytes) -> None:
         """Tell whom it concerns of a record of the ring."""
-        kind, arrived_at = HEARD.unpack_from(record)
-        if kind == HeardKind.ARRIVED:
-            self._tell_arrived(record[HEARD.size :], arrived_at)
-            return
-        if kind == HeardKind.RECORDED:
-            if self._on_tick is not None:
-                sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
-                self._guarded(self._on_tick, RecordedTick(arrived_at, *sides))
-            return
+        kind, at = HEARD.unpack_from(record)
         if kind >= HeardKind.BEHIND_ARRIVED:
             kind -= HeardKind.BEHIND_ARRIVED
-            pcm = record[HEARD.size + ARRIVAL.size : -FRAME_BYTES]
-            self._tell_arrived(pcm, *ARRIVAL.unpack_from(record, HEARD.size))
-            if self._closed:  # by a listener
+            (arrived_at,) = ARRIVAL.unpack_from(record, HEARD.size)
+            self._tell_arrived(record[BEHIND_ARRIVED.size : -FRAME_BYTES], arrived_at)
+            if self._closed or self.failed:  # by a listener
                 return
-        came = None if math.isnan(arrived_at) else arrived_at
-        frame = PlayedFrame(record[-FRAME_BYTES:], came, KINDS[kind])
+        elif kind == HeardKind.ARRIVED:
+            self._tell_arrived(record[HEARD.size :], at)
+            return
+        elif kind == HeardKind.RECORDED:
+            if self._on_tick is not None:
+                sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
+                self._on_tick(RecordedTick(at, *sides))
+            return
+        came = None if isnan(at) else at
+        frame = new(PlayedFrame, (record[-FRAME_BYTES:], came, KINDS[kind]))
         for subscriber in self._subscribers:
-            self._guarded(subscriber, frame)
+            subscriber(frame)
 
     def _tell_arrived(self, pcm: bytes, arrived_at: float) -> None:
-        audio = ArrivedAudio(pcm, None if math.isnan(arrived_at) else arrived_at)
+        audio = new(ArrivedAudio, (pcm, None if isnan(arrived_at) else arrived_at))
         for listener in self._listeners:
-            self._guarded(listener, audio)
+            listener(audio)
 
     def fail(self, error: Exception) -> None:
         """Break the stream. For the engine."""
@@ -338,9 +342,12 @@ class ProcessStream:
         try:
             callback(*arguments)
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-            logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
-            self._send("fail")
-            self.fail(error)
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        logger.bind(port=self.port).opt(exception=error).error("media.stream_failed")
+        self._send("fail")
+        self.fail(error)
 
     def _latest(self) -> Progress:
         news = None if self._closed else self._slot.progress.news()
