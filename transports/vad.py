@@ -7,7 +7,6 @@
     detector.on_hearing(hearing)            from within run(): what each window decided
 """
 
-import operator
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from loguru import logger
 
 from transports.audio.endpointing import Endpointer, EndpointingParams, Hearing
 from transports.audio.level import levels_dbfs
-from transports.rtp.events import FRAME_BYTES, ArrivedAudio
+from transports.rtp.events import FRAME_BYTES, ArrivedAudio, new
 
 __all__ = ["Scorer", "VoiceActivity", "VoiceDetector"]
 
@@ -34,7 +33,7 @@ SILENCE = bytes(FRAME_BYTES)
 FULL_SCALE = 32768.0
 
 Samples = npt.NDArray[np.float32]
-Window = tuple[bytes, float | None]
+Window = tuple[bytearray, float | None]
 
 
 class Scorer(Protocol):
@@ -78,6 +77,9 @@ class VoiceDetector:
             the next :meth:`put` does, which fails the call's stream and no other.
         veto: Asked about each window of speech; true takes it for quiet. For echoes.
         dropped: Windows that waited too long for the loop.
+        endpointer: What the windows so far decided.
+        windows: Those that are full and wait, the oldest first, each with when its last packet
+            came; for :class:`VoiceActivity`.
     """
 
     def __init__(
@@ -94,11 +96,11 @@ class VoiceDetector:
         self.dropped = 0
         self.scorer = scorer
         self.row = scorer.open(params)
-        self._endpointer = Endpointer(params)
+        self.endpointer = Endpointer(params)
+        self.windows: deque[Window] = deque()
         self._on_full = on_full
         self._on_close = on_close
         self._pending = bytearray()
-        self._windows: deque[Window] = deque()
         self._arrived_at: float | None = None
         self._starved_ticks = 0
         self._error: Exception | None = None
@@ -107,21 +109,16 @@ class VoiceDetector:
     @property
     def speaking(self) -> bool:
         """Whether the caller is speaking now."""
-        return self._endpointer.speaking
-
-    @property
-    def almost_speaking(self) -> bool:
-        """Whether the caller speaks if the next window is speech."""
-        return self._endpointer.almost_speaking
+        return self.endpointer.speaking
 
     @property
     def minimum_level(self) -> float:
         """The level (dBFS) below which a window never starts speech; may be raised for a while."""
-        return self._endpointer.minimum_level
+        return self.endpointer.minimum_level
 
     @minimum_level.setter
     def minimum_level(self, level: float) -> None:
-        self._endpointer.minimum_level = level
+        self.endpointer.minimum_level = level
 
     def put(self, audio: ArrivedAudio) -> None:
         """Hear the next audio of any length; it is judged in the next :meth:`VoiceActivity.run`.
@@ -144,36 +141,28 @@ class VoiceDetector:
         """Hear nothing more. Idempotent."""
         if not self._closed:
             self._closed = True
-            self._windows.clear()
+            self.windows.clear()
             self.scorer.close(self.row)
             self._on_close(self)
 
     def pass_tick(self) -> None:
         """Let 20 ms pass: a caller whose packets stopped in the middle of speech is silent."""
         self._starved_ticks += 1
-        if self._starved_ticks > STARVED_TICKS and self._endpointer.undecided:
+        if self._starved_ticks > STARVED_TICKS and self.endpointer.undecided:
             self._fill(SILENCE)
 
-    def next_window(self) -> Window:
-        """Return the oldest full window and when its last packet came."""
-        return self._windows.popleft()
-
-    @property
-    def has_window(self) -> bool:
-        """Whether a full window waits."""
-        return bool(self._windows)
-
     def judge(self, probability: float, level: float, arrived_at: float | None) -> None:
-        """Take the score of the window that :meth:`next_window` returned."""
+        """Take the score of a window that was taken from :attr:`windows`."""
         if self._closed or self._error is not None:
             return
-        endpointer = self._endpointer
+        endpointer = self.endpointer
         try:
             voiced = probability >= self.params.confidence
             if voiced and self.veto is not None and self.veto():
                 probability, voiced = 0.0, False
             verdict = endpointer.put(probability, level)
-            self.on_hearing(Hearing(verdict, endpointer.speaking, voiced, level, arrived_at))
+            heard = (verdict, endpointer.speaking, voiced, level, arrived_at)
+            self.on_hearing(new(Hearing, heard))
         except Exception as error:  # noqa: BLE001 - a broken call must not stop the others
             logger.opt(exception=error).error("vad.listener_failed")
             self._error = error
@@ -182,12 +171,12 @@ class VoiceDetector:
         pending = self._pending
         pending += pcm
         while len(pending) >= WINDOW_BYTES:
-            if not self._windows:
+            if not self.windows:
                 self._on_full(self)
-            elif len(self._windows) >= WAITING_LIMIT:
-                self._windows.popleft()
+            elif len(self.windows) >= WAITING_LIMIT:
+                self.windows.popleft()
                 self.dropped += 1
-            self._windows.append((bytes(pending[:WINDOW_BYTES]), self._arrived_at))
+            self.windows.append((pending[:WINDOW_BYTES], self._arrived_at))
             del pending[:WINDOW_BYTES]
 
 
@@ -253,7 +242,7 @@ class VoiceActivity:
         """
         for detector in self._detectors:
             detector.pass_tick()
-        while full := [detector for detector in self._full if detector.has_window]:
+        while full := [detector for detector in self._full if detector.windows]:
             self._judge(full)
         self._full.clear()
 
@@ -271,22 +260,28 @@ class VoiceActivity:
 
         The others are many, and a caller who was silent for long takes longest to be scored.
         """
-        urgent = [detector for detector in detectors if detector.almost_speaking]
-        others = [detector for detector in detectors if not detector.almost_speaking]
-        others.sort(key=operator.attrgetter("speaking"))
-        for group in (urgent, others):
-            still_open = [detector for detector in group if detector.has_window]
+        urgent, silent, speaking = [], [], []
+        for detector in detectors:
+            endpointer = detector.endpointer
+            if endpointer.speaking:
+                speaking.append(detector)
+            elif endpointer.almost_speaking:
+                urgent.append(detector)
+            else:
+                silent.append(detector)
+        for group in (urgent, silent + speaking):
+            still_open = [detector for detector in group if detector.windows]
             if still_open:
                 self._score(scorer, still_open)
 
     def _score(self, scorer: Scorer, detectors: list[VoiceDetector]) -> None:
-        windows = [detector.next_window() for detector in detectors]
-        pcm = b"".join(map(operator.itemgetter(0), windows))
+        windows = [detector.windows.popleft() for detector in detectors]
+        pcm = b"".join([window for window, _ in windows])
         samples = np.frombuffer(pcm, "<i2").reshape(-1, WINDOW).astype(np.float32)
         samples /= FULL_SCALE
         levels = levels_dbfs(samples)
         rows = [detector.row for detector in detectors]
-        speaking = [detector.speaking for detector in detectors]
+        speaking = [detector.endpointer.speaking for detector in detectors]
         probabilities = scorer.score(rows, speaking, samples, levels)
         self.windows += len(rows)
         self.batches += 1
