@@ -18,6 +18,7 @@ from transports.process.host import OPTIONS
 from transports.process.layout import (
     CLOCK,
     Slot,
+    clear_slot,
     clock_ring,
     fingerprint,
     map_memory,
@@ -210,7 +211,9 @@ class Connection:
                 if future is not None and not future.done():
                     future.set_result(message)
             case "closed":
-                self._free.append(self._slots.pop(number))
+                slot = self._slots.pop(number)
+                clear_slot(self._memory, slot)
+                self._free.append(slot)
                 stream = self._closing.pop(number, None)
                 if stream is not None:
                     stream.settle(StreamStats(*message["stats"]))

@@ -40,6 +40,7 @@ __all__ = [
     "Progress",
     "Slot",
     "WrittenKind",
+    "clear_slot",
     "clock_ring",
     "fingerprint",
     "map_memory",
@@ -226,3 +227,11 @@ def slot_memory(memory: memoryview, slot: int) -> memoryview:
     """Return the part of one slot."""
     at = CLOCK_BYTES + slot * SLOT_BYTES
     return memory[at : at + SLOT_BYTES]
+
+
+def clear_slot(memory: memoryview, slot: int) -> None:
+    """Forget the records of a stream that has ended on both sides.
+
+    No reader of the next stream would believe them, but each would check them in every tick.
+    """
+    slot_memory(memory, slot)[:] = bytes(SLOT_BYTES)

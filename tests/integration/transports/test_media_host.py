@@ -18,7 +18,9 @@ from transports.process import host
 from transports.process.channel import socket_pair
 from transports.process.host import MediaHost
 from transports.process.layout import (
+    PROGRESS,
     WRITTEN,
+    Progress,
     Slot,
     WrittenKind,
     fingerprint,
@@ -163,6 +165,26 @@ async def test_progress_is_told_when_there_is_some_and_not_in_every_tick(supervi
     slot.written_writer().put(WRITTEN.pack(0, WrittenKind.AUDIO) + bytes(320))
     await until(lambda: slot.progress.has_news)
     assert slot.progress.news() is not None
+
+
+async def test_progress_says_that_speech_has_ended(supervisor: User) -> None:
+    await supervisor.open(1)
+    slot = Slot(slot_memory(supervisor.memory, 0), 9)
+    supervisor.say({"do": "connect", "stream": 1, "host": "127.0.0.1", "port": 9})
+    told: list[Progress] = []
+
+    def tells(speaking: bool) -> bool:
+        news = slot.progress.news()
+        if news is not None:
+            told.append(Progress._make(PROGRESS.unpack(news)))
+        return bool(told) and told[-1].speaking == speaking and told[-1].played == 320
+
+    slot.written_writer().put(WRITTEN.pack(0, WrittenKind.AUDIO) + bytes(640))
+    await until(lambda: tells(speaking=True))
+    await until(lambda: tells(speaking=False))
+
+    assert told[-1].done == 320
+    assert told[-1].speeches == 1
 
 
 async def test_a_slot_that_there_is_not_takes_no_ports(supervisor: User) -> None:
