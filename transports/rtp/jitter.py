@@ -137,6 +137,7 @@ class PlayoutBuffer:
         self._position = 0  # timestamp of the next sample to play
         self._starved = 0  # samples since the last packet ran out
         self._clock = TickClock()
+        self._ticked_at = float("-inf")
 
     @property
     def samples(self) -> int:
@@ -153,7 +154,7 @@ class PlayoutBuffer:
             now: Monotonic seconds.
         """
         behind = timestamp - self._position
-        if now - self._clock.ticked_at < OWN_STALL:
+        if now - self._ticked_at < OWN_STALL:
             early = behind % FRAME_SAMPLES if self.playing else 0
             if early:
                 self.spread.observe(now - timestamp / SAMPLE_RATE, now, early / SAMPLE_RATE)
@@ -181,6 +182,7 @@ class PlayoutBuffer:
 
     def tick(self, now: float) -> None:
         """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
+        self._ticked_at = now
         clock = self._clock
         clock.tick(now)
         self.delay = None

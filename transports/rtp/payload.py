@@ -1,12 +1,14 @@
 """What is inside packets: told by their payload types, decoded by one decoder per stream."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from transports.audio.codec import CODEC_OF_PAYLOAD_TYPE, LAWS, Codec
 from transports.rtp.events import SAMPLE_RATE
+from transports.rtp.packet import HEADER_BYTES, VERSION_2
 from transports.rtp.sequence import timestamp_difference
 
-__all__ = ["LONGEST_PACKET", "SHORTEST_PACKET", "PayloadDecoder"]
+__all__ = ["LONGEST_PACKET", "SHORTEST_PACKET", "UNLIKE_ANY", "PayloadDecoder", "Usual"]
 
 SHORTEST_PACKET = 40
 LONGEST_PACKET = 1600
@@ -15,6 +17,23 @@ LONGEST_PACKET = 1600
 REMEMBERED_SAMPLES = 1280
 """What a decoder is told again: 160 ms, five times what G.722 takes to forget. Whole packets are,
 so more of them cost a far side that never keeps the order a good deal of everybody's time."""
+
+
+class Usual(NamedTuple):
+    """What most datagrams of a stream have in common.
+
+    Attributes:
+        length: In bytes.
+        start: The first two bytes: none of the optional parts, no marker, and the payload type.
+        decode: What makes samples, with timestamps of 8 kHz, of what follows the header.
+    """
+
+    length: int
+    start: int
+    decode: Callable[[bytes], bytes]
+
+
+UNLIKE_ANY = Usual(-1, 0, bytes)
 
 
 class PayloadDecoder:
@@ -63,9 +82,12 @@ class PayloadDecoder:
         """Say whether ``payload`` is whole samples, of 5 to 200 ms."""
         return len(payload) in self._sizes[codec]
 
-    def stateless(self, codec: Codec) -> Callable[[bytes], bytes] | None:
-        """Return what decodes a packet that stands alone, with a timestamp of 8 kHz; or None."""
-        return self._stateless.get(codec)
+    def usual(self, codec: Codec, payload_type: int, payload_bytes: int) -> Usual:
+        """Return how to know packets like this one, if each of them can be decoded by itself."""
+        decode = self._stateless.get(codec)
+        if decode is None:
+            return UNLIKE_ANY
+        return Usual(HEADER_BYTES + payload_bytes, VERSION_2 << 8 | payload_type, decode)
 
     def decode(self, codec: Codec, number: int, payload: bytes) -> bytes:
         """Decode a packet.

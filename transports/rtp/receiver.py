@@ -1,7 +1,8 @@
 """From datagrams of the far side to one 20 ms frame per tick, whatever the network does."""
 
+import struct
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from transports.audio.codec import Codec
 from transports.audio.comfort_noise import ComfortNoise
@@ -11,8 +12,8 @@ from transports.rtp.arrivals import ArrivalLine
 from transports.rtp.comfort_noise_payload import COMFORT_NOISE_PAYLOAD_TYPE, ComfortNoisePayload
 from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame, new
 from transports.rtp.jitter import Audio, Lost, Piece, PlayoutBuffer, Put
-from transports.rtp.packet import HEADER, HEADER_BYTES, VERSION_2, RtpPacket
-from transports.rtp.payload import PayloadDecoder
+from transports.rtp.packet import HEADER_BYTES, RtpPacket
+from transports.rtp.payload import UNLIKE_ANY, PayloadDecoder
 from transports.rtp.reports import Reception
 from transports.rtp.retiming import Retiming, lengthened, shortened
 from transports.rtp.sequence import Arrival, LogTotals, SequenceLog, timestamp_difference
@@ -38,11 +39,10 @@ LOOK_AHEAD = 240
 
 ACCEPTED, DUPLICATE, QUEUED = Verdict.ACCEPTED, Arrival.DUPLICATE, Put.QUEUED
 REORDERED = Arrival.REORDERED
-unpack_header = HEADER.unpack_from
 """Looked up once: in Python 3.11 that costs as much as a call, and each packet asks."""
 
-UNLIKE_ANY = -1
-"""Bytes: no datagram has so many."""
+unpack_usual = struct.Struct("!HHII").unpack_from
+"""Takes a header apart that begins as expected: its first two bytes, and the rest of it."""
 
 
 class Receiver:
@@ -89,16 +89,13 @@ class Receiver:
         self._noise = noise
         self._described: ComfortNoisePayload | None = None  # not followed yet
         self._noise_changed_at = float("-inf")
-        self._playout = PlayoutRange.of(delay)
         self._lock = SourceLock()
         self._payload = PayloadDecoder(codecs)
-        self._usual_bytes = UNLIKE_ANY  # of the last datagram; the next is as a rule like it
-        self._usual_payload_type = 0
-        self._usual_decode: Callable[[bytes], bytes] = bytes
+        self._usual = UNLIKE_ANY  # like the last datagram; the next one is as a rule
         self._log = SequenceLog()
         self._earlier_logs = LogTotals()
         self._jitter = InterarrivalJitter()
-        self._buffer = PlayoutBuffer(self._playout)
+        self._buffer = PlayoutBuffer(PlayoutRange.of(delay))
         self._concealment = Concealment(noise)
         self._retiming = Retiming()
         self._owed = 0  # what is missing of a whole frame put in, so that packets fit ticks again
@@ -173,18 +170,17 @@ class Receiver:
 
     def receive(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Take one datagram; return why it was dropped, if it was."""
-        if len(data) == self._usual_bytes:
-            flags, payload_type, sequence_number, timestamp, ssrc = unpack_header(data)
-            if (
-                flags == VERSION_2
-                and payload_type == self._usual_payload_type
-                and self._lock.passes(ssrc, sequence_number, address, len(data), now)
+        length, usual_start, decode = self._usual
+        if len(data) == length:
+            start, sequence_number, timestamp, ssrc = unpack_usual(data)
+            if start == usual_start and self._lock.passes(
+                ssrc, sequence_number, address, length, now
             ):
                 self.last_arrival = now
                 number, arrival = self._log.note(sequence_number)
                 if arrival is not DUPLICATE:
                     self._jitter.observe(timestamp, now)
-                    self._queue(number, timestamp, self._usual_decode(data[HEADER_BYTES:]), now)
+                    self._queue(number, timestamp, decode(data[HEADER_BYTES:]), now)
                 return None
         rejection = self._lock.screen(data, address, now) or self._accept(data, address, now)
         if rejection is not None:
@@ -252,17 +248,8 @@ class Receiver:
         timestamp = payload.timestamp(codec, packet.timestamp)
         self._jitter.observe(timestamp, now)
         self._queue(number, timestamp, payload.decode(codec, number, packet.payload), now)
-        self._take_for_usual(packet, payload.stateless(codec))
+        self._usual = payload.usual(codec, packet.payload_type, len(packet.payload))
         return None
-
-    def _take_for_usual(self, packet: RtpPacket, decode: Callable[[bytes], bytes] | None) -> None:
-        """Have what is like this packet decoded at once, if ``decode`` is all that it takes."""
-        if decode is None:
-            self._usual_bytes = UNLIKE_ANY
-        else:
-            self._usual_bytes = HEADER_BYTES + len(packet.payload)
-            self._usual_payload_type = packet.payload_type
-            self._usual_decode = decode
 
     def _take_event(
         self, packet: RtpPacket, number: int, arrival: Arrival, now: float
@@ -323,7 +310,7 @@ class Receiver:
         self._jitter = InterarrivalJitter()
         self._buffer.restart()
         self._payload.restart()
-        self._usual_bytes = UNLIKE_ANY
+        self._usual = UNLIKE_ANY
         self.events.restart()
         self._line.restart()
 

@@ -126,12 +126,16 @@ class SourceLock:
     told has the first claim: it needs to wait for nobody; nor does the SSRC that was left for one
     of another port, should it go on after all before that one was heard for longer.
     Whoever forges the peer's address does not know its SSRC: a flood of his costs it nothing.
+
+    Attributes:
+        ssrc: The accepted source, 32 bits; ``None`` before there is one.
+        address: Where the peer is: the very tuple that we were told, until it moves.
     """
 
     def __init__(self) -> None:
         self._expected: Address | None = None
-        self._latched: Address | None = None
-        self._ssrc: int | None = None
+        self.address: Address | None = None
+        self.ssrc: int | None = None
         self._ssrc_bytes: bytes | None = None
         self._former: tuple[bytes | None, float] | None = None  # the SSRC left; seconds heard
         self._heard_since = 0.0
@@ -141,22 +145,12 @@ class SourceLock:
         self._of_source = _Allowance()
         self._of_others = _Allowance()
 
-    @property
-    def ssrc(self) -> int | None:
-        """The accepted source, 32 bits; ``None`` before there is one."""
-        return self._ssrc
-
-    @property
-    def address(self) -> Address | None:
-        """Where the peer is: the very tuple that we were told, until it moves."""
-        return self._latched
-
     def expect(self, address: Address) -> None:
         """Trust ``address`` alone from now on."""
-        moved = self._latched != address
-        self._expected = self._latched = address
+        moved = self.address != address
+        self._expected = self.address = address
         if moved:
-            self._ssrc = self._ssrc_bytes = self._former = None
+            self.ssrc = self._ssrc_bytes = self._former = None
             self._candidates.clear()
 
     def passes(
@@ -174,7 +168,7 @@ class SourceLock:
         Returns:
             False if :meth:`screen` and :meth:`judge` are to be asked, which nothing is ahead of.
         """
-        if ssrc != self._ssrc or address != self._latched:
+        if ssrc != self.ssrc or address != self.address:
             return False
         ahead = (sequence_number - self._highest) & 0xFFFF
         if MAX_DROPOUT <= ahead <= 0x10000 - MAX_MISORDER or not self._of_source.take(now, length):
@@ -189,7 +183,7 @@ class SourceLock:
     def screen(self, data: bytes, address: Address, now: float) -> Rejection | None:
         """Say whether to look at a datagram at all; cheap, since a flood comes here."""
         is_source = self._ssrc_bytes is not None and data[8:12] == self._ssrc_bytes
-        elsewhere = self._latched is not None and address != self._latched
+        elsewhere = self.address is not None and address != self.address
         if elsewhere and not self._may_move(address, data[8:12], now):
             return Rejection.ADDRESS
         allowance = self._of_source if is_source else self._of_others
@@ -197,10 +191,10 @@ class SourceLock:
 
     def judge(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
         """Decide about a packet that passed :meth:`screen` at ``now`` (monotonic seconds)."""
-        if self._ssrc is not None and address != self._latched:
+        if self.ssrc is not None and address != self.address:
             return self._judge_move(packet, address, now)
         number = packet.sequence_number
-        if packet.ssrc == self._ssrc:
+        if packet.ssrc == self.ssrc:
             ahead = (number - self._highest) & 0xFFFF
             if ahead < MAX_DROPOUT or ahead > 0x10000 - MAX_MISORDER:
                 if ahead < MAX_DROPOUT:
@@ -208,9 +202,9 @@ class SourceLock:
                 self._candidates.clear()
                 self._heard_at = now
                 return ACCEPTED
-        elif self._ssrc is not None and now - self._heard_at < SOURCE_SILENT:
+        elif self.ssrc is not None and now - self._heard_at < SOURCE_SILENT:
             return Verdict.PROBATION
-        trusted = self._ssrc is None and self._expected is not None
+        trusted = self.ssrc is None and self._expected is not None
         if not trusted and not self._is_confirmed(packet, address):
             return Verdict.PROBATION
         self._take(packet, address, now)
@@ -219,7 +213,7 @@ class SourceLock:
     def _judge_move(self, packet: RtpPacket, address: Address, now: float) -> Verdict:
         """Decide about another port of the peer's host that :meth:`screen` let pass."""
         ahead = (packet.sequence_number - self._highest) & 0xFFFF
-        is_same = packet.ssrc == self._ssrc
+        is_same = packet.ssrc == self.ssrc
         continues = is_same and ahead < MAX_DROPOUT
         trusted = address == self._expected and (continues or not is_same)
         trusted = trusted or self._is_former(packet.ssrc.to_bytes(4), now)
@@ -247,18 +241,18 @@ class SourceLock:
 
     def _take(self, packet: RtpPacket, address: Address, now: float) -> None:
         self._candidates.clear()
-        if self._latched != address:
-            self._latched = address
-        if packet.ssrc != self._ssrc:
+        if self.address != address:
+            self.address = address
+        if packet.ssrc != self.ssrc:
             self._heard_since = now
-        self._ssrc = packet.ssrc
+        self.ssrc = packet.ssrc
         self._ssrc_bytes = packet.ssrc.to_bytes(4)
         self._heard_at = now
         self._highest = packet.sequence_number
 
     def _may_move(self, address: Address, ssrc: bytes, now: float) -> bool:
         """Say whether the peer, heard before, may go on from another port of its host."""
-        if self._ssrc is None or self._latched is None or address[0] != self._latched[0]:
+        if self.ssrc is None or self.address is None or address[0] != self.address[0]:
             return False
         if address == self._expected or self._is_former(ssrc, now):
             return True
