@@ -25,7 +25,7 @@ prompt: You sell tea.
 llm:
   service: mistral
   model: m
-  first_byte_ms: 800
+  first_byte_ms: 20000
   fallback: [{service: scripted, otherwise: Pardon?}]
 tools:
   - hangup
