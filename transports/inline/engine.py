@@ -185,7 +185,8 @@ class InlineEngine:
         for stream in streams:
             stream.send_built(deadline)
         for stream in streams:
-            stream.record_sent(deadline)
+            if stream.tape is not None:
+                stream.record_sent(deadline)
         for then in self._after_sending:
             then()
         self._read(1)

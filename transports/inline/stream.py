@@ -62,6 +62,7 @@ class InlineStream:
             was pressed.
         on_peer_left: Called when the peer says by RTCP that it ends its source.
         sender: Makes the packets. For the engine, and other placements.
+        tape: What both directions are recorded on, if anything does. For the engine.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class InlineStream:
         self._flushes = 0
         self._closed = False
         self._built: list[Outgoing] = []
-        self._tape: Tape | None = None
+        self.tape: Tape | None = None
         self._audible: list[bytes] = []  # of what was built, for the tape
         self._deviations = Deviations(REMEMBERED_SENDS)
         self._ranked = [0.0, 0.0]
@@ -182,7 +183,7 @@ class InlineStream:
 
     def record(self, on_tick: Callable[[RecordedTick], None]) -> None:
         """Call ``on_tick`` with both directions of every tick; see ``MediaStream``."""
-        self._tape = Tape(self.codec, on_tick)
+        self.tape = Tape(self.codec, on_tick)
 
     def duck(self) -> None:
         """Lower what is sent by 12 dB, within the next packet."""
@@ -257,7 +258,7 @@ class InlineStream:
             built = []
             for _ in range(due):
                 built.append(self.sender.next_packet())
-                if self._tape is not None:
+                if self.tape is not None:
                     self._audible.append(self.sender.audible)
             self._built = built
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
@@ -268,21 +269,33 @@ class InlineStream:
 
         For the engine. An error breaks this stream only.
         """
-        if self._built and self._peer is not None and not self._closed:
-            try:
-                self._send(self._peer, deadline)
-            except Exception as error:  # noqa: BLE001  a broken call must not stop the others
-                self.fail(error)
+        built, peer = self._built, self._peer
+        if not built or peer is None or self._closed:
+            return
+        try:
+            self._built = []
+            self._due_at = deadline + FRAME_SECONDS
+            due_at = deadline - (len(built) - 1) * FRAME_SECONDS
+            for datagram, starts_speech in built:
+                self._endpoint.send(datagram, peer)
+                now = time.monotonic()
+                self._deviations.add(now - due_at)
+                due_at += FRAME_SECONDS
+                if starts_speech and self.on_speech_sent is not None:
+                    self.on_speech_sent(now)
+            self._backpressure.progressed()
+        except Exception as error:  # noqa: BLE001  a broken call must not stop the others
+            self.fail(error)
 
     def record_sent(self, deadline: float) -> None:
         """Let the recording have what was built, the last packet of it due at ``deadline``.
 
         For the engine. An error breaks this stream only.
         """
-        if self._tape is None or self._closed or self.failed:
+        if self.tape is None or self._closed or self.failed:
             return
         try:
-            self._tape.sent(self._audible, deadline)
+            self.tape.sent(self._audible, deadline)
             self._audible = []
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
@@ -301,19 +314,6 @@ class InlineStream:
         except Exception as error:  # noqa: BLE001  a broken call must not stop the others
             self.fail(error)
 
-    def _send(self, peer: Address, deadline: float) -> None:
-        self._due_at = deadline + FRAME_SECONDS
-        built, self._built = self._built, []
-        due_at = deadline - (len(built) - 1) * FRAME_SECONDS
-        for datagram, starts_speech in built:
-            self._endpoint.send(datagram, peer)
-            now = time.monotonic()
-            self._deviations.add(now - due_at)
-            due_at += FRAME_SECONDS
-            if starts_speech and self.on_speech_sent is not None:
-                self.on_speech_sent(now)
-        self._backpressure.progressed()
-
     def _hear(self, due: int, deadline: float) -> None:
         now, session = time.monotonic(), self._session
         for audio in self._receiver.arrived(now):
@@ -327,8 +327,8 @@ class InlineStream:
                 subscriber(frame)
         if self._closed:  # by a listener, or by a subscriber
             return
-        if self._tape is not None:
-            self._tape.heard(played, deadline)
+        if self.tape is not None:
+            self.tape.heard(played, deadline)
         for digit, duration_ms in session.digits(now):
             if self.on_digit is not None:
                 self.on_digit(digit, duration_ms)
