@@ -189,6 +189,37 @@ def test_what_was_left_out_is_caught_up_with_in_one_run() -> None:
     assert [len(windows) for windows in counting.inputs] == [1] * REST_AFTER + [KEPT_WINDOWS, 1]
 
 
+class Doubtful(Counting):
+    """As if each ``period``-th window since a reset were perhaps speech, and no other."""
+
+    def __init__(self, period: int) -> None:
+        super().__init__(0.05)
+        self._period = period
+
+    def run(
+        self, windows: NDArray[np.float32], state: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        scored, after = super().run(windows, state)
+        numbers = np.arange(len(windows)) + state[0, 0, 0]
+        return np.where(numbers % self._period, scored, np.float32(0.5)), after
+
+
+@pytest.mark.parametrize(("period", "reset_at"), [(4, 0), (6, 66), (99, 62)])
+@pytest.mark.parametrize("before", [38, 40, 41, 42, 50])
+def test_the_state_is_forgotten_in_a_rest_when_it_would_have_been(
+    before: int, period: int, reset_at: int
+) -> None:
+    silence = np.zeros((80, WINDOW), np.float32)
+    pause = REST_AFTER + KEPT_WINDOWS
+    levels = [-20.0] * before + [-60.0] * pause + [-20.0] * (80 - before - pause)
+    resting, never = Doubtful(period), Doubtful(period)
+
+    scores(SileroScorer(resting), silence, levels)
+    scores(SileroScorer(never), silence, [-20.0] * 80)
+
+    assert resting.seen == never.seen == [80 - reset_at]
+
+
 def test_after_a_long_rest_the_model_begins_anew_with_the_last_windows(model: SileroModel) -> None:
     audio = babble(1)[0]
     quiet = REST_AFTER + 2 * KEPT_WINDOWS + 3

@@ -135,10 +135,10 @@ def test_a_hold_waits_for_nobody_and_a_duck_for_no_one_who_speaks_already() -> N
 
 
 def test_a_call_may_be_closed_by_what_another_hears_before_it_is_scored() -> None:
-    activity = VoiceActivity({"script": lambda: Scripted("##", "..")})
+    activity = VoiceActivity({"script": lambda: Scripted("###", "...")})
     (first, _), (second, heard) = open_ear(activity), open_ear(activity)
     for detector in (first, second):
-        detector.put(ArrivedAudio(LOUD_WINDOW, 1.0))
+        detector.put(ArrivedAudio(2 * LOUD_WINDOW, 1.0))
     activity.run()
     first.on_hearing = lambda _: second.close()
 
@@ -146,7 +146,8 @@ def test_a_call_may_be_closed_by_what_another_hears_before_it_is_scored() -> Non
         detector.put(ArrivedAudio(LOUD_WINDOW, 2.0))
     activity.run()
 
-    assert len(heard) == 1
+    assert len(heard) == 2
+    assert first.speaking
 
 
 def test_several_windows_of_a_call_are_judged_in_their_order() -> None:
