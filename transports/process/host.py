@@ -58,6 +58,7 @@ from transports.process.layout import (
     slot_memory,
 )
 from transports.process.ring import RingWriter
+from transports.process.watch import Watch
 
 if TYPE_CHECKING:
     from transports.inline.stream import InlineStream
@@ -102,6 +103,8 @@ class User:
             lambda: host.put(self, None, ()),
         )
         self._memory: memoryview | None = None
+        self._watched: tuple[HostedStream, ...] = ()
+        self._watch = Watch(memoryview(b""), ())
         self._clock: RingWriter | None = None
         self._doorbell = -1
 
@@ -115,15 +118,37 @@ class User:
         memory, doorbell = descriptors
         if self._memory is not None:
             raise ValueError("attached already")
-        self._memory = map_memory(memory)
+        mapped = map_memory(memory)
+        self._watch = Watch(mapped, ())
+        self._memory = mapped
         self._doorbell = doorbell
         descriptors.remove(doorbell)
         self._clock = RingWriter(clock_ring(self._memory, message["key"]))
+
+    def own(self, number: int, hosted: HostedStream) -> None:
+        """Take a stream over."""
+        self.streams[number] = hosted
+        self._watch_all()
+
+    def disown(self, number: int) -> None:
+        """Give a stream up."""
+        del self.streams[number]
+        self._watch_all()
+
+    def asking(self) -> list[HostedStream]:
+        """Return the streams for which something may have been written or decided."""
+        watched = self._watched
+        return [watched[index] for index in self._watch.look()] if watched else []
 
     def slot(self, message: Message) -> Slot:
         """Return the slot that a message names."""
         assert self._memory is not None  # noqa: S101  the first message brought it
         return Slot(slot_memory(self._memory, message["slot"]), message["key"])
+
+    def _watch_all(self) -> None:
+        assert self._memory is not None  # noqa: S101  streams are in it
+        self._watched = tuple(self.streams.values())
+        self._watch = Watch(self._memory, [hosted.readers for hosted in self._watched])
 
     def ring(self) -> None:
         """Say that everything of this tick is in the rings."""
@@ -242,7 +267,7 @@ class MediaHost:
             hosted.attach(slot)
         else:
             hosted = HostedStream(stream, slot, self._on_failed, self._tell)
-        user.streams[number] = hosted
+        user.own(number, hosted)
         user.channel.send(
             {
                 "is": "opened",
@@ -271,7 +296,7 @@ class MediaHost:
             case "fail":
                 hosted.stream.failed = RuntimeError("its user's callback raised")
             case "close":
-                del user.streams[message["stream"]]
+                user.disown(message["stream"])
                 hosted.stream.close()
                 self._garbage = True
                 stats = values(hosted.stream.stats)
@@ -341,7 +366,7 @@ class MediaHost:
 
     def _before_sending(self) -> None:
         for user in self._users:
-            for hosted in user.streams.values():
+            for hosted in user.asking():
                 hosted.before_sending()
 
     def _after_sending(self) -> None:
@@ -360,7 +385,7 @@ class MediaHost:
         for user in self._users:
             user.ring()
         for user in self._users:
-            for hosted in user.streams.values():
+            for hosted in user.asking():
                 hosted.after_hearing()
 
 

@@ -16,6 +16,7 @@ from transports.process.layout import (
     Slot,
     WrittenKind,
 )
+from transports.process.ring import Register, RingReader
 from transports.rtp.events import FRAME_SAMPLES, ArrivedAudio, PlayedFrame
 from transports.rtp.tape import RecordedTick
 
@@ -71,6 +72,11 @@ class HostedStream:
         """The port that the peer sends to."""
         return self.stream.port
 
+    @property
+    def readers(self) -> tuple[RingReader, Register]:
+        """Of what the user writes and decides; when they have something, it is to be taken."""
+        return self._written, self._control
+
     def attach(self, slot: Slot) -> None:
         """Begin with a slot that nothing was written to."""
         self._slot: Slot | None = slot
@@ -122,13 +128,11 @@ class HostedStream:
 
     def after_hearing(self) -> None:
         """Take what was written, ahead of the packets, which then leave the sooner."""
-        if self._written.has_more or self._control.has_news:
-            self._try_to_take(QUEUE_LIMIT)
+        self._try_to_take(QUEUE_LIMIT)
 
     def before_sending(self) -> None:
         """Obey what was decided, and take what the next packet lacks."""
-        if self._written.has_more or self._control.has_news:
-            self._try_to_take(FRAME_SAMPLES)
+        self._try_to_take(FRAME_SAMPLES)
 
     def after_sending(self) -> None:
         """Publish what has left, and from time to time the counters."""

@@ -110,24 +110,30 @@ class RingReader:
     Attributes:
         taken: Records that were read or lost so far.
         lost: Of those, how many gave way before they were read.
+        words: See :class:`Ring`.
     """
 
     def __init__(self, ring: Ring) -> None:
         self.taken = 0
         self.lost = 0
+        self.words = ring.words
         self._ring = ring
-        self._words = ring.words
         self._place = ring.place(1)  # of the next record's number
+
+    @property
+    def awaited(self) -> tuple[int, int]:
+        """Where in :attr:`words` the number of the next record will be, and that number."""
+        return self._place, self.taken + 1
 
     @property
     def has_more(self) -> bool:
         """Whether a :meth:`take` may find something; cheap, since it mostly would not."""
-        return self._words[self._place] > self.taken
+        return self.words[self._place] > self.taken
 
     def take(self) -> bytes | None:
         """Return the next record; ``None`` when none is whole yet."""
         number = self.taken + 1
-        if self._words[self._place] < number:
+        if self.words[self._place] < number:
             return None  # the usual answer, found quickly
         ring = self._ring
         found = ring.load(number)
@@ -146,6 +152,9 @@ class RingReader:
 class Register:
     """The latest value only: written by one side, read by the other as often as it likes.
 
+    Attributes:
+        words: See :class:`Ring`.
+
     Args:
         memory: Shared by both sides.
         key: Known to both sides, and of no earlier user of the memory.
@@ -154,7 +163,7 @@ class Register:
     def __init__(self, memory: memoryview, key: int) -> None:
         self._ring = Ring(memory, len(memory) // REGISTER_COPIES, key)
         self._number = 0
-        self._words = self._ring.words
+        self.words = self._ring.words
         self._place = self._ring.place(1)  # of the next value's number
 
     def set(self, value: bytes) -> None:
@@ -163,13 +172,18 @@ class Register:
         self._number += 1
 
     @property
+    def awaited(self) -> tuple[int, int]:
+        """Where in :attr:`words` the number of the next value will be, and that number."""
+        return self._place, self._number + 1
+
+    @property
     def has_news(self) -> bool:
         """Whether there may be :meth:`news`; cheap, since there mostly are none."""
-        return self._words[self._place] > self._number
+        return self.words[self._place] > self._number
 
     def news(self) -> bytes | None:
         """Return the value if there is a later one than was returned before."""
-        if self._words[self._place] <= self._number:
+        if self.words[self._place] <= self._number:
             return None
         ring = self._ring
         latest = ring.load(self._number + 1)
