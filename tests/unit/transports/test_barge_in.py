@@ -235,6 +235,15 @@ def test_our_own_voice_is_known_after_a_long_silence(line: Line, barge_in: Barge
     assert judged[10:].count(False) <= 1
 
 
+def test_our_last_words_are_known_when_they_come_back_late(line: Line, barge_in: BargeIn) -> None:
+    say(line, barge_in, speech(1, 0.6))
+
+    judged = windows(line, barge_in, bytes(2 * 8000), 0.2, 3600)
+
+    after_the_gap_was_certain = judged[21:24]
+    assert after_the_gap_was_certain == [True] * 3
+
+
 def test_nothing_that_is_heard_is_our_own_voice_while_the_assistant_is_silent(
     line: Line, barge_in: BargeIn
 ) -> None:
