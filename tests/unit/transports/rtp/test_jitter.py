@@ -106,6 +106,33 @@ def test_a_whole_packet_is_what_the_pieces_would_have_been(seed: int) -> None:
     assert whole_packets
 
 
+def test_a_whole_packet_waits_for_the_delay_too_when_playout_has_stopped() -> None:
+    line = Line()
+    line.start(packets=1)
+    for _ in range(4):
+        line.tick()
+
+    line.put(1, jump=3 * FRAME)
+    line.buffer.tick(line.now)
+
+    assert line.buffer.take_whole() is None
+    line.now += DELAY
+    assert line.tick() == frame(1)
+
+
+def test_after_a_whole_packet_playout_goes_on_as_long_as_after_any() -> None:
+    line = Line()
+    line.start(packets=1)
+    line.tick()
+    line.put(1, jump=FRAME)
+    line.buffer.tick(line.now)
+    assert line.buffer.take_whole() is not None
+
+    pieces = [play(line.buffer, line.now + TICK * step) for step in range(1, 5)]
+
+    assert pieces == [(Lost(FRAME),)] * 3 + [(Empty(FRAME),)]
+
+
 def test_says_how_far_ahead_the_next_audio_is_and_takes_nothing() -> None:
     line = Line()
     line.start(packets=1)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from transports.audio.codec import Codec
 from transports.audio.g722 import G722Decoder
-from transports.rtp.payload import LONGEST_PACKET, SHORTEST_PACKET, PayloadDecoder
+from transports.rtp.packet import HEADER_BYTES, RtpPacket
+from transports.rtp.payload import LONGEST_PACKET, SHORTEST_PACKET, UNLIKE_ANY, PayloadDecoder
 
 
 def test_both_laws_are_understood_and_nothing_else_unless_told() -> None:
@@ -19,6 +20,25 @@ def test_both_laws_are_understood_and_nothing_else_unless_told() -> None:
         0: Codec.ULAW,
         8: Codec.ALAW,
     }
+
+
+@pytest.mark.parametrize("codec", [Codec.ALAW, Codec.ULAW, Codec.SLIN])
+def test_packets_that_stand_alone_are_known_by_what_their_datagrams_begin_with(
+    codec: Codec,
+) -> None:
+    payload = codec.encode(bytes(range(200)))
+    datagram = RtpPacket(codec.payload_type, 7, 160, 1, payload).serialize()
+
+    usual = PayloadDecoder([codec]).usual(codec, codec.payload_type, len(payload))
+
+    assert usual.length == len(datagram)
+    assert usual.start.to_bytes(2) == datagram[:2]
+    assert usual.decode(datagram[HEADER_BYTES:]) == codec.decode(payload)
+
+
+@pytest.mark.parametrize("codec", [Codec.G722, Codec.SLIN16])
+def test_packets_that_depend_on_those_before_are_like_no_other(codec: Codec) -> None:
+    assert PayloadDecoder([codec]).usual(codec, codec.payload_type, 160) == UNLIKE_ANY
 
 
 @pytest.mark.parametrize(

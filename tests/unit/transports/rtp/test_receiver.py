@@ -18,6 +18,7 @@ from transports.rtp.source import Rejection
 from transports.rtp.spread import PlayoutRange
 
 PEER = ("192.0.2.1", 20002)
+STRANGER = ("192.0.2.66", 20002)
 TICK = 0.02
 FRAME = 160
 
@@ -624,3 +625,21 @@ def test_a_packet_like_the_last_one_is_taken_as_any_other_is(seed: int) -> None:
         now += TICK
     assert plain.rejected == padded.rejected
     assert plain.played["audio"] > 20
+
+
+def test_a_new_source_goes_by_the_agreed_clock_until_its_first_audio() -> None:
+    receiver = Receiver(
+        delay=0.04, noise=ComfortNoise(), codecs=(Codec.SLIN16,), telephone_event=101
+    )
+    clock_rates = []
+
+    for number, (address, payload_type, size) in enumerate(
+        [(PEER, 8, FRAME), (STRANGER, 101, 4), (STRANGER, 8, FRAME)]
+    ):
+        receiver.expect(address)
+        packet = RtpPacket(payload_type, number, FRAME * number, 7, bytes(size))
+        assert receiver.receive(packet.serialize(), address, 500.0) is None
+        assert receiver.reception is not None
+        clock_rates.append(receiver.reception.clock_rate)
+
+    assert clock_rates == [8000, 16000, 8000]

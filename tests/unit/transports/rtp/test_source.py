@@ -9,6 +9,7 @@ from transports.rtp.packet import RtpPacket
 from transports.rtp.source import (
     MAX_DROPOUT,
     MAX_MISORDER,
+    PACKET_BURST,
     PORT_SILENT,
     SOURCE_SILENT,
     Address,
@@ -381,3 +382,23 @@ def test_what_passes_at_once_is_what_two_questions_would_have_let_in(seed: int) 
             assert heard(at_once, address, now, each) == [expected]
         assert (at_once.ssrc, at_once.address) == (in_steps.ssrc, in_steps.address)
     assert passed
+
+
+def test_what_passes_at_once_ends_the_probation_of_a_jump() -> None:
+    lock = connected()
+    verdicts(lock, packet(7))
+    jump = 7 + 2 * MAX_DROPOUT
+    assert verdicts(lock, packet(jump)) == [PROBATION]
+
+    assert lock.passes(1, 8, PEER, 172, 0.02)
+
+    assert verdicts(lock, packet(jump + 1)) == [PROBATION]
+
+
+def test_no_more_passes_at_once_than_a_peer_may_send() -> None:
+    lock = connected()
+    verdicts(lock, packet(0))
+
+    passed = sum(lock.passes(1, number, PEER, 172, 0.0) for number in range(1, 1000))
+
+    assert passed == PACKET_BURST

@@ -29,6 +29,16 @@ def test_one_late_packet_counts_a_sixteenth_twice() -> None:
     assert jitter.seconds == pytest.approx(0.001 + (0.016 - 0.001) / 16)
 
 
+@pytest.mark.parametrize(("first", "second"), [(0, 0xFFFFFF60), (0xFFFFFF60, 0)])
+def test_timestamps_wrap_in_both_directions(first: int, second: int) -> None:
+    jitter = InterarrivalJitter()
+
+    jitter.observe(first, 0.0)
+    jitter.observe(second, 0.0)
+
+    assert jitter.seconds == pytest.approx(0.02 / 16)
+
+
 def test_steady_deviation_is_approached() -> None:
     jitter = InterarrivalJitter()
 
