@@ -46,19 +46,11 @@ from pydantic import TypeAdapter
 from transports.errors import MediaUnavailable, TransportError
 from transports.inline.engine import InlineEngine
 from transports.params import RtpParams, StreamOptions
-from transports.process.channel import Channel, Message, close_all
+from transports.process.channel import Message, close_all
 from transports.process.counters import values
 from transports.process.hosted import HostedStream
-from transports.process.layout import (
-    CLOCK,
-    Slot,
-    clock_ring,
-    fingerprint,
-    map_memory,
-    slot_memory,
-)
-from transports.process.ring import RingWriter
-from transports.process.watch import Watch
+from transports.process.layout import Slot, fingerprint
+from transports.process.user import User
 
 if TYPE_CHECKING:
     from transports.inline.stream import InlineStream
@@ -88,88 +80,6 @@ class _Orphan(NamedTuple):
     since: float
 
 
-class User:
-    """Whoever holds the other end of a channel.
-
-    Attributes:
-        streams: By the number that the user gave.
-    """
-
-    def __init__(self, host: "MediaHost", sock: socket.socket) -> None:
-        self.streams: dict[int, HostedStream] = {}
-        self.channel = Channel(
-            sock,
-            lambda message, descriptors: host.put(self, message, descriptors),
-            lambda: host.put(self, None, ()),
-        )
-        self._memory: memoryview | None = None
-        self._watched: tuple[HostedStream, ...] = ()
-        self._watch = Watch(memoryview(b""), ())
-        self._clock: RingWriter | None = None
-        self._doorbell = -1
-
-    def attach(self, message: Message, descriptors: list[int]) -> None:
-        """Take the shared memory, and what to wake the user with.
-
-        Args:
-            message: As it came.
-            descriptors: Of both; what is kept is taken out of the list.
-        """
-        memory, doorbell = descriptors
-        if self._memory is not None:
-            raise ValueError("attached already")
-        mapped = map_memory(memory)
-        self._watch = Watch(mapped, ())
-        self._memory = mapped
-        self._doorbell = doorbell
-        descriptors.remove(doorbell)
-        self._clock = RingWriter(clock_ring(self._memory, message["key"]))
-
-    def own(self, number: int, hosted: HostedStream) -> None:
-        """Take a stream over."""
-        self.streams[number] = hosted
-        self._watch_all()
-
-    def disown(self, number: int) -> None:
-        """Give a stream up."""
-        del self.streams[number]
-        self._watch_all()
-
-    def asking(self) -> list[HostedStream]:
-        """Return the streams for which something may have been written or decided."""
-        watched = self._watched
-        return [watched[index] for index in self._watch.look()] if watched else []
-
-    def slot(self, message: Message) -> Slot:
-        """Return the slot that a message names."""
-        assert self._memory is not None  # noqa: S101  the first message brought it
-        return Slot(slot_memory(self._memory, message["slot"]), message["key"])
-
-    def _watch_all(self) -> None:
-        assert self._memory is not None  # noqa: S101  streams are in it
-        self._watched = tuple(self.streams.values())
-        self._watch = Watch(self._memory, [hosted.readers for hosted in self._watched])
-
-    def ring(self) -> None:
-        """Say that everything of this tick is in the rings."""
-        if self._doorbell >= 0:
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_write(self._doorbell, 1)
-
-    def tell_lateness(self, ticks: Sequence[float]) -> None:
-        """Publish how late the clock was."""
-        if self._clock is not None:
-            for lateness in ticks:
-                self._clock.put(CLOCK.pack(lateness))
-
-    def close(self) -> None:
-        """Let go of the channel and the eventfd."""
-        self.channel.close()
-        if self._doorbell >= 0:
-            os.close(self._doorbell)
-            self._doorbell = -1
-
-
 class MediaHost:
     """Runs the engine for its users.
 
@@ -192,7 +102,7 @@ class MediaHost:
     async def run(self, supervisor: socket.socket) -> None:
         """Serve until the supervisor ends; all streams end with it."""
         parent = os.getppid()
-        self._supervisor = User(self, supervisor)
+        self._supervisor = User(supervisor, self.put)
         self._users.append(self._supervisor)
         self._engine.around_sending(self._before_sending, self._after_sending)
         self._engine.after_hearing(self._after_hearing)
@@ -313,7 +223,7 @@ class MediaHost:
             descriptors.pop(0)
             try:
                 sock.setblocking(False)  # noqa: FBT003
-                self._users.append(User(self, sock))
+                self._users.append(User(sock, self.put))
             except BaseException:
                 sock.close()
                 raise
