@@ -413,6 +413,21 @@ async def test_a_stream_that_a_listener_closes_plays_no_frame_any_more(
     assert isinstance(came[-1], ArrivedAudio)
 
 
+async def test_the_audio_of_a_long_packet_arrives_whole_and_in_order(
+    stream: MediaStream, phone: Phone
+) -> None:
+    frames: list[PlayedFrame] = []
+    arrived: list[bytes] = []
+    stream.listen(lambda audio: arrived.append(audio.pcm))
+    stream.subscribe(frames.append)
+    await until(lambda: bool(frames))
+    said = Codec.ALAW.decode(bytes(step * step // 7 % 256 for step in range(1000)))
+
+    phone.send(stream, said)
+
+    await until(lambda: said in b"".join(arrived))
+
+
 async def test_closing_gives_the_ports_back_and_ends_writers(
     engine: MediaEngine, stream: MediaStream
 ) -> None:
