@@ -17,7 +17,7 @@ import uvloop
 
 from voiceai.bench.companion import read_message, tell
 from voiceai.bench.loop_lag import LoopLag
-from voiceai.bench.usage import children_seconds, memory_bytes
+from voiceai.bench.usage import memory_bytes, used
 from voiceai.telemetry.logging import configure_logging
 
 WINDOW_SECONDS: Final = 1.0
@@ -89,7 +89,7 @@ class Meter:
 
     async def _used(self) -> dict[str, float]:
         own = time.process_time()
-        children = children_seconds()
+        children = used().children
         parts = {"all": own + children, "loop": time.thread_time(), **self._subject.parts()}
         if children:
             parts["media process"] = children

@@ -15,6 +15,7 @@ from pipelines.resources import Resources
 from pipelines.smart_turn import load_model
 from transports.engine import MediaEngine, MediaStream, make_engine
 from transports.params import RtpParams
+from transports.rtp.events import FRAME_SECONDS
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
 from voiceai.bench.loop_lag import LoopLag
@@ -24,7 +25,7 @@ from voiceai.bench.report import Budget, Measure, Report
 from voiceai.bench.speech import SENTENCES, spoken_sentences
 from voiceai.bench.stub_conversation import SENTENCE_SECONDS, StubServices, open_conversation
 from voiceai.bench.timed_hearing import TimedHearing
-from voiceai.bench.usage import children_seconds, kernel_seconds, memory_bytes
+from voiceai.bench.usage import memory_bytes, used
 from voiceai.calls.garbage import leave_out_what_stays
 from voiceai.settings import Settings
 
@@ -188,7 +189,7 @@ class _Bench:
         self._services = StubServices(resources, cast("MediaEngine", self._hearing))
         self._smart_turn = smart_turn
         self._settle = settle
-        self._lag = LoopLag()
+        self._lag = LoopLag(interval=FRAME_SECONDS)
         self._streams: list[MediaStream] = []
         self._conversations: list[Conversation] = []
         self._memory_before = 0
@@ -279,14 +280,9 @@ class _Bench:
 
     async def _used(self) -> dict[str, float]:
         """Return the processor seconds that were used so far: all, and each of the parts."""
-        callers = [self._talkers.pid]
-        media = children_seconds(callers)
-        seconds = (
-            media,
-            self._hearing.seconds,
-            await self._turn_thread_time(),
-            kernel_seconds(callers),
-        )
+        turn_model = await self._turn_thread_time()
+        media, kernel = used(besides=[self._talkers.pid])
+        seconds = (media, self._hearing.seconds, turn_model, kernel)
         return {WHOLE: time.process_time() + media, **dict(zip(PARTS, seconds, strict=True))}
 
     def _played(self) -> int:

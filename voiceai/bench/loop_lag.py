@@ -2,28 +2,29 @@
 
 import asyncio
 import time
-from typing import Final
 
 __all__ = ["LoopLag"]
 
-INTERVAL_SECONDS: Final = 0.005
-
 
 class LoopLag:
-    """Wakes every 5 ms and notes how much later it was.
+    """Wakes again and again, and notes how much later it was.
 
-    A block of the loop shows up as up to 5 ms less than it lasted; a loop's timers are a
+    A block of the loop shows up as up to an interval less than it lasted; a loop's timers are a
     millisecond coarse, which shows up as lag.
+
+    Args:
+        interval: Seconds. Each time takes 50 us of the loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, interval: float = 0.005) -> None:
+        self._interval = interval
         self._worst = 0.0
 
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
-            due = time.monotonic() + INTERVAL_SECONDS
-            await asyncio.sleep(INTERVAL_SECONDS)
+            due = time.monotonic() + self._interval
+            await asyncio.sleep(self._interval)
             self._worst = max(self._worst, time.monotonic() - due)
 
     def take(self) -> float:

@@ -1,11 +1,13 @@
 """What this process uses and holds, with the processes that it started."""
 
 import contextlib
+import os
 from collections.abc import Collection
+from typing import NamedTuple
 
 import psutil
 
-__all__ = ["children_seconds", "family", "kernel_seconds", "memory_bytes"]
+__all__ = ["Used", "family", "memory_bytes", "used"]
 
 
 def family(besides: Collection[int] = ()) -> list[psutil.Process]:
@@ -18,26 +20,30 @@ def family(besides: Collection[int] = ()) -> list[psutil.Process]:
     return [own, *(child for child in own.children(recursive=True) if child.pid not in besides)]
 
 
-def children_seconds(besides: Collection[int] = ()) -> float:
-    """Return the processor seconds that the children have used so far; 0 without any."""
-    seconds = 0.0
-    for child in family(besides)[1:]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = child.cpu_times()
-            seconds += times.user + times.system
-    return seconds
+class Used(NamedTuple):
+    """Processor seconds.
 
-
-def kernel_seconds(besides: Collection[int] = ()) -> float:
-    """Return what the kernel has done for all of them so far, in processor seconds.
-
-    The kernel counts it by the ticks of its own clock: over a second it is a guess.
+    Attributes:
+        children: Of the children.
+        kernel: What the kernel has done for them and for us. It counts that by the ticks of its own
+            clock: over a second it is a guess.
     """
-    seconds = 0.0
+
+    children: float
+    kernel: float
+
+
+def used(besides: Collection[int] = ()) -> Used:
+    """Return what was used so far. Takes a millisecond."""
+    children = kernel = 0.0
+    own = os.getpid()
     for process in family(besides):
         with contextlib.suppress(psutil.NoSuchProcess):
-            seconds += process.cpu_times().system
-    return seconds
+            times = process.cpu_times()
+            kernel += times.system
+            if process.pid != own:
+                children += times.user + times.system
+    return Used(children, kernel)
 
 
 def memory_bytes(besides: Collection[int] = ()) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from voiceai.bench.usage import children_seconds, family, kernel_seconds, memory_bytes
+from voiceai.bench.usage import family, memory_bytes, used
 
 BUSY = "import sys; sum(range(3_000_000)); print(flush=True); sys.stdin.read()"
 
@@ -26,21 +26,21 @@ def child() -> Iterator[int]:
 
 def test_a_child_counts(child: int) -> None:
     assert child in {process.pid for process in family()}
-    assert children_seconds() > 0
+    assert used().children > 0
 
 
 def test_who_generates_the_load_does_not(child: int) -> None:
     others = [process.pid for process in family() if process.pid not in (child, os.getpid())]
 
     assert [process.pid for process in family([child, *others])] == [os.getpid()]
-    assert children_seconds([child, *others]) == 0
+    assert used([child, *others]).children == 0
     assert memory_bytes([child]) < memory_bytes()
 
 
 def test_what_the_kernel_did_for_a_process_counts() -> None:
-    before = kernel_seconds()
+    before = used().kernel
     with Path("/dev/zero").open("rb") as zeros:
-        while kernel_seconds() == before:
+        while used().kernel == before:
             zeros.read(1 << 24)
 
-    assert kernel_seconds() > before
+    assert used().kernel > before
