@@ -34,11 +34,12 @@ Handler = Callable[[FunctionCallParams], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a tool gave back, and whether it was asked for with what it does not take."""
+    """What a tool gave back, if it did, and whether it was asked for with what it does not take."""
 
     answer: Any = None
     properties: FunctionCallResultProperties | None = None
     refused: bool = False
+    answered: bool = False
 
     @property
     def failed(self) -> bool:
@@ -52,7 +53,7 @@ class _Outcome:
     async def take(
         self, result: Any, *, properties: FunctionCallResultProperties | None = None
     ) -> None:
-        self.answer, self.properties = result, properties
+        self.answer, self.properties, self.answered = result, properties, True
 
 
 @dataclass(slots=True)
@@ -137,6 +138,8 @@ class Director:
                 await outcome.take(self._take(name, function, values))
             else:
                 await self._use(tool, function, params, values, outcome)
+            if not outcome.answered:  # digits that nobody waits for any more
+                return
             entered = None
             if not outcome.refused and self.progress.node == node:  # nobody was faster
                 entered = self.progress.move(
