@@ -1,7 +1,6 @@
 """A pipeline's tools as functions that a language model may call."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -106,11 +105,20 @@ def past_interruption(handler: Handler, toolbox: Toolbox) -> Handler:
             asks = properties is None or properties.run_llm is not False
             await params.llm.push_frame(LLMMessagesAppendFrame([message], run_llm=asks))
 
+        failures: list[Exception] = []
+
         async def whole() -> None:
-            with contextlib.suppress(EntryDropped):
+            try:
                 await handler(replace(params, result_callback=take))
+            except EntryDropped:
+                pass
+            except Exception as error:
+                failures.append(error)
+                raise  # Pipecat writes down with what its tasks end, and keeps it
 
         await toolbox.digits.outlives(whole(), interrupted.set)
+        if failures:
+            raise failures[0]
 
     return call
 

@@ -1,15 +1,16 @@
-"""Where a flow goes when a tool brings nothing."""
+"""Where a flow goes when a tool that asks for digits brings nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.clocks.system_clock import SystemClock
-from pipecat.frames.frames import Frame
+from pipecat.frames.frames import Frame, InputDTMFFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
-from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.llm_service import FunctionCallParams
 from pipecat.utils.asyncio.task_manager import TaskManager
 
@@ -19,7 +20,7 @@ from pipelines.flows.spec import FlowSpec
 from pipelines.spec import ToolSpec
 from pipelines.tool_specs import CollectDigitsTool
 from pipelines.tools.digits import DigitCollector
-from pipelines.tools.schema import Toolbox
+from pipelines.tools.schema import Handler, Toolbox
 
 FLOW = {
     "name": "pin",
@@ -45,6 +46,9 @@ class Model:
         self.results: list[Any] = []
 
     def tool_called(self, name: str, arguments: object) -> None: ...
+
+    def tool_returned(self, name: str, result: object) -> None:
+        raise ZeroDivisionError
 
     async def push_frame(self, frame: Frame) -> None:
         self.pushed.append(frame)
@@ -74,18 +78,24 @@ async def soon() -> None:
         await asyncio.sleep(0)
 
 
-async def test_digits_that_nobody_waits_for_any_more_lead_nowhere(
-    collector: DigitCollector,
-) -> None:
-    model = Model()
+def begun(model: Model, collector: DigitCollector) -> tuple[Progress, Handler]:
+    """Return where a flow is that has begun, and its function that asks for digits."""
     listener: Any = model
     tools = [ToolSpec.model_validate({"collect_digits": {"name": "type_pin", "max": 4}})]
     progress = Progress(FlowSpec.model_validate(FLOW), tools)
     director = Director(progress, Toolbox(listener, listener, collector))
     schema: Any = director.context.tools
     (pin,) = [one for one in schema.standard_tools if one.name == "pin"]
+    return progress, pin.handler
 
-    asking = asyncio.create_task(pin.handler(model.asks("pin")))
+
+async def test_digits_that_nobody_waits_for_any_more_lead_nowhere(
+    collector: DigitCollector,
+) -> None:
+    model = Model()
+    progress, pin = begun(model, collector)
+
+    asking = asyncio.ensure_future(pin(model.asks("pin")))
     await soon()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -95,3 +105,17 @@ async def test_digits_that_nobody_waits_for_any_more_lead_nowhere(
     assert (progress.node, model.pushed, model.results) == ("ask", [], [])
     others.cancel()
     await asyncio.gather(others, return_exceptions=True)
+
+
+async def test_whoever_asked_learns_that_a_tool_failed(collector: DigitCollector) -> None:
+    model = Model()
+    progress, pin = begun(model, collector)
+
+    asking = asyncio.ensure_future(pin(model.asks("pin")))
+    await soon()
+    typed = InputDTMFFrame(button=KeypadEntry("#"))
+    await collector.process_frame(typed, FrameDirection.DOWNSTREAM)
+
+    with pytest.raises(ZeroDivisionError):
+        await asking
+    assert (progress.node, model.results) == ("ask", [])
