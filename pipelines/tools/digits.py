@@ -95,11 +95,11 @@ class DigitCollector(DTMFAggregator):
         self._changed = asyncio.Event()
         self._bot_speaks = False
         self._is_secret = False
-        self._interrupted: set[asyncio.Task[None]] = set()
+        self._tools: set[asyncio.Task[None]] = set()
 
     async def cleanup(self) -> None:
         """End an entry that was left open: the call is over."""
-        for task in list(self._interrupted):
+        for task in list(self._tools):
             await self.cancel_task(task)
         await super().cleanup()
 
@@ -152,9 +152,9 @@ class DigitCollector(DTMFAggregator):
             tool: Ends with the call at the latest.
             on_interruption: Called when it goes on alone.
         """
-        task = self.create_task(tool, "interrupted entry")
-        self._interrupted.add(task)
-        task.add_done_callback(self._interrupted.discard)
+        task = self.create_task(tool, "collect_digits")
+        self._tools.add(task)
+        task.add_done_callback(self._tools.discard)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
