@@ -42,7 +42,7 @@ def pattern(text: str) -> str:
     """
     try:
         re.compile(text)  # says better what is wrong
-        regex.compile(text)
+        regex.compile(text, regex.IGNORECASE)
         endless = repeats_within_repeats(text)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise wrong(f"not a regular expression: {error}") from error

@@ -14,7 +14,7 @@ from transports.rtp.events import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS, SAM
 from transports.rtp.spread import EARLIEST, ArrivalSpread, PlayoutRange
 from transports.rtp.ticks import TickClock
 
-__all__ = ["Audio", "Empty", "Lost", "Piece", "PlayoutBuffer", "Put"]
+__all__ = ["Audio", "Empty", "Held", "Lost", "Piece", "PlayoutBuffer", "Put"]
 
 CAPACITY_SAMPLES = 4000
 """Half a second: what piles up while we or the network stall and is worth playing."""
@@ -94,8 +94,12 @@ class Empty:
 Piece = Audio | Lost | Empty
 
 
-_Held = tuple[int, bytes, float]
-"""What is left to play of one packet: its timestamp, its samples, and when it arrived."""
+class Held(NamedTuple):
+    """What is left to play of one packet: its timestamp, its samples, and when it arrived."""
+
+    timestamp: int
+    pcm: bytes
+    arrived_at: float
 
 
 class PlayoutBuffer:
@@ -131,13 +135,12 @@ class PlayoutBuffer:
         self.surplus = 0
         self.put_in_samples = 0
         self._capacity = capacity
-        self._held: dict[int, _Held] = {}  # by unwrapped sequence number
+        self._held: dict[int, Held] = {}  # by unwrapped sequence number
         self._samples = 0
         self._next = 0  # the lowest number still playable
         self._position = 0  # timestamp of the next sample to play
         self._starved = 0  # samples since the last packet ran out
         self._clock = TickClock()
-        self._ticked_at = float("-inf")
 
     @property
     def samples(self) -> int:
@@ -154,7 +157,7 @@ class PlayoutBuffer:
             now: Monotonic seconds.
         """
         behind = timestamp - self._position
-        if now - self._ticked_at < OWN_STALL:
+        if now - self._clock.ticked_at < OWN_STALL:
             early = behind % FRAME_SAMPLES if self.playing else 0
             if early:
                 self.spread.observe(now - timestamp / SAMPLE_RATE, now, early / SAMPLE_RATE)
@@ -165,7 +168,7 @@ class PlayoutBuffer:
             return Put.LATE
         if number in self._held:
             return Put.DUPLICATE
-        self._held[number] = timestamp, pcm, now
+        self._held[number] = new(Held, (timestamp, pcm, now))
         self._samples += samples
         if self._samples > self._capacity:
             return self._evict()
@@ -182,7 +185,6 @@ class PlayoutBuffer:
 
     def tick(self, now: float) -> None:
         """Note that the next 20 ms begin at ``now``. Call before :meth:`get`, once per tick."""
-        self._ticked_at = now
         clock = self._clock
         clock.tick(now)
         self.delay = None
@@ -194,17 +196,17 @@ class PlayoutBuffer:
             if not -SHORT_BY <= excess < FRAME_SECONDS + RESERVE:
                 self.surplus = FRAME_SAMPLES * _frames(excess)
 
-    def take_whole(self) -> _Held | None:
+    def take_whole(self) -> Held | None:
         """Take the packet whose turn it is, if it is 20 ms: then :meth:`get` has no more to give.
 
         Returns:
-            Its timestamp, its samples, and when it arrived; ``None`` changes nothing.
+            The packet; ``None`` changes nothing.
         """
         number = self._next
         head = self._held.get(number)
         if head is None or not self.playing:
             return None
-        if head[0] != self._position or len(head[1]) != FRAME_BYTES:
+        if head.timestamp != self._position or len(head.pcm) != FRAME_BYTES:
             return None
         del self._held[number]
         self._next = number + 1
@@ -218,7 +220,11 @@ class PlayoutBuffer:
         if self.playing:
             number = self._next
             head = self._held.get(number)
-            if head is not None and head[0] == self._position and len(head[1]) >= 2 * samples:
+            if (
+                head is not None
+                and head.timestamp == self._position
+                and len(head.pcm) >= 2 * samples
+            ):
                 return (self._play(number, head, samples),)
         pieces: list[Piece] = []
         while samples > 0:
@@ -232,11 +238,11 @@ class PlayoutBuffer:
         position, number = self._position, self._next
         while samples > 0:
             held = self._held.get(number)
-            if held is None or abs(held[0] - position) > SLIP:
+            if held is None or abs(held.timestamp - position) > SLIP:
                 return False
-            length = len(held[1]) // 2
+            length = len(held.pcm) // 2
             samples -= length
-            position = held[0] + length
+            position = held.timestamp + length
             number += 1
         return True
 
@@ -253,10 +259,10 @@ class PlayoutBuffer:
         while len(pcm) < 2 * samples:
             number += 1
             held = self._held.get(number)
-            if held is None or held[0] != end:
+            if held is None or held.timestamp != end:
                 break
-            pcm += held[1]
-            end += len(held[1]) // 2
+            pcm += held.pcm
+            end += len(held.pcm) // 2
         return begin - self._position, pcm[: 2 * samples]
 
     def _take(self, need: int) -> Piece:
@@ -306,7 +312,7 @@ class PlayoutBuffer:
         self._starved = 0
         return True
 
-    def _play(self, number: int, head: _Held, need: int) -> Audio:
+    def _play(self, number: int, head: Held, need: int) -> Audio:
         """Take from the packet at the playout position."""
         timestamp, held, arrived_at = head
         pcm = held[: 2 * need]
@@ -318,15 +324,15 @@ class PlayoutBuffer:
             del self._held[number]
             self._next = number + 1
         else:
-            self._held[number] = self._position, held[2 * need :], arrived_at
+            self._held[number] = Held(self._position, held[2 * need :], arrived_at)
             self._next = number
         return new(Audio, (pcm, arrived_at))
 
     def _slip(self) -> None:
         """Go where the next packet is, if it all but fits on."""
         head = self._held.get(self._next)
-        if head is not None and -SLIP <= head[0] - self._position <= SLIP:
-            self._position = head[0]
+        if head is not None and -SLIP <= head.timestamp - self._position <= SLIP:
+            self._position = head.timestamp
 
     def _trim(self) -> None:
         """Drop the samples at the head whose time has been filled already."""
@@ -339,7 +345,7 @@ class PlayoutBuffer:
             overlap = min(overlap, len(pcm) // 2)
             self._samples -= overlap
             if 2 * overlap < len(pcm):
-                self._held[number] = timestamp + overlap, pcm[2 * overlap :], arrived_at
+                self._held[number] = Held(timestamp + overlap, pcm[2 * overlap :], arrived_at)
                 return
             del self._held[number]
             self._next = number + 1

@@ -208,8 +208,8 @@ class Receiver:
             if whole is None:
                 frame = self._render(buffer.get())
             else:
-                pcm = self._concealment.heard(whole[1])
-                frame = new(PlayedFrame, (pcm, whole[2], "audio"))
+                pcm = self._concealment.heard(whole.pcm)
+                frame = new(PlayedFrame, (pcm, whole.arrived_at, "audio"))
         self._last = frame
         self.frames += 1
         return frame
