@@ -96,6 +96,7 @@ class DigitCollector(DTMFAggregator):
         self._bot_speaks = False
         self._is_secret = False
         self._tools: set[asyncio.Task[None]] = set()
+        self._alone: set[asyncio.Task[Any] | None] = set()  # of those, the interrupted ones
 
     async def cleanup(self) -> None:
         """End an entry that was left open: the call is over."""
@@ -132,7 +133,8 @@ class DigitCollector(DTMFAggregator):
         """
         if self._entry is not None and not self._entry.interrupted:
             raise ToolFailed("the caller is already asked for digits")
-        entry = self._entry = DigitEntry(tool, self._now())
+        is_alone = asyncio.current_task() in self._alone
+        entry = self._entry = DigitEntry(tool, self._now(), interrupted=is_alone)
         self._changed.set()
         self._tell(secret=tool.masked)
         try:
@@ -155,10 +157,12 @@ class DigitCollector(DTMFAggregator):
         task = self.create_task(tool, "collect_digits")
         self._tools.add(task)
         task.add_done_callback(self._tools.discard)
+        task.add_done_callback(self._alone.discard)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             on_interruption()
+            self._alone.add(task)
             if self._entry:
                 self._entry.interrupted = True
                 if self._bot_speaks:

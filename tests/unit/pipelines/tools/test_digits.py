@@ -227,3 +227,22 @@ async def test_two_tools_do_not_ask_at_once(caller: Caller) -> None:
 
     assert caller.typed == ["1234"]
     assert caller.secrets == [True, False]
+
+
+async def test_a_tool_that_is_interrupted_before_it_asks_gives_way(caller: Caller) -> None:
+    """Its entry was taken for one that somebody waits for, and the next was refused."""
+    begins = asyncio.Event()
+
+    async def tool() -> None:
+        await begins.wait()
+        with contextlib.suppress(EntryDropped):
+            await caller.collector.collect(PIN)
+
+    asking = asyncio.create_task(caller.collector.outlives(tool(), lambda: None))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    begins.set()
+    await caller.asked(CollectDigitsTool(max=2))
+    await caller.presses("12")
+    await caller.until(lambda: caller.typed == ["12"])
