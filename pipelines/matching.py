@@ -1,4 +1,4 @@
-"""Regular expressions of a pipeline, matched in bounded time (pure).
+"""Regular expressions of a pipeline, matched in bounded time.
 
 Python's own matching cannot be stopped: three ``.*`` in one expression take minutes for a minute of
 speech, and no call hears anything meanwhile. The package regex stops when its time is up.
@@ -14,7 +14,7 @@ MAX_HEARD: Final = 1000
 """Characters of a caller's turn that are matched; a turn of a minute has about 900."""
 
 MAX_SECONDS: Final = 0.02
-"""For one expression; a usual one takes a thousandth of it. As long as a packet lasts."""
+"""For one expression; a usual one takes a thousandth of it."""
 
 
 def search(pattern: str, heard: str) -> regex.Match[str] | None:

@@ -30,14 +30,14 @@ async def trunks_finding(client: AriClient) -> Finding:
     try:
         listed = await client.send(requests.list_endpoints("PJSIP"))
     except (AriRefused, AriProtocolError):
-        return check_trunks(None, unseen=0)
+        return check_trunks(None)
     entries = listed if isinstance(listed, list) else []
     names = [str(entry["resource"]) for entry in entries if "resource" in entry]
     seen = {name: await _settings(client, name) for name in names[:MOST_ENDPOINTS]}
     return check_trunks(seen, unseen=len(names) - len(seen))
 
 
-def check_trunks(endpoints: Mapping[str, Settings] | None, *, unseen: int) -> Finding:
+def check_trunks(endpoints: Mapping[str, Settings] | None, *, unseen: int = 0) -> Finding:
     """Report which trunks may transfer calls.
 
     Args:

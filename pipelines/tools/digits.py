@@ -96,7 +96,7 @@ class DigitCollector(DTMFAggregator):
         self._bot_speaks = False
         self._is_secret = False
         self._tools: set[asyncio.Task[None]] = set()
-        self._alone: set[asyncio.Task[Any] | None] = set()  # of those, the interrupted ones
+        self._alone: set[asyncio.Task[None]] = set()  # of those, the interrupted ones
 
     async def cleanup(self) -> None:
         """End an entry that was left open: the call is over."""

@@ -1,26 +1,15 @@
 """One look at the rings of many streams: which of them may have something to read."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Reader", "Watch"]
+from transports.process.ring import Register, RingReader
+
+__all__ = ["Watch"]
 
 
-class Reader(Protocol):
-    """The reading end of a ring or a register.
-
-    Attributes:
-        words: Its memory as numbers of 64 bits; a cell begins with the number of its record.
-    """
-
-    words: memoryview
-
-    @property
-    def awaited(self) -> tuple[int, int]:
-        """Where in :attr:`words` the number of the next record will be, and that number."""
-        ...
+Reader = RingReader | Register
 
 
 class Watch:

@@ -19,7 +19,7 @@ from transports.rtp.retiming import Retiming, lengthened, shortened
 from transports.rtp.sequence import Arrival, LogTotals, SequenceLog, timestamp_difference
 from transports.rtp.source import Address, Rejection, SourceLock, Verdict
 from transports.rtp.spread import PlayoutRange
-from transports.rtp.stats import HALF_WAY, InterarrivalJitter
+from transports.rtp.stats import InterarrivalJitter
 from transports.rtp.telephone_event import EventReceiver
 
 __all__ = ["Receiver"]
@@ -292,10 +292,8 @@ class Receiver:
 
     def _queue(self, number: int, timestamp: int, pcm: bytes, now: float) -> None:
         """Hand audio on to who listens ahead of playout, and to playout."""
-        ahead = timestamp - self._timestamp & 0xFFFFFFFF
-        self._timestamp = timestamp = self._timestamp + (
-            ahead if ahead < HALF_WAY else ahead - 2 * HALF_WAY
-        )
+        timestamp = self._timestamp + timestamp_difference(timestamp, self._timestamp)
+        self._timestamp = timestamp
         self._line.put(number, timestamp, pcm, now)
         outcome = self._buffer.put(number, timestamp, pcm, now)
         if outcome is not QUEUED:

@@ -14,9 +14,6 @@ from transports.rtp.sequence import timestamp_difference
 
 __all__ = ["Deviations", "InterarrivalJitter", "StreamStats", "Totals"]
 
-HALF_WAY = 1 << 31
-"""Between timestamps of 32 bits; a longer way is the other way around."""
-
 TIMESTAMP_JUMP = 0.25
 """Seconds; a transit time that changes by more is a new timeline, not jitter."""
 
@@ -163,10 +160,7 @@ class InterarrivalJitter:
     def observe(self, timestamp: int, now: float) -> None:
         """Count a packet with that RTP timestamp that arrived at ``now`` (seconds)."""
         if self._timestamp is not None:
-            step = timestamp - self._timestamp
-            if not -HALF_WAY <= step < HALF_WAY:
-                step = timestamp_difference(timestamp, self._timestamp)
-            sent = step / SAMPLE_RATE
+            sent = timestamp_difference(timestamp, self._timestamp) / SAMPLE_RATE
             change = abs(now - self._arrived_at - sent)
             if change < TIMESTAMP_JUMP:
                 self.seconds += (change - self.seconds) / 16

@@ -260,14 +260,14 @@ class _Bench:
         turns, played, begun = self._services.turns, self._played(), time.monotonic()
         samples: list[dict[str, float]] = []
         lags = []
-        used, at = await self._used(), begun
+        spent, at = await self._spent(), begun
         self._lag.take()
         for _ in range(windows):
             await asyncio.sleep(WINDOW_SECONDS)
-            last_used, last_at = used, at
-            used, at = await self._used(), time.monotonic()
+            last_spent, last_at = spent, at
+            spent, at = await self._spent(), time.monotonic()
             per_call = 1000 / calls / (at - last_at)
-            samples.append({part: per_call * (used[part] - last_used[part]) for part in used})
+            samples.append({part: per_call * (spent[part] - last_spent[part]) for part in spent})
             lags.append(1000 * self._lag.take())
         lasted = at - begun
         return _Cost(
@@ -278,7 +278,7 @@ class _Bench:
             talk=(self._played() - played) / 8000 / calls / lasted,
         )
 
-    async def _used(self) -> dict[str, float]:
+    async def _spent(self) -> dict[str, float]:
         """Return the processor seconds that were used so far: all, and each of the parts."""
         turn_model = await self._turn_thread_time()
         media, kernel = used(besides=[self._talkers.pid])
