@@ -47,7 +47,9 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return ensure_packages(cache_folder(), "bookworm", "non-free", names)
 
     (tmp_path / "pico").symlink_to(have_or_skip(look))
-    (tmp_path / "models").symlink_to(cache_folder() / "models")
+    models = cache_folder() / "models"
+    models.mkdir(parents=True, exist_ok=True)  # on a new machine there are none yet
+    (tmp_path / "models").symlink_to(models)
     monkeypatch.setenv("VOICEAI_DATA_DIR", str(tmp_path))
 
 
