@@ -68,6 +68,8 @@ class ComfortNoise:
         start: The sample to start at, so that calls do not hiss in unison.
     """
 
+    __slots__ = ("_position", "_shape", "_table")
+
     def __init__(self, *, start: int = 0) -> None:
         self._table = _table()
         self._shape: tuple[float, tuple[float, ...]] | None = None

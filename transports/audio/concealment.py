@@ -88,6 +88,8 @@ class Concealment:
         noise: What a long hole ends in; 16-bit samples.
     """
 
+    __slots__ = ("_bridge", "_earlier", "_erased", "_latest", "_noise", "_onward", "_period")
+
     def __init__(self, noise: ComfortNoise) -> None:
         self._noise = noise
         self._earlier, self._latest = b"", bytes(HISTORY_BYTES)  # together the history, or more

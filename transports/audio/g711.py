@@ -11,6 +11,8 @@ __all__ = ["Alaw", "Ulaw"]
 class Alaw:
     """A-law (PCMA). Without state."""
 
+    __slots__ = ()
+
     def encode(self, pcm: bytes) -> bytes:
         """Compress samples.
 
@@ -28,6 +30,8 @@ class Alaw:
 
 class Ulaw:
     """Mu-law (PCMU). Without state."""
+
+    __slots__ = ()
 
     def encode(self, pcm: bytes) -> bytes:
         """Compress samples.

@@ -19,6 +19,8 @@ NARROWBAND = 8_000
 class G722Encoder:
     """Encode one stream: a byte per sample at 8 kHz, the first after 1.5 ms of silence."""
 
+    __slots__ = ("_codec", "_raise")
+
     def __init__(self) -> None:
         self._raise = Resampler(NARROWBAND, WIDEBAND)
         self._codec = G722(WIDEBAND, BIT_RATE, use_numpy=False)
@@ -36,6 +38,8 @@ class G722Encoder:
 
 class G722Decoder:
     """Decode one stream: a 16-bit little-endian sample at 8 kHz per byte."""
+
+    __slots__ = ("_codec", "_lower")
 
     def __init__(self) -> None:
         self._lower = Resampler(WIDEBAND, NARROWBAND)

@@ -13,6 +13,8 @@ NARROWBAND = 8_000
 class L16:
     """8 kHz mono, two bytes per sample. Without state."""
 
+    __slots__ = ()
+
     def encode(self, pcm: bytes) -> bytes:
         """Turn 16-bit little-endian samples into big-endian ones.
 
@@ -34,6 +36,8 @@ class L16:
 
 class WidebandL16:
     """16 kHz mono on the wire, four bytes per sample at 8 kHz; one stream, in one direction."""
+
+    __slots__ = ("_lower", "_raise", "_samples")
 
     def __init__(self) -> None:
         self._raise = Resampler(NARROWBAND, WIDEBAND)

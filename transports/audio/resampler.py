@@ -46,6 +46,8 @@ class Resampler:
         ValueError: A rate is not positive.
     """
 
+    __slots__ = ("_down", "_history", "_passes", "_position", "_taps", "_up", "from_rate")
+
     def __init__(self, from_rate: int, to_rate: int) -> None:
         if min(from_rate, to_rate) <= 0:
             raise ValueError(f"cannot convert {from_rate} Hz to {to_rate} Hz")

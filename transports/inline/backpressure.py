@@ -18,6 +18,8 @@ class Backpressure:
         queued: Returns how many samples are still to be sent.
     """
 
+    __slots__ = ("_queued", "_waiting")
+
     def __init__(self, queued: Callable[[], int]) -> None:
         self._queued = queued
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []

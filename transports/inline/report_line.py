@@ -28,6 +28,8 @@ class ReportLine:
         on_error: Called if that raises, or anything else here does.
     """
 
+    __slots__ = ("_endpoint", "_on_error", "_on_goodbye", "_session", "reports")
+
     def __init__(
         self,
         sock: socket.socket,

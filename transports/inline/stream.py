@@ -65,6 +65,38 @@ class InlineStream:
         tape: What both directions are recorded on, if anything does. For the engine.
     """
 
+    __slots__ = (
+        "_audible",
+        "_backpressure",
+        "_built",
+        "_closed",
+        "_deviations",
+        "_due_at",
+        "_endpoint",
+        "_flushes",
+        "_listeners",
+        "_on_close",
+        "_pair",
+        "_peer",
+        "_rank_again_at",
+        "_ranked",
+        "_receiver",
+        "_report_line",
+        "_session",
+        "_subscribers",
+        "codec",
+        "failed",
+        "host",
+        "on_digit",
+        "on_failed",
+        "on_peer_left",
+        "on_speech_sent",
+        "port",
+        "receive_codec",
+        "sender",
+        "tape",
+    )
+
     def __init__(
         self,
         *,

@@ -47,6 +47,33 @@ class HostedStream:
         on_news: Called with what else the user is to be told.
     """
 
+    __slots__ = (
+        "_accepted",
+        "_control",
+        "_ducked",
+        "_epoch",
+        "_flushed",
+        "_heard",
+        "_held",
+        "_is_news",
+        "_listens",
+        "_played",
+        "_published",
+        "_records",
+        "_sender",
+        "_slot",
+        "_speech_at",
+        "_speeches",
+        "_subscribed",
+        "_tell_arrived",
+        "_tell_played",
+        "_tell_recorded",
+        "_ticks",
+        "_waiting",
+        "_written",
+        "stream",
+    )
+
     def __init__(
         self,
         stream: InlineStream,

@@ -171,6 +171,8 @@ class Slot:
         key: Of this stream alone.
     """
 
+    __slots__ = ("_heard", "_written", "control", "progress", "sent", "stats")
+
     def __init__(self, memory: memoryview, key: int) -> None:
         sizes = (
             CONTROL_BYTES,

@@ -41,6 +41,8 @@ class Ring:
         key: Known to both sides, and of no earlier user of the memory.
     """
 
+    __slots__ = ("_cell_bytes", "_memory", "_payload_limit", "cells", "key", "words")
+
     def __init__(self, memory: memoryview, cell_bytes: int, key: int) -> None:
         self.cells = len(memory) // cell_bytes
         self.key = key & 0xFFFFFFFF
@@ -88,6 +90,8 @@ class RingWriter:
         written: Records so far.
     """
 
+    __slots__ = ("_ring", "written")
+
     def __init__(self, ring: Ring) -> None:
         self.written = 0
         self._ring = ring
@@ -112,6 +116,8 @@ class RingReader:
         lost: Of those, how many gave way before they were read.
         words: See :class:`Ring`.
     """
+
+    __slots__ = ("_place", "_ring", "lost", "taken", "words")
 
     def __init__(self, ring: Ring) -> None:
         self.taken = 0
@@ -159,6 +165,8 @@ class Register:
         memory: Shared by both sides.
         key: Known to both sides, and of no earlier user of the memory.
     """
+
+    __slots__ = ("_number", "_place", "_ring", "words")
 
     def __init__(self, memory: memoryview, key: int) -> None:
         self._ring = Ring(memory, len(memory) // REGISTER_COPIES, key)

@@ -65,6 +65,22 @@ class ArrivalLine:
         noise: 16-bit comfort noise.
     """
 
+    __slots__ = (
+        "_allowance",
+        "_allowed_at",
+        "_end",
+        "_heard_at",
+        "_heard_end",
+        "_held",
+        "_hold",
+        "_last",
+        "_line",
+        "_looked_at",
+        "_noise",
+        "_number",
+        "overrun",
+    )
+
     def __init__(self, noise: ComfortNoise) -> None:
         self.overrun = 0
         self._noise = noise

@@ -75,6 +75,19 @@ class DigitSender:
         tick: Timestamp units of a tick: 20 ms of the clock that audio goes by.
     """
 
+    __slots__ = (
+        "_began_at",
+        "_is_event",
+        "_press",
+        "_queue",
+        "_tick",
+        "_tick_units",
+        "_tone",
+        "dropped",
+        "pending",
+        "sent",
+    )
+
     def __init__(self, *, is_event: bool, tick: int = FRAME_SAMPLES) -> None:
         self.pending = False
         self.sent = 0

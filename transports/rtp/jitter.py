@@ -128,6 +128,21 @@ class PlayoutBuffer:
         capacity: Samples held at most, though one packet always is.
     """
 
+    __slots__ = (
+        "_capacity",
+        "_clock",
+        "_held",
+        "_next",
+        "_position",
+        "_samples",
+        "_starved",
+        "delay",
+        "playing",
+        "put_in_samples",
+        "spread",
+        "surplus",
+    )
+
     def __init__(self, playout: PlayoutRange, *, capacity: int = CAPACITY_SAMPLES) -> None:
         self.spread = ArrivalSpread(playout)
         self.playing = False

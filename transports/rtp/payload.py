@@ -46,6 +46,17 @@ class PayloadDecoder:
         codecs: What is accepted besides both laws of G.711.
     """
 
+    __slots__ = (
+        "_agreed",
+        "_clocks",
+        "_codecs",
+        "_decoders",
+        "_divisors",
+        "_sizes",
+        "_stateless",
+        "spoken",
+    )
+
     def __init__(self, codecs: Iterable[Codec] = ()) -> None:
         agreed = tuple(codecs)
         self._codecs = {
@@ -127,6 +138,8 @@ class _OrderedDecoder:
     What they follow is told it once more.
     """
 
+    __slots__ = ("_codec", "_decoder", "_recent")
+
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._decoder = codec.decoder()
@@ -161,6 +174,8 @@ class _OrderedDecoder:
 
 class _SlowedClock:
     """A timestamp divided, across the wrap of what is divided."""
+
+    __slots__ = ("_divisor", "_latest", "_unwrapped")
 
     def __init__(self, divisor: int) -> None:
         self._divisor = divisor

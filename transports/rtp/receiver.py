@@ -66,6 +66,37 @@ class Receiver:
         telephone_event: Payload type of RFC 4733 events; none are accepted without.
     """
 
+    __slots__ = (
+        "_buffer",
+        "_concealment",
+        "_described",
+        "_earlier_logs",
+        "_event_payload_type",
+        "_jitter",
+        "_last",
+        "_left_out",
+        "_line",
+        "_lock",
+        "_log",
+        "_noise",
+        "_noise_changed_at",
+        "_owed",
+        "_payload",
+        "_put_in",
+        "_retiming",
+        "_timestamp",
+        "_usual",
+        "concealed",
+        "events",
+        "evicted",
+        "frames",
+        "last_arrival",
+        "late",
+        "noise",
+        "rejected",
+        "sources",
+    )
+
     def __init__(
         self,
         *,

@@ -108,6 +108,29 @@ class Reports:
         eager: Send from the beginning.
     """
 
+    __slots__ = (
+        "_cname",
+        "_eager",
+        "_heard",
+        "_last_packets",
+        "_left_with",
+        "_next_at",
+        "_peer",
+        "_port",
+        "_random",
+        "_reported",
+        "_second",
+        "_sent_reports",
+        "_ssrc",
+        "_wall_offset",
+        "received",
+        "rejected",
+        "remote_jitter_s",
+        "remote_lost",
+        "round_trip_s",
+        "sent",
+    )
+
     def __init__(
         self, *, ssrc: int, random: "random.Random", now: float, wall_clock: float, eager: bool
     ) -> None:

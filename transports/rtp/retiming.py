@@ -31,6 +31,8 @@ come too late; a tenth where three frames and more delay every answer."""
 class Retiming:
     """Waits for a pause, though not forever."""
 
+    __slots__ = ("_loudest", "_waited")
+
     def __init__(self) -> None:
         self._waited = 0
         self._loudest = 0.0

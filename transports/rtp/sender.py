@@ -69,6 +69,35 @@ class Sender:
         telephone_event: Payload type of RFC 4733 events; without one, digits are sent as tones.
     """
 
+    __slots__ = (
+        "_audible",
+        "_coded_noise",
+        "_encode",
+        "_event_payload_type",
+        "_finishing",
+        "_gain",
+        "_noise_at",
+        "_payload_type",
+        "_queue",
+        "_resuming",
+        "_sample_bytes",
+        "_sequence_number",
+        "_speaking",
+        "_tail",
+        "_tick",
+        "_timestamp",
+        "_waited",
+        "clock_rate",
+        "digits",
+        "ducked",
+        "held",
+        "octets",
+        "played_samples",
+        "sent",
+        "skipped",
+        "ssrc",
+    )
+
     def __init__(
         self, codec: Codec, random: "random.Random", telephone_event: int | None = None
     ) -> None:

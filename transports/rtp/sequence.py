@@ -40,6 +40,8 @@ class SequenceLog:
         reordered: Packets that came after a higher number.
     """
 
+    __slots__ = ("_first", "_highest", "_run", "_seen", "duplicates", "received", "reordered")
+
     def __init__(self) -> None:
         self.received = 0
         self.duplicates = 0

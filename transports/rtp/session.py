@@ -46,6 +46,8 @@ class RtpSession:
         inband_dtmf: Listen for tones of keys too, as long as no event has come.
     """
 
+    __slots__ = ("_heard", "_tones", "receiver", "sender")
+
     def __init__(
         self,
         *,

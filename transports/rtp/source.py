@@ -100,6 +100,8 @@ ACCEPTED = Verdict.ACCEPTED
 class _Allowance:
     """So many packets a second, and so many at once (a token bucket)."""
 
+    __slots__ = ("_refilled_at", "_tokens")
+
     def __init__(self) -> None:
         self._tokens = PACKET_BURST
         self._refilled_at = 0.0
@@ -131,6 +133,20 @@ class SourceLock:
         ssrc: The accepted source, 32 bits; ``None`` before there is one.
         address: Where the peer is: the very tuple that we were told, until it moves.
     """
+
+    __slots__ = (
+        "_candidates",
+        "_expected",
+        "_former",
+        "_heard_at",
+        "_heard_since",
+        "_highest",
+        "_of_others",
+        "_of_source",
+        "_ssrc_bytes",
+        "address",
+        "ssrc",
+    )
 
     def __init__(self) -> None:
         self._expected: Address | None = None

@@ -77,6 +77,22 @@ class ArrivalSpread:
         playout: The range of the target.
     """
 
+    __slots__ = (
+        "_latest_at",
+        "_playout",
+        "_ready",
+        "_review_every",
+        "_reviewed_at",
+        "_strays",
+        "_times",
+        "_transits",
+        "_unreviewed",
+        "fastest",
+        "least",
+        "needed",
+        "target",
+    )
+
     def __init__(self, playout: PlayoutRange) -> None:
         self.fastest: float | None = None
         self._playout = playout

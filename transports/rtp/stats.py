@@ -152,6 +152,8 @@ class InterarrivalJitter:
         seconds: Smoothed deviation of the packet spacing.
     """
 
+    __slots__ = ("_arrived_at", "_timestamp", "seconds")
+
     def __init__(self) -> None:
         self.seconds = 0.0
         self._timestamp: int | None = None
@@ -174,6 +176,8 @@ class Deviations:
         count: Deviations ever added.
         worst: The largest ever added.
     """
+
+    __slots__ = ("_ring", "_size", "count", "worst")
 
     def __init__(self, capacity: int) -> None:
         self.count = 0

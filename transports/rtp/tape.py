@@ -43,6 +43,18 @@ class Tape:
         on_tick: Called with each tick when both directions have passed it.
     """
 
+    __slots__ = (
+        "_began_at",
+        "_encode",
+        "_heard",
+        "_heard_until",
+        "_next",
+        "_on_tick",
+        "_sent",
+        "_sent_until",
+        "_silence",
+    )
+
     def __init__(self, codec: Codec, on_tick: Callable[[RecordedTick], None]) -> None:
         law = law_of(codec)
         self._encode = law.encoder().encode

@@ -133,6 +133,8 @@ class EventReceiver:
         overflowed: Digits dropped because nobody took them.
     """
 
+    __slots__ = ("_last", "_waiting", "count", "overflowed")
+
     def __init__(self) -> None:
         self.count = 0
         self.overflowed = 0

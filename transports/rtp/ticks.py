@@ -25,6 +25,8 @@ class TickClock:
         ticked_at: When it was made.
     """
 
+    __slots__ = ("_astray", "ticked_at", "time")
+
     def __init__(self) -> None:
         self.time = float("-inf")
         self.ticked_at = float("-inf")

@@ -20,6 +20,8 @@ class UdpEndpoint:
         reading: Reads the socket.
     """
 
+    __slots__ = ("_reading", "_socket", "send_errors")
+
     def __init__(self, sock: socket.socket, receive: Receive, reading: Reading) -> None:
         self.send_errors = 0
         self._socket = sock

@@ -76,6 +76,8 @@ def best_reading() -> Reading:
 class OnArrival:
     """Reads each datagram when the event loop sees it; its time is that of the read."""
 
+    __slots__ = ("_loop", "_receivers")
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[socket.socket, Receive] = {}
