@@ -6,6 +6,7 @@ import gc
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -18,6 +19,7 @@ from transports.params import RtpParams
 from transports.rtp.events import FRAME_SECONDS
 from voiceai.app import make_resources
 from voiceai.bench.companion import Companion
+from voiceai.bench.least import least_cost
 from voiceai.bench.loop_lag import LoopLag
 from voiceai.bench.machine import MODELS_PRIORITY, describe_machine, take_realtime_class
 from voiceai.bench.placement import Placement
@@ -58,6 +60,10 @@ NOTES: Final = (
         "answer of 6 s; talking: the assistant talks all the time, the caller's noise is heard"
     ),
     "time and memory include the media process; bench capacity has stock Pipecat beside it",
+    (
+        "at least: parts of listening that are not ours to write, each alone in a tight loop, "
+        "before the calls: a lower bound on this machine, whatever else a program does"
+    ),
 )
 
 
@@ -107,7 +113,9 @@ async def run_cpu(
     async with contextlib.AsyncExitStack() as stack:
         resources = make_resources(settings)
         stack.push_async_callback(resources.aclose)
-        talkers = await _talkers(stack, settings, calls)
+        spoken = await _spoken(settings)
+        least = least_cost(calls, spoken, TURN_SECONDS, BUDGETS["listening"])
+        talkers = await _talkers(stack, spoken, calls)
         settle = min(SETTLE_SECONDS, seconds)
         bench = await _Bench.open(
             stack,
@@ -134,6 +142,7 @@ async def run_cpu(
         },
         measures=(
             *(measure for phase in PHASES for measure in _measures(phase, costs[phase])),
+            *least,
             Measure("memory per call, just opened", "MB", (memory,), MEMORY_BUDGET),
             Measure("memory per call, after all phases", "MB", (grown,), MEMORY_BUDGET),
         ),
@@ -151,15 +160,19 @@ def _measures(phase: Phase, cost: _Cost) -> list[Measure]:
     ]
 
 
-async def _talkers(
-    stack: contextlib.AsyncExitStack, settings: Settings, calls: int
-) -> tuple[Companion, list[int]]:
-    """Start the callers with something to say; return them and their ports."""
+async def _spoken(settings: Settings) -> list[bytes]:
+    """Return what callers say."""
     voices = make_resources(settings)
     try:
-        spoken = await spoken_sentences(voices, SENTENCES[:8])
+        return await spoken_sentences(voices, SENTENCES[:8])
     finally:
         await voices.aclose()
+
+
+async def _talkers(
+    stack: contextlib.AsyncExitStack, spoken: Sequence[bytes], calls: int
+) -> tuple[Companion, list[int]]:
+    """Start the callers with something to say; return them and their ports."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voiceai-bench-")))
     files = [folder / f"{number}.pcm" for number in range(len(spoken))]
     for file, pcm in zip(files, spoken, strict=True):

@@ -64,6 +64,10 @@ def named(report: Report) -> dict[str, Measure]:
     return {measure.name: measure for measure in report.measures}
 
 
+def least_of(report: Report) -> list[Measure]:
+    return [measure for measure in report.measures if measure.name.startswith("at least: ")]
+
+
 async def test_store_measures_changes_told_and_asked_and_look_ups(settings: Settings) -> None:
     report = await run_store(settings, changes=1, numbers=3)
 
@@ -89,6 +93,9 @@ async def test_cpu_measures_every_phase(settings: Settings) -> None:
         assert min(cost) > 0
         assert 0 < found[f"{phase}:   of it voice activity"].samples[0] < min(cost)
         assert found[f"{phase}:   of it the kernel"].samples[0] >= 0
+    *parts, whole = [measure.samples[0] for measure in least_of(report)]
+    assert min(parts) > 0
+    assert whole == pytest.approx(sum(parts))
     assert "memory per call, just opened" in found
     assert found["talking: packets with the assistant's speech"].samples[0] > 25
     assert found["talking: turns per call"].samples == (0,)
