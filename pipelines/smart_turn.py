@@ -5,6 +5,7 @@ blocks the loop, and keeps a list of all frames; here a call has eight seconds o
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -27,9 +28,10 @@ from pipecat.metrics.metrics import MetricsData, TurnMetricsData
 from pipecat.turns.types import ProcessFrameResult
 from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
 
-from pipelines.mel import FRAME_SAMPLES, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, log_mel
+from pipelines.mel import FRAME_SAMPLES, FRAMES_PER_SECOND, HOP_SAMPLES, SAMPLE_RATE_HZ, log_mel
 from pipelines.resources import Resources
-from pipelines.smart_turn_graph import FRAME_INDEX, LOG_WEIGHTS, lightened, looked_at, thinned
+from pipelines.smart_turn_frames import FRAMES, looked_at
+from pipelines.smart_turn_graph import lightened, thinned
 from pipelines.speech import TELEPHONE_RATE
 
 __all__ = [
@@ -46,6 +48,7 @@ MODEL_PACKAGE = "pipecat.audio.turn.smart_turn.data"
 MODEL_FILE = "smart-turn-v3.2-cpu.onnx"
 MODEL_SECONDS = 8
 MODEL_SAMPLES = MODEL_SECONDS * SAMPLE_RATE_HZ
+MODEL_FRAMES = MODEL_SECONDS * FRAMES_PER_SECOND
 VARIANCE_FLOOR = 1e-7
 COMPLETE_PROBABILITY = 0.35
 """Pipecat's own is 0.5. Shown less silence, the model is less easily satisfied: from 0.35 on
@@ -120,13 +123,14 @@ class SmartTurnModel:
 
     def probability(self, samples: NDArray[np.float32]) -> float:
         """Judge; see :class:`TurnModel`."""
-        heard = features(samples, TELEPHONE_RATE)[np.newaxis]
-        index, log_weights = looked_at(len(samples) / TELEPHONE_RATE)
-        feeds = {"input_features": heard, FRAME_INDEX: index, LOG_WEIGHTS: log_weights}
-        return float(self._session.run(None, feeds)[0][0].item())
+        look = looked_at(len(samples) / TELEPHONE_RATE)
+        heard = features(samples, TELEPHONE_RATE, look.heard * MODEL_FRAMES // FRAMES)
+        return float(self._session.run(None, look.inputs(heard))[0].item())
 
 
-def features(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+def features(
+    samples: NDArray[np.float32], rate: int, frames: int = MODEL_FRAMES
+) -> NDArray[np.float32]:
     """Return what the model hears of the last eight seconds, silence before shorter ones.
 
     Pipecat's own function gives the same, but multiplies matrices: BLAS takes a second thread
@@ -135,16 +139,23 @@ def features(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     Args:
         samples: Mono of -1..1.
         rate: Samples per second.
+        frames: Of 10 ms, the last of the eight seconds; before them is nothing but silence.
 
     Returns:
-        Shape (80, 800).
+        Shape (80, ``frames``).
     """
     heard = soxr.resample(samples, rate, SAMPLE_RATE_HZ, quality="HQ")[-MODEL_SAMPLES:]
-    before = MODEL_SAMPLES - len(heard)
-    heard = np.pad(heard, (before, 0))
-    heard = (heard - heard.mean()) / np.sqrt(heard.var() + VARIANCE_FLOOR)
-    mirrored = np.pad(heard, (0, FRAME_SAMPLES // 2), mode="reflect")
-    return log_mel(mirrored, MODEL_SECONDS * FRAMES_PER_SECOND, still=before)
+    mean = heard.sum(dtype=np.float64) / MODEL_SAMPLES
+    variance = np.square(heard, dtype=np.float64).sum() / MODEL_SAMPLES - mean**2
+    deviation = math.sqrt(variance + VARIANCE_FLOOR)
+    end = frames * HOP_SAMPLES
+    before = end - len(heard)
+    mirrored = np.zeros(end + FRAME_SAMPLES // 2, np.float32)
+    mirrored[before:end] = heard
+    mirrored[end:] = mirrored[end - 2 : end - 2 - FRAME_SAMPLES // 2 : -1]
+    mirrored -= np.float32(mean)
+    mirrored /= np.float32(deviation)
+    return log_mel(mirrored, frames, still=before)
 
 
 class SmartTurn(BaseTurnAnalyzer):

@@ -246,6 +246,18 @@ def test_features_are_those_of_pipecat(seconds: float) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize(("seconds", "frames"), [(0.1, 40), (2.0, 230), (7.9, 800), (11.0, 800)])
+def test_features_of_the_last_frames_are_the_last_of_the_features(
+    seconds: float, frames: int
+) -> None:
+    speech = np.random.default_rng(6).normal(0.01, 0.1, int(8000 * seconds)).astype(np.float32)
+
+    some = features(speech, 8000, frames)
+
+    assert some.shape == (80, frames)
+    np.testing.assert_allclose(some, features(speech, 8000)[:, -frames:], atol=1e-6)
+
+
 def test_the_telephone_is_resampled_for_the_model() -> None:
     tone = np.sin(2 * np.pi * 1000 / 8000 * np.arange(16_000)).astype(np.float32)
 
