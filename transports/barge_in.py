@@ -34,6 +34,8 @@ EXPECTED_TICKS: Final = 500
 WRITTEN_LIMIT: Final = 2 * 8000 * SAMPLE_BYTES
 """Two seconds: a stream takes far less."""
 
+HELD: Final = State.HELD
+"""By its own name, since every tick asks: members of enumerations take a while to be found."""
 EVENTS: Final = {
     Verdict.SUSPECTED: Event.SUSPECTED,
     Verdict.DISMISSED: Event.DISMISSED,
@@ -54,6 +56,21 @@ class BargeIn:
         filters: Told of what is sent.
         tally: Where it is counted; may be shared by many calls.
     """
+
+    __slots__ = (
+        "_cut_off",
+        "_ducked",
+        "_echo",
+        "_expected_ticks",
+        "_filters",
+        "_gain",
+        "_played_samples",
+        "_policy",
+        "_silent_ticks",
+        "_stream",
+        "_tally",
+        "_written",
+    )
 
     def __init__(
         self,
@@ -150,7 +167,7 @@ class BargeIn:
         if self._expected_ticks:
             self._expected_ticks -= 1
         policy = self._policy
-        if policy is not None and policy.state is State.HELD:
+        if policy is not None and policy.state is HELD:
             expired = policy.tick()
             self._tally.resumed += expired is Action.RELEASE
             self._do(expired)

@@ -4,9 +4,7 @@ Voice activity is detected *before* the speech recogniser and enters the pipelin
 audio can stop there (``audio_passthrough=False``): an analyser behind it would hear nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipecat.frames.frames import (
@@ -37,27 +35,21 @@ from pipecat.utils.utils import obj_id
 
 from transports.audio.barge_in import BargeInTally
 from transports.audio.captions import Captions
-from transports.audio.endpointing import Hearing, Verdict, VerdictListener
+from transports.audio.endpointing import Verdict, VerdictListener
 from transports.audio.resampler import Resampler
-from transports.audio.speech_order import SpeechOrder
 from transports.barge_in import BargeIn
+from transports.caller_audio import AudioTap, CallerAudio, EarlyPauseTap, SpeechMarks
 from transports.caller_filters import CallerFilters
-from transports.engine import MediaStream, PlayedFrame
-from transports.rtp.events import ArrivedAudio
+from transports.engine import MediaStream
 from transports.vad import VoiceDetector
+
+__all__ = ["DigitSender", "RtpInput", "RtpOutput", "RtpTransport", "SpeechMarks"]
 
 SAMPLE_RATE = 8000
 WRITE_SAMPLES = 640
 """What Pipecat writes at once: 80 ms, for half the work of 40; so exactly are words timed."""
-QUEUE_LIMIT = 250
-"""Frames (5 s) that may wait for a pipeline that does not keep up; older ones are dropped."""
-
-AudioTap = Callable[[bytes, bool], None]
-"""Told of the caller's audio (16-bit mono at 8 kHz) and whether the caller was speaking before."""
 PauseTap = Callable[[], Awaitable[None]]
 """Awaited when the caller pauses within speech: perhaps that was all."""
-EarlyPauseTap = Callable[[], None]
-"""Called at a pause, when the audio taps were told of it; what is played may be behind."""
 
 
 class DigitSender(Protocol):
@@ -65,21 +57,6 @@ class DigitSender(Protocol):
 
     async def send_digits(self, digits: str) -> None:
         """Send ``digits`` (0-9, A-D, * and #) to the far end."""
-
-
-@dataclass(slots=True)
-class SpeechMarks:
-    """When the caller spoke, in ``loop.time()`` seconds, as the packets arrived.
-
-    Attributes:
-        started_at: The first packet of the present or latest talkspurt, None before any.
-        last_voice_at: The latest packet that held speech, None before any.
-        stopped_at: When the end of the latest talkspurt was decided, None before any.
-    """
-
-    started_at: float | None = None
-    last_voice_at: float | None = None
-    stopped_at: float | None = None
 
 
 class RtpTransport(BaseTransport):
@@ -114,10 +91,11 @@ class RtpTransport(BaseTransport):
             audio_out_end_silence_secs=0,
         )
         _wait_for_writes(params)
-        self.marks = SpeechMarks()
-        self._input = RtpInput(params, stream, detector, self.marks, filters)
+        self._heard = CallerAudio(detector, filters)
+        self.marks = self._heard.marks
+        self._input = RtpInput(params, stream, self._heard)
         self._barge_in = BargeIn(stream, filters, tally)
-        self._input.listeners.append(self._barge_in)
+        self._heard.listeners.append(self._barge_in)
         detector.veto = self._barge_in.is_echo
         self._output = RtpOutput(params, stream, digits, self._barge_in)
 
@@ -153,11 +131,11 @@ class RtpTransport(BaseTransport):
 
     def add_audio_tap(self, tap: AudioTap) -> None:
         """Tell ``tap`` of the caller's audio as it arrives, ahead of what the pipeline gets."""
-        self._input.taps.append(tap)
+        self._heard.taps.append(tap)
 
     def add_early_pause_tap(self, tap: EarlyPauseTap) -> None:
         """Tell ``tap`` of every pause within speech, a third of the way to its end, at once."""
-        self._input.early_pause_taps.append(tap)
+        self._heard.early_pause_taps.append(tap)
 
     def add_pause_tap(self, tap: PauseTap) -> None:
         """Tell ``tap`` of every such pause when the pipeline has got the audio up to it."""
@@ -165,7 +143,7 @@ class RtpTransport(BaseTransport):
 
     def add_verdict_listener(self, listener: VerdictListener) -> None:
         """Tell ``listener`` of every verdict, up to 10 ms before the next packet leaves."""
-        self._input.listeners.append(listener)
+        self._heard.listeners.append(listener)
 
 
 def _wait_for_writes(params: TransportParams) -> None:
@@ -181,90 +159,37 @@ def _wait_for_writes(params: TransportParams) -> None:
 class RtpInput(BaseInputTransport):
     """Push the caller's audio as it is played, and the verdicts on it, which are ahead of that."""
 
-    def __init__(
-        self,
-        params: TransportParams,
-        stream: MediaStream,
-        detector: VoiceDetector,
-        marks: SpeechMarks,
-        filters: CallerFilters | None = None,
-    ) -> None:
+    def __init__(self, params: TransportParams, stream: MediaStream, heard: CallerAudio) -> None:
         super().__init__(params)
-        self.taps: list[AudioTap] = []
-        self.early_pause_taps: list[EarlyPauseTap] = []
         self.pause_taps: list[PauseTap] = []
-        self.listeners: list[VerdictListener] = []
         self._stream = stream
-        self._detector = detector
-        self._marks = marks
-        self._filters = filters
-        self._order = SpeechOrder(QUEUE_LIMIT)
-        self._due = asyncio.Event()
+        self._heard = heard
 
     @property
     def dropped_frames(self) -> int:
         """Frames dropped because the pipeline did not keep up."""
-        return self._order.dropped_frames
+        return self._heard.order.dropped_frames
 
     async def start(self, frame: StartFrame) -> None:
         """Subscribe to the media stream once the pipeline can take frames."""
         await super().start(frame)
         await self.set_transport_ready(frame)
-        self._detector.on_hearing = self._on_hearing
-        self._stream.listen(self._on_audio)
-        self._stream.subscribe(self._on_frame)
-
-    def _on_audio(self, audio: ArrivedAudio) -> None:
-        if self._filters is not None:
-            audio = self._filters.arrived(audio)
-        self._detector.put(audio)
-        for tap in self.taps:
-            tap(audio.pcm, self._detector.speaking)
-
-    def _on_frame(self, frame: PlayedFrame) -> None:
-        pcm = frame.pcm if self._filters is None else self._filters.played(frame)
-        self._order.play(pcm, frame.arrived_at)
-        if self._order.is_due:
-            self._due.set()
-
-    def _on_hearing(self, hearing: Hearing) -> None:
-        verdict = hearing.verdict
-        if verdict is not Verdict.NOTHING or (hearing.voiced and hearing.speaking):
-            self._mark(hearing)
-        if verdict is Verdict.NOTHING:
-            return
-        for listener in self.listeners:
-            listener.on_verdict(hearing)
-        if verdict is Verdict.PAUSED:
-            for tap in self.early_pause_taps:
-                tap()
-        self._order.decide(verdict, hearing.arrived_at)
-        if self._order.is_due:
-            self._due.set()
-
-    def _mark(self, hearing: Hearing) -> None:
-        now = asyncio.get_running_loop().time()
-        arrived_at = hearing.arrived_at if hearing.arrived_at is not None else now
-        if hearing.verdict is Verdict.STARTED:
-            self._marks.started_at = arrived_at - self._detector.params.start_seconds
-        if hearing.speaking and hearing.voiced:
-            self._marks.last_voice_at = arrived_at
-        if hearing.verdict is Verdict.STOPPED:
-            self._marks.stopped_at = now
+        self._heard.follow(self._stream)
 
     async def _audio_task_handler(self) -> None:
         """Replace the base's task: batch frames, and keep verdicts in order with the audio."""
+        heard = self._heard
         while True:
-            await self._due.wait()
-            self._due.clear()
-            while (due := self._order.take()) is not None:
+            await heard.due.wait()
+            heard.due.clear()
+            while (due := heard.order.take()) is not None:
                 if isinstance(due, bytes):
                     await self.push_frame(InputAudioRawFrame(due, SAMPLE_RATE, 1))
                 else:
                     await self._tell(due)
 
     async def _tell(self, verdict: Verdict) -> None:
-        params = self._detector.params
+        params = self._heard.detector.params
         if verdict is Verdict.PAUSED:
             for tap in self.pause_taps:
                 await tap()

@@ -106,6 +106,12 @@ class BargeInPolicy:
         state: What is done to the assistant's voice.
     """
 
+    __slots__ = (
+        "_held_ticks",
+        "_table",
+        "state",
+    )
+
     def __init__(self, table: Table) -> None:
         self.state = State.OPEN
         self._table = table

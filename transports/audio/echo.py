@@ -85,6 +85,18 @@ NOTHING: Final = Explanation(0.0, 0, 0.0)
 class EchoJudge:
     """Keeps what was last sent and heard, and compares them when asked."""
 
+    __slots__ = (
+        "_audible_samples",
+        "_heard",
+        "_known_place",
+        "_left",
+        "_packets",
+        "_place",
+        "_quietest",
+        "_sent",
+        "_stood_out",
+    )
+
     def __init__(self) -> None:
         self._sent = bytearray(SENT_SAMPLES * SAMPLE_BYTES)
         self._audible_samples = 0  # until all that was sent is silence

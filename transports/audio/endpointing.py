@@ -5,9 +5,10 @@ Pure. One window is 32 ms of audio, the hop of the Silero model at 8 kHz.
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 __all__ = [
+    "NOTHING",
     "WINDOW_SECONDS",
     "Endpointer",
     "EndpointingParams",
@@ -32,6 +33,10 @@ class Verdict(enum.Enum):
     PAUSED = enum.auto()
     """Perhaps speech has ended: STOPPED follows, or speech goes on without a word."""
     STOPPED = enum.auto()
+
+
+NOTHING: Final = Verdict.NOTHING
+"""By its own name: a member of an enumeration takes a while to be found, and this is the usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,16 @@ class Endpointer:
             echo of our own voice.
     """
 
+    __slots__ = (
+        "_confidence",
+        "_pause_windows",
+        "_run",
+        "_start_windows",
+        "_stop_windows",
+        "minimum_level",
+        "speaking",
+    )
+
     def __init__(self, params: EndpointingParams) -> None:
         self.speaking = False
         self.minimum_level = params.minimum_level
@@ -143,21 +158,21 @@ class Endpointer:
             return self._while_speaking(is_speech)
         if not is_speech or level < self.minimum_level:
             dismissed, self._run = self._run > 0, 0
-            return Verdict.DISMISSED if dismissed else Verdict.NOTHING
+            return Verdict.DISMISSED if dismissed else NOTHING
         self._run += 1
         if self._run >= self._start_windows:
             self._run = 0
             self.speaking = True
             return Verdict.STARTED
-        return Verdict.SUSPECTED if self._run == 1 else Verdict.NOTHING
+        return Verdict.SUSPECTED if self._run == 1 else NOTHING
 
     def _while_speaking(self, is_speech: bool) -> Verdict:  # noqa: FBT001 - of one window
         if is_speech:
             self._run = 0
-            return Verdict.NOTHING
+            return NOTHING
         self._run += 1
         if self._run >= self._stop_windows:
             self._run = 0
             self.speaking = False
             return Verdict.STOPPED
-        return Verdict.PAUSED if self._run == self._pause_windows else Verdict.NOTHING
+        return Verdict.PAUSED if self._run == self._pause_windows else NOTHING

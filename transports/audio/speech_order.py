@@ -56,6 +56,19 @@ class SpeechOrder:
         limit: How much may wait to be taken; beyond it the oldest audio is dropped.
     """
 
+    __slots__ = (
+        "_awaited_frames",
+        "_due",
+        "_due_verdicts",
+        "_held",
+        "_is_urgent",
+        "_limit",
+        "_paused_at",
+        "_played_until",
+        "_speech_is_near",
+        "dropped_frames",
+    )
+
     def __init__(self, limit: int) -> None:
         self.dropped_frames = 0
         self._limit = limit

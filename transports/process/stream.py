@@ -13,7 +13,6 @@ from transports.inline.stream import QUEUE_LIMIT
 from transports.media import MediaStream
 from transports.process.counters import unpacked
 from transports.process.layout import (
-    ARRIVAL,
     BEHIND_ARRIVED,
     CONTROL,
     HEARD,
@@ -42,10 +41,14 @@ SAMPLE_BYTES = 2
 DIGITS_TOGETHER = 1024
 """In a message, whose size is limited."""
 
+BEHIND = HeardKind.BEHIND_ARRIVED
 KINDS: "dict[int, Literal['audio', 'concealed', 'noise']]" = {
     HeardKind.AUDIO: "audio",
     HeardKind.CONCEALED: "concealed",
     HeardKind.NOISE: "noise",
+    BEHIND + HeardKind.AUDIO: "audio",
+    BEHIND + HeardKind.CONCEALED: "concealed",
+    BEHIND + HeardKind.NOISE: "noise",
 }
 
 NO_STATS = StreamStats(
@@ -85,6 +88,39 @@ class ProcessStream:
         send: Sends a message about this stream.
         on_close: Called when the stream is closed here.
     """
+
+    __slots__ = (
+        "_acted_on",
+        "_backpressure",
+        "_closed",
+        "_ducked",
+        "_epoch",
+        "_half_sample",
+        "_heard",
+        "_held",
+        "_listeners",
+        "_on_close",
+        "_on_tick",
+        "_overflow",
+        "_progress",
+        "_ring",
+        "_send",
+        "_slot",
+        "_speeches",
+        "_stats",
+        "_subscribers",
+        "_written",
+        "codec",
+        "failed",
+        "host",
+        "lost_audio",
+        "on_digit",
+        "on_failed",
+        "on_peer_left",
+        "on_speech_sent",
+        "port",
+        "receive_codec",
+    )
 
     def __init__(
         self,
@@ -285,30 +321,31 @@ class ProcessStream:
 
     def _tell(self, record: bytes) -> None:
         """Tell whom it concerns of a record of the ring."""
-        kind, at = HEARD.unpack_from(record)
-        if kind >= HeardKind.BEHIND_ARRIVED:
-            kind -= HeardKind.BEHIND_ARRIVED
-            (arrived_at,) = ARRIVAL.unpack_from(record, HEARD.size)
-            self._tell_arrived(record[BEHIND_ARRIVED.size : -FRAME_BYTES], arrived_at)
-            if self._closed or self.failed:  # by a listener
-                return
-        elif kind == HeardKind.ARRIVED:
-            self._tell_arrived(record[HEARD.size :], at)
-            return
-        elif kind == HeardKind.RECORDED:
+        kind = record[0]
+        if kind == HeardKind.RECORDED:
             if self._on_tick is not None:
+                _, at = HEARD.unpack_from(record)
                 sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
                 self._on_tick(RecordedTick(at, *sides))
             return
+        if kind >= HeardKind.ARRIVED:
+            if kind == HeardKind.ARRIVED:
+                _, arrived_at = HEARD.unpack_from(record)
+                pcm = record[HEARD.size :]
+            else:
+                _, at, arrived_at = BEHIND_ARRIVED.unpack_from(record)
+                pcm = record[BEHIND_ARRIVED.size : -FRAME_BYTES]
+            audio = new(ArrivedAudio, (pcm, None if isnan(arrived_at) else arrived_at))
+            for listener in self._listeners:
+                listener(audio)
+            if kind == HeardKind.ARRIVED or self._closed or self.failed:  # by a listener
+                return
+        else:
+            _, at = HEARD.unpack_from(record)
         came = None if isnan(at) else at
         frame = new(PlayedFrame, (record[-FRAME_BYTES:], came, KINDS[kind]))
         for subscriber in self._subscribers:
             subscriber(frame)
-
-    def _tell_arrived(self, pcm: bytes, arrived_at: float) -> None:
-        audio = new(ArrivedAudio, (pcm, None if isnan(arrived_at) else arrived_at))
-        for listener in self._listeners:
-            listener(audio)
 
     def fail(self, error: Exception) -> None:
         """Break the stream. For the engine."""
@@ -352,7 +389,7 @@ class ProcessStream:
     def _latest(self) -> Progress:
         news = None if self._closed else self._slot.progress.news()
         if news is not None:
-            self._progress = Progress._make(PROGRESS.unpack(news))
+            self._progress = new(Progress, PROGRESS.unpack(news))
         return self._progress
 
     def _decide(self) -> None:

@@ -21,8 +21,9 @@ from pipecat.workers.runner import WorkerRunner
 
 from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
 from transports.audio.speech_order import AWAITED_FRAMES, QUIET_FRAMES, SPEECH_FRAMES
+from transports.caller_audio import QUEUE_LIMIT
 from transports.engine import MediaStream, PlayedFrame
-from transports.pipecat_transport import QUEUE_LIMIT, RtpTransport
+from transports.pipecat_transport import RtpTransport
 from transports.rtp.events import ArrivedAudio
 from transports.vad import VoiceActivity
 
