@@ -93,7 +93,7 @@ class SilenceGate:
         self._quiet[index] = lasting
         woken = [
             self._wake(place, int(index[place]), int(before[place]))
-            for place in np.flatnonzero(~quiet & (before > REST_AFTER)).tolist()
+            for place in (~quiet & (before > REST_AFTER)).nonzero()[0].tolist()
         ]
         self._kept[index, lasting % KEPT_WINDOWS] = samples
         return lasting > REST_AFTER, woken

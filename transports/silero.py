@@ -118,10 +118,11 @@ class SileroScorer:
                 self._forget(rows[place])
             self._catch_up(rows[place], missed)
         probabilities: Samples = np.zeros(len(rows), np.float32)
-        if not rests.any():
+        resting = np.count_nonzero(rests)
+        if not resting:
             probabilities = self._run(index, speaking, samples)
-        elif not rests.all():
-            heard = np.flatnonzero(~rests)
+        elif resting < len(rows):
+            heard = (~rests).nonzero()[0]
             present = [speaking[place] for place in heard.tolist()]
             probabilities[heard] = self._run(index[heard], present, samples[heard])
         scored: list[float] = probabilities.tolist()
@@ -141,10 +142,9 @@ class SileroScorer:
         counts[1] *= probabilities < RESET_PROBABILITY
         self._counts[:, index] = counts
         due = (counts[0] >= RESET_WINDOWS) & (counts[1] >= RESET_QUIET_WINDOWS)
-        if due.any():
-            for place in np.flatnonzero(due).tolist():
-                if not speaking[place]:
-                    self._forget(int(index[place]))
+        for place in due.nonzero()[0].tolist():
+            if not speaking[place]:
+                self._forget(int(index[place]))
         return probabilities
 
     def _catch_up(self, row: int, missed: Samples) -> None:

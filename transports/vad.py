@@ -73,14 +73,35 @@ class VoiceDetector:
 
     Attributes:
         params: When speech begins and ends.
-        on_hearing: Called with every window, in the tick in which it became full. If it raises,
-            the next :meth:`put` does, which fails the call's stream and no other.
+        on_hearing: Called with every window of speech, and of quiet until that is known for its
+            end, in the tick in which the window became full; of the quiet after that nothing is
+            told. If it raises, the next :meth:`put` does, which fails the call's stream and no
+            other.
         veto: Asked about each window of speech; true takes it for quiet. For echoes.
         dropped: Windows that waited too long for the loop.
         endpointer: What the windows so far decided.
         windows: Those that are full and wait, the oldest first, each with when its last packet
             came; for :class:`VoiceActivity`.
     """
+
+    __slots__ = (
+        "_arrived_at",
+        "_closed",
+        "_confidence",
+        "_error",
+        "_on_close",
+        "_on_full",
+        "_pending",
+        "_starved_ticks",
+        "dropped",
+        "endpointer",
+        "on_hearing",
+        "params",
+        "row",
+        "scorer",
+        "veto",
+        "windows",
+    )
 
     def __init__(
         self,
@@ -97,6 +118,7 @@ class VoiceDetector:
         self.scorer = scorer
         self.row = scorer.open(params)
         self.endpointer = Endpointer(params)
+        self._confidence = params.confidence
         self.windows: deque[Window] = deque()
         self._on_full = on_full
         self._on_close = on_close
@@ -135,7 +157,9 @@ class VoiceDetector:
         self._starved_ticks = 0
         if audio.arrived_at is not None:
             self._arrived_at = audio.arrived_at
-        self._fill(audio.pcm)
+        self._pending += audio.pcm
+        if len(self._pending) >= WINDOW_BYTES:
+            self._cut()
 
     def close(self) -> None:
         """Hear nothing more. Idempotent."""
@@ -149,7 +173,8 @@ class VoiceDetector:
         """Let 20 ms pass: a caller whose packets stopped in the middle of speech is silent."""
         self._starved_ticks += 1
         if self._starved_ticks > STARVED_TICKS and self.endpointer.undecided:
-            self._fill(SILENCE)
+            self._pending += SILENCE
+            self._cut()
 
     def judge(self, probability: float, level: float, arrived_at: float | None) -> None:
         """Take the score of a window that was taken from :attr:`windows`."""
@@ -157,7 +182,9 @@ class VoiceDetector:
             return
         endpointer = self.endpointer
         try:
-            voiced = probability >= self.params.confidence
+            voiced = probability >= self._confidence
+            if not voiced and not endpointer.undecided:
+                return
             if voiced and self.veto is not None and self.veto():
                 probability, voiced = 0.0, False
             verdict = endpointer.put(probability, level)
@@ -167,9 +194,9 @@ class VoiceDetector:
             logger.opt(exception=error).error("vad.listener_failed")
             self._error = error
 
-    def _fill(self, pcm: bytes) -> None:
+    def _cut(self) -> None:
+        """Make windows of what has come."""
         pending = self._pending
-        pending += pcm
         while len(pending) >= WINDOW_BYTES:
             if not self.windows:
                 self._on_full(self)

@@ -9,12 +9,18 @@ from types import CellType, FunctionType, MethodType
 import pytest
 
 from transports.audio.codec import Codec
+from transports.audio.endpointing import EndpointingParams
+from transports.barge_in import BargeIn
+from transports.caller_audio import CallerAudio
+from transports.energy import EnergyScorer
 from transports.inline.engine import InlineEngine
 from transports.params import RtpParams
 from transports.process.hosted import HostedStream
 from transports.process.layout import SLOT_BYTES, Slot
+from transports.process.stream import ProcessStream
 from transports.rtp.packet import RtpPacket
 from transports.rtp.session import RtpSession
+from transports.vad import VoiceActivity
 
 FOLLOWED = (list, tuple, set, dict, deque, MethodType, FunctionType, CellType)
 """Besides what is ours: what holds it."""
@@ -76,3 +82,21 @@ def test_a_session_has_no_dictionaries(codec: Codec) -> None:
 
     assert session.receive(packet.serialize(), PEER, 1.0) is None
     assert with_dictionary(parts(session)) == set()
+
+
+def test_what_hears_a_caller_has_no_dictionaries() -> None:
+    """But the scorer, which is shared."""
+    opened = {"host": "127.0.0.1", "port": 4000, "codec": "alaw", "receive_codec": "alaw"}
+    slot = Slot(memoryview(bytearray(SLOT_BYTES)), key=1)
+    stream = ProcessStream(slot, opened, lambda *_: None, lambda _: None)
+    scorer = EnergyScorer()
+    activity = VoiceActivity({"energy": lambda: scorer})
+    heard = CallerAudio(activity.open(EndpointingParams(), model="energy"), None)
+    barge_in = BargeIn(stream)
+    barge_in.allow(hold=True)
+    shared = parts(scorer)
+
+    own = parts((stream, heard, barge_in))
+
+    assert len(own) > 10
+    assert with_dictionary({at: part for at, part in own.items() if at not in shared}) == set()

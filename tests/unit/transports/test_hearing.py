@@ -56,7 +56,7 @@ def test_calls_with_different_models_are_heard_in_the_same_tick(
             ear.put(ArrivedAudio(LOUD, float(number)))
         engine.tick()
 
-    assert [len(windows) for windows in heard] == [31, 31, 31]
+    assert activity.windows == 3 * 31
     started = [Verdict.STARTED in [each.verdict for each in windows] for windows in heard]
     assert started == [True, False, False]  # loud noise is speech by its energy alone
 

@@ -93,6 +93,23 @@ def test_what_is_heard_tells_level_and_arrival() -> None:
     assert not hearing.speaking
 
 
+def test_quiet_is_told_until_it_is_sure_that_nobody_speaks() -> None:
+    activity = VoiceActivity({"script": lambda: Scripted("..#..###......#")})
+    detector, heard = open_ear(activity)
+
+    for number in range(15):
+        detector.put(ArrivedAudio(LOUD_WINDOW, float(number)))
+        activity.run()
+
+    assert [(each.arrived_at, each.voiced) for each in heard] == [
+        (2.0, True),
+        (3.0, False),
+        *((float(number), True) for number in range(5, 8)),
+        *((float(number), False) for number in range(8, 14)),
+        (14.0, True),
+    ]
+
+
 def test_all_calls_are_scored_together_and_each_hears_its_own() -> None:
     scorer = Scripted("....", "###.", ".###")
     activity = VoiceActivity({"script": lambda: scorer})
@@ -135,7 +152,7 @@ def test_a_hold_waits_for_nobody_and_a_duck_for_no_one_who_speaks_already() -> N
 
 
 def test_a_call_may_be_closed_by_what_another_hears_before_it_is_scored() -> None:
-    activity = VoiceActivity({"script": lambda: Scripted("###", "...")})
+    activity = VoiceActivity({"script": lambda: Scripted("###", "#.#")})
     (first, _), (second, heard) = open_ear(activity), open_ear(activity)
     for detector in (first, second):
         detector.put(ArrivedAudio(2 * LOUD_WINDOW, 1.0))
@@ -276,7 +293,7 @@ def test_a_call_may_be_closed_by_what_it_hears() -> None:
 
 
 def test_after_a_long_stall_the_latest_two_seconds_are_judged() -> None:
-    scorer = Scripted("." * 200)
+    scorer = Scripted("#" * 200)
     activity = VoiceActivity({"script": lambda: scorer})
     detector, heard = open_ear(activity)
 
