@@ -129,6 +129,15 @@ def test_nothing_is_done_twice(bare_machine: Path) -> None:
     assert second.stderr == ""
 
 
+def test_a_python_that_was_built_better_is_taken(bare_machine: Path) -> None:
+    plain = "[[ $2 == *CONFIG_ARGS* ]] && exit 1; [[ $2 == *exit* ]] || echo 3.11; exit 0"
+    add_program(bare_machine, "python3.11", plain)
+    assert "virtual environment, Python 3.11" in install(bare_machine).stderr
+
+    add_program(bare_machine, "python3.12", "[[ $2 == *exit* ]] || echo 3.12; exit 0")
+    assert "virtual environment, Python 3.12" in install(bare_machine).stderr
+
+
 def test_a_changed_lock_is_installed(bare_machine: Path) -> None:
     test_nothing_is_done_twice(bare_machine)
     with (bare_machine / "requirements.lock").open("a", encoding="utf-8") as lock:
