@@ -19,7 +19,7 @@ check: lint ## before each commit: under a minute, no network
 	@$(bin)/python -m pytest -q tests/unit tests/architecture
 
 test: lint ## everything that CI runs
-	@timeout --foreground --signal=INT --kill-after=30 1500 $(bin)/python -m pytest --durations=5
+	@timeout --foreground --signal=INT --kill-after=30 3000 $(bin)/python -m pytest --durations=5
 
 lint: install
 	@echo "lint: ruff format"; $(bin)/ruff format --quiet --check . || { echo "mend it with: make format"; exit 1; }

@@ -255,6 +255,7 @@ async def test_a_pressed_key_is_told_once(engine: MediaEngine, phone: Phone) -> 
     stream.connect(phone.address)
     heard: list[tuple[str, int]] = []
     stream.on_digit = lambda digit, duration: heard.append((digit, duration))
+    await until(lambda: stream.stats.sent > 0)  # it is connected: the first packet is believed
     for _ in range(5):
         phone.say(stream, bytes(2 * FRAME))
     phone.press(stream, "8", frames=6)
