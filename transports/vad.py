@@ -133,15 +133,6 @@ class VoiceDetector:
         """Whether the caller is speaking now."""
         return self.endpointer.speaking
 
-    @property
-    def minimum_level(self) -> float:
-        """The level (dBFS) below which a window never starts speech; may be raised for a while."""
-        return self.endpointer.minimum_level
-
-    @minimum_level.setter
-    def minimum_level(self, level: float) -> None:
-        self.endpointer.minimum_level = level
-
     def put(self, audio: ArrivedAudio) -> None:
         """Hear the next audio of any length; it is judged in the next :meth:`VoiceActivity.run`.
 

@@ -75,7 +75,8 @@ async def test_a_hosted_stream_has_no_dictionaries() -> None:
 
 @pytest.mark.parametrize("codec", Codec)
 def test_a_session_has_no_dictionaries(codec: Codec) -> None:
-    session = RtpSession(codec=codec, playout_delay=0.04, random=random.Random(1))
+    chance = random.Random(1)
+    session = RtpSession(codec=codec, playout_delay=0.04, random=chance, inband_dtmf=True)
     session.connect(PEER)
     payload = codec.encode(bytes(320))
     packet = RtpPacket(codec.payload_type, 1, 160, 7, payload)

@@ -112,6 +112,8 @@ GATE: Final = QUIETEST**2
 class _Press:
     """A tone that is being heard; amplitudes add up to its length."""
 
+    __slots__ = ("bridged", "column", "hits", "loudest", "misses", "row", "sum")
+
     def __init__(self, row: int, column: int, before: float) -> None:
         self.row = row
         self.column = column
@@ -128,6 +130,8 @@ class DtmfDetector:
     Attributes:
         count: Keys heard.
     """
+
+    __slots__ = ("_press", "_samples", "_tones", "count")
 
     def __init__(self) -> None:
         self.count = 0
