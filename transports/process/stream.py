@@ -322,30 +322,30 @@ class ProcessStream:
     def _tell(self, record: bytes) -> None:
         """Tell whom it concerns of a record of the ring."""
         kind = record[0]
-        if kind == HeardKind.RECORDED:
-            if self._on_tick is not None:
-                _, at = HEARD.unpack_from(record)
-                sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
-                self._on_tick(RecordedTick(at, *sides))
-            return
-        if kind >= HeardKind.ARRIVED:
-            if kind == HeardKind.ARRIVED:
-                _, arrived_at = HEARD.unpack_from(record)
-                pcm = record[HEARD.size :]
-            else:
-                _, at, arrived_at = BEHIND_ARRIVED.unpack_from(record)
-                pcm = record[BEHIND_ARRIVED.size : -FRAME_BYTES]
-            audio = new(ArrivedAudio, (pcm, None if isnan(arrived_at) else arrived_at))
-            for listener in self._listeners:
-                listener(audio)
-            if kind == HeardKind.ARRIVED or self._closed or self.failed:  # by a listener
+        if kind >= BEHIND:
+            _, at, arrived_at = BEHIND_ARRIVED.unpack_from(record)
+            self._tell_arrived(record[BEHIND_ARRIVED.size : -FRAME_BYTES], arrived_at)
+            if self._closed or self.failed:  # by a listener
                 return
         else:
             _, at = HEARD.unpack_from(record)
+            if kind == HeardKind.ARRIVED:
+                self._tell_arrived(record[HEARD.size :], at)
+                return
+            if kind == HeardKind.RECORDED:
+                if self._on_tick is not None:
+                    sides = record[HEARD.size : -FRAME_SAMPLES], record[-FRAME_SAMPLES:]
+                    self._on_tick(RecordedTick(at, *sides))
+                return
         came = None if isnan(at) else at
         frame = new(PlayedFrame, (record[-FRAME_BYTES:], came, KINDS[kind]))
         for subscriber in self._subscribers:
             subscriber(frame)
+
+    def _tell_arrived(self, pcm: bytes, arrived_at: float) -> None:
+        audio = new(ArrivedAudio, (pcm, None if isnan(arrived_at) else arrived_at))
+        for listener in self._listeners:
+            listener(audio)
 
     def fail(self, error: Exception) -> None:
         """Break the stream. For the engine."""

@@ -1,12 +1,11 @@
 """Pipecat's input: audio as it is played, and verdicts where recognition needs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
@@ -19,6 +18,7 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
+from tests.support.scripted_ears import Scripted
 from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
 from transports.audio.speech_order import AWAITED_FRAMES, QUIET_FRAMES, SPEECH_FRAMES
 from transports.caller_audio import QUEUE_LIMIT
@@ -62,28 +62,6 @@ class Line:
             self._subscriber(PlayedFrame(FRAME, float(number), "audio"))
         else:
             self._subscriber(PlayedFrame(FRAME, None, "noise"))
-
-
-class Scripted:
-    """Hears what the test says: `#` for a window of speech, `.` for quiet."""
-
-    def __init__(self, windows: str) -> None:
-        self._windows = iter(windows)
-
-    def open(self, params: EndpointingParams) -> int:
-        return 0
-
-    def close(self, row: int) -> None:
-        del row
-
-    def score(
-        self,
-        rows: Sequence[int],
-        speaking: Sequence[bool],
-        samples: NDArray[np.float32],
-        levels: Sequence[float],
-    ) -> list[float]:
-        return [0.9 if next(self._windows, ".") == "#" else 0.1 for _ in rows]
 
 
 class NoDigits:

@@ -1,11 +1,9 @@
 """What a caller says, between a stream and whoever takes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import cast
 
-from numpy import float32
-from numpy.typing import NDArray
-
+from tests.support.scripted_ears import Scripted
 from transports.audio.endpointing import EndpointingParams, Hearing, Verdict
 from transports.caller_audio import CallerAudio
 from transports.media import MediaStream
@@ -14,28 +12,6 @@ from transports.vad import VoiceActivity
 
 WINDOW = bytes([0, 16]) * 256
 PARAMS = EndpointingParams(start_seconds=0.064, stop_seconds=0.096)
-
-
-class Scripted:
-    """Hears what the test says: `#` for a window of speech, `.` for quiet."""
-
-    def __init__(self, windows: str) -> None:
-        self._windows = iter(windows)
-
-    def open(self, params: EndpointingParams) -> int:
-        return 0
-
-    def close(self, row: int) -> None:
-        del row
-
-    def score(
-        self,
-        rows: Sequence[int],
-        speaking: Sequence[bool],
-        samples: NDArray[float32],
-        levels: Sequence[float],
-    ) -> list[float]:
-        return [0.9 if next(self._windows) == "#" else 0.1 for _ in rows]
 
 
 class Line:
