@@ -1,7 +1,7 @@
-"""``bench jitter``: how evenly packets leave, beside the way of a sleep per call.
+"""``bench jitter``: how evenly packets leave, beside a bare timer and the way of a sleep per call.
 
-All ways send from the same process and run, on the same kind of loop; a process of its own
-receives, and the kernel takes the times.
+All ways but the bare timer are written by the same loop; that is a process that does nothing else,
+the least that the machine allows. Another process receives, and the kernel takes the times.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ __all__ = ["LOADS", "WAYS", "run_jitter"]
 
 Load = Literal["idle", "busy"]
 LOADS: Final[tuple[Load, ...]] = ("idle", "busy")
-WAYS: Final[tuple[Way, ...]] = (*PLACEMENTS, "sleep")
+WAYS: Final[tuple[Way, ...]] = (*PLACEMENTS, "bare", "sleep")
 WARM_UP_SECONDS: Final = 0.5
 BUDGETS: Final[Mapping[tuple[Way, Load], tuple[int, Budget]]] = {
     ("inline", "idle"): (50, Budget("p99", 2)),
@@ -37,6 +37,10 @@ NOTES: Final = (
     (
         "inline, process: the media engine there, a writer per stream as a pipeline's output is "
         "one; a media process asks for SCHED_FIFO by itself"
+    ),
+    (
+        "bare: a process that waits for a timer and sends ready datagrams, ranked as a media "
+        "process is: what it misses, no sender could keep just then; the ways run one after another"
     ),
     (
         "sleep: a task per stream, paced by Pipecat's own websocket transport "
@@ -140,7 +144,7 @@ def _measures(run: _Run) -> list[Measure]:
     if budget and not run.scheduling.startswith("SCHED_FIFO"):
         budget = Budget(budget.statistic, budget.limit * REALTIME_SHARE)
     label = f"{run.count} stream{'s' if run.count > 1 else ''}, {run.load}, {run.way}"
-    never_drifts = run.way != "sleep" and run.load == "idle"
+    never_drifts = run.way in PLACEMENTS and run.load == "idle"
     return [
         Measure(
             f"{label}: |interval - 20|",
@@ -172,5 +176,6 @@ def _chart(load: Load, runs: Sequence[_Run]) -> Chart:
 _NAMES: Final[Mapping[Way, str]] = {
     "inline": "media engine, inline",
     "process": "media engine, process",
+    "bare": "a bare timer, the least there is",
     "sleep": "a sleep per call, as Pipecat's own",
 }

@@ -1,4 +1,4 @@
-"""What ``bench jitter`` measures: streams sent by the media engine, and by a sleep per call."""
+"""What ``bench jitter`` measures: streams sent by the media engine, a timer, a sleep per call."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
 from transports.rtp.sender import Sender
 from transports.scheduling import scheduling_class
+from voiceai.bench.companion import Companion
 from voiceai.bench.placement import Placement
 
 __all__ = ["PipecatPacer", "Way", "beside", "half_busy", "sending"]
@@ -26,9 +27,10 @@ SPEECH: Final = bytes(range(256)) * 125
 """Two seconds of anything: what it sounds like costs nothing."""
 BUSY_SECONDS: Final = 0.005
 """At a time, and as long again idle: half a core of Python, in the pieces of a pipeline's work."""
+HEAR_SECONDS: Final = 20.0
 
-Way = Placement | Literal["sleep"]
-"""How is sent: by the media engine there, or by a sleep per stream."""
+Way = Placement | Literal["bare", "sleep"]
+"""How is sent: by the media engine there, by nothing but a timer, or by a sleep per stream."""
 
 
 @contextlib.asynccontextmanager
@@ -36,14 +38,20 @@ async def sending(way: Way, count: int, port: int) -> AsyncIterator[str]:
     """Send so many streams to a port of this machine while inside.
 
     Args:
-        way: By the media engine of that placement, or ``sleep``.
+        way: By the media engine of that placement, ``bare`` or ``sleep``.
         count: Streams.
         port: Of the receiver.
 
     Yields:
         How the thread that sends is ranked.
     """
-    by = _by_sleep(count, port) if way == "sleep" else _by_engine(way, count, port)
+    match way:
+        case "bare":
+            by = _by_bare_timer(count, port)
+        case "sleep":
+            by = _by_sleep(count, port)
+        case _:
+            by = _by_engine(way, count, port)
     async with by as scheduling:
         yield scheduling
 
@@ -113,6 +121,12 @@ async def _by_engine(placement: Placement, count: int, port: int) -> AsyncIterat
 async def _write(stream: MediaStream) -> None:
     for start in _starts():
         await stream.write(SPEECH[start : start + SLOT_BYTES])
+
+
+@contextlib.asynccontextmanager
+async def _by_bare_timer(count: int, port: int) -> AsyncIterator[str]:
+    async with Companion("voiceai.bench.bare", {"count": count, "port": port}) as sender:
+        yield (await sender.hear("sending", HEAR_SECONDS))["scheduling"]
 
 
 @contextlib.asynccontextmanager

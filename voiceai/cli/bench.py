@@ -90,7 +90,7 @@ def jitter(
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """How evenly packets leave, idle and half busy, beside a sleep per call as Pipecat's own."""
+    """How evenly packets leave, idle and half busy, beside a bare timer and Pipecat's own way."""
     _settings()
     from voiceai.bench.jitter import run_jitter  # noqa: PLC0415 - Pipecat takes half a second
 

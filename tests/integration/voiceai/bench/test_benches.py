@@ -228,6 +228,17 @@ def test_jitter_measures_every_way_under_every_load_in_one_run(
     assert [len(chart["series"]) for chart in document["charts"]] == [len(WAYS)] * len(LOADS)
 
 
+def test_jitter_judges_no_bare_timer_but_tells_how_it_is_ranked(
+    jitter_command: tuple[dict[str, Any], Path],
+) -> None:
+    document, _ = jitter_command
+    bare = [measure for measure in document["measures"] if ", bare:" in measure["name"]]
+
+    assert not any("budget" in measure for measure in bare)
+    ranked = dict(each.split(": ") for each in document["machine"]["scheduling"].split(", "))
+    assert ranked["bare"] == ranked["process"]
+
+
 def test_the_command_writes_json_and_a_picture_beside_the_same_json(
     jitter_command: tuple[dict[str, Any], Path],
 ) -> None:
