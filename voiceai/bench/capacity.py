@@ -12,9 +12,10 @@ from statistics import median
 from typing import Final
 
 from voiceai.bench.capacity_report import Found, System, Tried, capacity_report
-from voiceai.bench.capacity_step import LATE_MS, Search, Step, own_share_ms
+from voiceai.bench.capacity_step import LATE_MS, TRIES, Attempts, Search, Step, own_share_ms
 from voiceai.bench.companion import Companion
 from voiceai.bench.errors import BenchUnavailable
+from voiceai.bench.halts import Halts
 from voiceai.bench.machine import describe_machine
 from voiceai.bench.placement import Placement
 from voiceai.bench.prompts import Recording, last_voice, prepared, recorded_prompts
@@ -30,9 +31,8 @@ LADDERS: Final[Mapping[System, tuple[int, ...]]] = {
     "ours": (20, 50, 80, 110, 140, 180, 220, 260, 300),
     "stock": (5, 10, 20, 30, 40, 60, 80),
 }
-TRIES: Final = 2
-TROUBLE_MS: Final = 40.0
-"""A generator that is so late has a machine that does something else."""
+TROUBLE_MS: Final = 20.0
+"""From here on it is told how late the generator was, and how long the machine stood still."""
 SETTLE_SECONDS: Final = 3.0
 HEAR_SECONDS: Final = 60.0
 LEAST_CORES: Final = 2
@@ -70,12 +70,15 @@ async def run_capacity(
         _two_cores() as cores,
     ):
         files = _written(Path(folder), speech)
-        for system in systems:
-            search = Search(calls, resolution=math.inf) if calls else Search(LADDERS[system])
-            bout = _Bout({"system": system, "placement": placement}, cores, files)
-            tried = await _search(bout, search, seconds, progress)
-            steps = tuple(tried[number] for number in sorted(tried))
-            found.append(Found(system, search.held, search.broke, steps, bout.scheduling))
+        async with Halts(cores) as halts:
+            for system in systems:
+                search = Search(calls, resolution=math.inf) if calls else Search(LADDERS[system])
+                bout = _Bout({"system": system, "placement": placement}, cores, files, halts)
+                tried, halted = await _search(bout, search, seconds, progress)
+                steps = tuple(tried[number] for number in sorted(tried))
+                found.append(
+                    Found(system, search.held, search.broke, steps, bout.scheduling, halted)
+                )
     classes = dict.fromkeys(f"{each.system}: {each.scheduling}" for each in found)
     return capacity_report(
         replace(machine, scheduling=", ".join(classes)),
@@ -130,10 +133,15 @@ class _Bout:
         system: Which, and the placement of its engine.
         cores: Of the load, and of the measured.
         speech: Files of what callers say, with the last 20 ms that hold voice.
+        halts: Watches the cores.
     """
 
     def __init__(
-        self, system: Mapping[str, str], cores: tuple[int, int], speech: list[tuple[str, int]]
+        self,
+        system: Mapping[str, str],
+        cores: tuple[int, int],
+        speech: list[tuple[str, int]],
+        halts: Halts,
     ) -> None:
         load_core, measured_core = cores
         self.name = system["system"]
@@ -144,6 +152,7 @@ class _Bout:
             "pauses": system["system"] == "stock",
             "core": load_core,
         }
+        self._halts = halts
         self._stack = contextlib.AsyncExitStack()
         self._subject: Companion | None = None
         self._callers: Companion | None = None
@@ -166,9 +175,11 @@ class _Bout:
         self._targets += (await subject.hear("opened", HEAR_SECONDS))["ports"]
         await callers.tell({"targets": self._targets})
         await asyncio.sleep(SETTLE_SECONDS)
+        await self._halts.take()
         await subject.tell({"measure": seconds})
         await callers.tell({"measure": seconds})
         heard = await callers.hear("heard", seconds + HEAR_SECONDS)
+        halt = await self._halts.take()
         cost = await subject.hear("cost", seconds + HEAR_SECONDS)
         step = Step(
             calls,
@@ -178,7 +189,14 @@ class _Bout:
             seconds,
             self._late_after(heard["waits"]),
         )
-        return Tried(step, cost, heard["cpu_share"], heard["worst_lateness"], heard["early"])
+        return Tried(
+            step,
+            cost,
+            load_share=heard["cpu_share"],
+            load_lateness=heard["worst_lateness"],
+            early=heard["early"],
+            halt_ms=None if halt is None else 1000 * halt,
+        )
 
     def _late_after(self, waits: Sequence[float]) -> float:
         """Return what is late: so much more than the system's own median with the fewest calls."""
@@ -198,22 +216,37 @@ class _Bout:
 
 async def _search(
     bout: _Bout, search: Search, seconds: float, progress: Callable[[str], None]
-) -> dict[int, Tried]:
-    """Try numbers of calls until the answer is known; return the last try of each."""
+) -> tuple[dict[int, Tried], int]:
+    """Try numbers of calls until the answer is known.
+
+    Returns:
+        The last try of each number, and how many were not counted for the machine stood still.
+    """
     tried: dict[int, Tried] = {}
+    halted = 0
     try:
         while (calls := search.next()) is not None:
-            for _ in range(TRIES):
+            attempts = Attempts(TRIES)
+            while True:
                 found = tried[calls] = await bout.measure(calls, seconds)
-                failings = ", ".join(found.step.failings)
-                late = 1000 * found.load_lateness
-                trouble = f" (the generator was {late:.0f} ms late)" if late > TROUBLE_MS else ""
-                progress(f"{bout.name}, {calls} calls: {failings or 'all holds'}{trouble}")
-                if found.step.holds:
+                progress(f"{bout.name}, {_told(found)}")
+                if not attempts.again(holds=found.step.holds, halt_ms=found.halt_ms):
                     break
+            halted += attempts.halted
             search.told(calls, holds=found.step.holds)
             if not found.step.holds:
                 await bout.close()
     finally:
         await bout.close()
-    return tried
+    return tried, halted
+
+
+def _told(found: Tried) -> str:
+    """Say how so many calls fared, and what the machine had to do with it."""
+    fared = f"{found.step.calls} calls: {', '.join(found.step.failings) or 'all holds'}"
+    troubles = (
+        (1000 * found.load_lateness, "the generator was {:.0f} ms late"),
+        (found.halt_ms or 0.0, "the machine stood still for {:.0f} ms"),
+    )
+    told = [text.format(ms) for ms, text in troubles if ms > TROUBLE_MS]
+    return f"{fared} ({', '.join(told)})" if told else fared

@@ -11,6 +11,7 @@ __all__ = [
     "LLM_SECONDS",
     "STT_SECONDS",
     "TTS_SECONDS",
+    "Attempts",
     "Search",
     "Step",
     "own_share_ms",
@@ -26,6 +27,10 @@ GAP_P99_MS: Final = 10.0
 GAP_MAX_MS: Final = 40.0
 LATE_MS: Final = 200.0
 """More than this of a turn's wait may not be our own."""
+TRIES: Final = 2
+HALT_MS: Final = 20.0
+"""Half of the longest gap: a machine that stands still for longer may break what would hold."""
+HALTED_TRIES: Final = 6
 
 
 def own_share_ms(wait_ms: float) -> float:
@@ -90,6 +95,36 @@ class Step:
     def holds(self) -> bool:
         """Whether so many calls can be had."""
         return not self.failings
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Decides how often a number of calls is tried that breaks.
+
+    Attributes:
+        most: How often at most, while the machine runs.
+        counted: How often it broke, while the machine ran.
+        halted: How often it broke while the machine stood still, which says nothing of the calls.
+    """
+
+    most: int = TRIES
+    counted: int = 0
+    halted: int = 0
+
+    def again(self, *, holds: bool, halt_ms: float | None) -> bool:
+        """Take note of a try, and return whether there is to be another one.
+
+        Args:
+            holds: How the calls fared.
+            halt_ms: For how long the machine stood still meanwhile, at most; None if unknown.
+        """
+        if holds:
+            return False
+        if halt_ms is not None and halt_ms > HALT_MS and self.halted < HALTED_TRIES:
+            self.halted += 1
+            return True
+        self.counted += 1
+        return self.counted < self.most
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from voiceai.bench.capacity_step import Search, Step, own_share_ms
+from voiceai.bench.capacity_step import HALT_MS, HALTED_TRIES, Attempts, Search, Step, own_share_ms
 
 
 def step(
@@ -85,3 +85,37 @@ def test_nothing_that_holds_is_found_too() -> None:
 
     assert found(search, 0)[-1] == 1
     assert (search.held, search.broke) == (0, 1)
+
+
+def test_calls_that_break_are_tried_once_more() -> None:
+    attempts = Attempts(2)
+
+    assert [attempts.again(holds=False, halt_ms=1.0) for _ in range(2)] == [True, False]
+
+
+def test_calls_that_hold_are_not_tried_again_whatever_the_machine_did() -> None:
+    assert not Attempts(2).again(holds=True, halt_ms=500.0)
+
+
+def test_what_breaks_while_the_machine_stands_still_says_nothing_of_calls() -> None:
+    attempts = Attempts(1)
+
+    assert attempts.again(holds=False, halt_ms=HALT_MS + 1)
+    assert (attempts.halted, attempts.counted) == (1, 0)
+    assert not attempts.again(holds=False, halt_ms=HALT_MS), "now it ran"
+
+
+def test_a_machine_that_stands_still_all_the_time_ends_the_attempts() -> None:
+    attempts = Attempts(2)
+
+    tries = 1
+    while attempts.again(holds=False, halt_ms=100.0):
+        tries += 1
+
+    assert tries == HALTED_TRIES + 2
+
+
+def test_where_nothing_is_known_of_the_machine_every_try_counts() -> None:
+    attempts = Attempts(2)
+
+    assert [attempts.again(holds=False, halt_ms=None) for _ in range(2)] == [True, False]
