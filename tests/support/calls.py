@@ -13,6 +13,7 @@ from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulator import AsteriskSimulator
 from pipelines.loader import load_pipeline
+from tests.support.waiting import until
 from transports.audio.level import level_dbfs
 from voiceai.store.records import CallRecord, Message, Turn
 from voiceai.store.repository import Assistant
@@ -193,9 +194,7 @@ async def dialled(
 async def reason(gateway: Gateway, records: Records, call: SimulatedCall) -> str:
     """Return what the record says, once the call is over."""
     await asyncio.wait_for(call.ended, 10)
-    async with asyncio.timeout(5):
-        while gateway.legs:  # noqa: ASYNC110 - there is no event for it
-            await asyncio.sleep(0.005)
+    await until(lambda: not gateway.legs)
     [recorded] = records.ended.values()
     return recorded
 

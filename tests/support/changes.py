@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.waiting import until
 from voiceai.store.repository import Store
 
 NUMBER = "4920189098723"
@@ -21,9 +22,7 @@ async def greeting(store: Store, number: str = NUMBER) -> str:
 
 async def invalid(store: Store, count: int = 1) -> None:
     """Wait until so many rows are known to be wrong."""
-    async with asyncio.timeout(5):
-        while store.invalid_assistants != count:  # noqa: ASYNC110 - a row of another process
-            await asyncio.sleep(0.01)
+    await until(lambda: store.invalid_assistants == count)
 
 
 async def versions_of(store: Store, name: str, count: int) -> list[Any]:

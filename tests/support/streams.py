@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from tests.support.waiting import until
 from transports import Codec, MediaStream
 from transports.audio.level import level_dbfs
 from transports.rtp.packet import RtpPacket
@@ -64,13 +65,6 @@ class Phone:
         packet = RtpPacket(8, self.number, self.number * FRAME, 5, Codec.ALAW.encode(pcm))
         self.number += 1
         self.socket.sendto(packet.serialize(), (stream.host, stream.port))
-
-
-async def until(condition: Callable[[], bool], within: float = 5.0) -> None:
-    """Wait, for so many seconds at most."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  the engine has no event for it
-            await asyncio.sleep(0.005)
 
 
 async def until_sent(stream: MediaStream, packets: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.provider import BUSY, ECHO, KEYS, RINGING, SUBSCRIBER, Provider
+from tests.support.waiting import until
 from transports.audio.codec import Codec
 from voiceai.bench.errors import CallOver
 from voiceai.bench.sip_caller import SipCaller
@@ -55,9 +56,7 @@ async def test_keys_are_heard_as_pressed(provider: Provider, caller: SipCaller) 
 
     await call.press("12*#")
 
-    async with asyncio.timeout(2):
-        while call.heard_digits != "12*#":  # noqa: ASYNC110 - the line has no event for it
-            await asyncio.sleep(0.02)
+    await until(lambda: call.heard_digits == "12*#", within=2)
 
 
 async def test_the_other_side_presses_keys_and_hangs_up(
@@ -166,6 +165,4 @@ async def test_closing_the_telephone_hangs_up(provider: Provider) -> None:
         calls = [await caller.dial(ECHO, via=provider.address) for _ in range(3)]
 
     assert [call.ended.result().by for call in calls] == ["caller"] * 3
-    async with asyncio.timeout(2):
-        while "0 active calls" not in provider.process.rx("core show calls"):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await until(lambda: "0 active calls" in provider.process.rx("core show calls"), within=2)

@@ -24,6 +24,7 @@ from tests.support.leftovers import all_in, eventually_nothing_left
 from tests.support.pbx import PHONE, Pbx
 from tests.support.provider import ECHO, NUMBERS, Provider
 from tests.support.stasis import StasisReader
+from tests.support.waiting import until
 from voiceai.bench.sip_caller import SipCaller
 from voiceai.bench.sip_refer import refer
 
@@ -55,13 +56,6 @@ async def eventually_without(params: AriParams, part: str) -> None:
     """Return when Asterisk has no channel and no bridge with this in its name."""
     async with asyncio.timeout(5):
         while any(part in name for name in await all_in(params)):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds, at most five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.02)
 
 

@@ -11,6 +11,7 @@ from tests.support.pbx import Pbx
 from tests.support.processes import is_gone
 from tests.support.provider import Provider
 from tests.support.serving import Serving
+from tests.support.waiting import until
 from voiceai.bench.sip_caller import SipCaller
 
 
@@ -58,9 +59,7 @@ async def test_a_killed_media_process_ends_its_calls_the_next_is_answered_and_no
         assert successor.pid != media.pid
 
         await serving.kill()
-        async with asyncio.timeout(3):
-            while not is_gone(successor):  # noqa: ASYNC110 - it is not our child
-                await asyncio.sleep(0.02)
+        await until(lambda: is_gone(successor), within=3)
 
 
 async def test_a_call_sounds_the_same_where_its_audio_is_sent_by_serve_itself(

@@ -10,6 +10,7 @@ from tests.support.provider import BUSY, ECHO, HOST, KEYS, NUMBERS, RINGING, Pro
 from tests.support.serving import Serving
 from tests.support.speech import prompt
 from tests.support.stasis import StasisReader
+from tests.support.waiting import until
 from voiceai.bench.sip_call import Call
 from voiceai.bench.sip_caller import SipCaller
 from voiceai.bench.sip_refer import refer, wait_for_outcome
@@ -144,7 +145,7 @@ async def _hand_over(serving: Serving, pbx: Pbx, provider: Provider) -> None:
 
         assert await _outcome(attended, f"sip:1@{of_pbx}", replaces=other) == 603  # an assistant
         await other.press("0#")
-        await _until(lambda: " basic " in pbx.process.rx("bridge show all"))
+        await until(lambda: " basic " in pbx.process.rx("bridge show all"))
         assert await _outcome(attended, f"sip:1@{of_pbx}", replaces=other) == 200
         assert (await asyncio.wait_for(other.ended, 5)).by == "callee"
         await attended.hang_up()
@@ -153,10 +154,10 @@ async def _hand_over(serving: Serving, pbx: Pbx, provider: Provider) -> None:
         await _goes_on(blind)
         assert await _outcome(blind, f"sip:{KEYS}@{of_pbx}") == 200
         await blind.hang_up()
-        await _until(lambda: KEYS not in pbx.process.rx("core show channels concise"))
+        await until(lambda: KEYS not in pbx.process.rx("core show channels concise"))
         [echo] = [name for name in pbx.channels() if name.startswith("PJSIP/")]
         pbx.process.rx(f"channel request hangup {echo}")
-        await _until(lambda: not pbx.channels())
+        await until(lambda: not pbx.channels())
 
     records = [await serving.get(f"/calls/{call['id']}") for call in await serving.get("/calls")]
     ended = [record for record in records if record["end_reason"] == "caller_hung_up"]
@@ -180,10 +181,3 @@ async def _outcome(call: Call, to: str, *, replaces: Call | None = None) -> int:
     """Have a telephone ask that another take its place, and return what it is told in the end."""
     assert await refer(call, to, replaces=replaces) == 202
     return await wait_for_outcome(call, 5)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    """Wait until Asterisk says so, at most five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - there is no event for it
-            await asyncio.sleep(0.02)

@@ -25,6 +25,7 @@ from pipelines.builder import Conversation, build
 from pipelines.ports import AttendedTransfer, AudioTap, EarlyPauseTap, PauseTap
 from pipelines.resources import Resources
 from pipelines.spec import PipelineSpec
+from tests.support.waiting import until
 
 RATE = 8000
 FRAME_BYTES = 320
@@ -167,9 +168,7 @@ class Telephone:
     async def make_noise(self, conversation: Conversation) -> None:
         """Interrupt; return when a tool was cancelled by that."""
         await conversation.worker.queue_frame(InterruptionFrame())
-        async with asyncio.timeout(5):
-            while "CANCELLED" not in str(conversation.context.messages):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: "CANCELLED" in str(conversation.context.messages))
 
     async def speak(self, conversation: Conversation, speech: bytes, after: float = 1.4) -> None:
         """Say something in real time: verdicts as a VAD gives them, then silence."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.segmenter import TRAILING_SECONDS
 from tests.integration.pipelines.recognition_line import Line, running
+from tests.support.waiting import until
 
 VOWEL = bytes(np.full(160, 8000, "<i2"))
 BURST = bytes(np.full(160, 1000, "<i2"))
@@ -39,9 +40,7 @@ class TimedLine(Line):
 
     async def worked_ahead(self, times: int) -> None:
         """Return when the recogniser has answered so often, and is idle."""
-        async with asyncio.timeout(5):
-            while len(self.recogniser.heard) < times or not self.resources.is_idle("stt"):  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+        await until(lambda: len(self.recogniser.heard) >= times and self.resources.is_idle("stt"))
 
 
 @contextlib.asynccontextmanager

@@ -6,12 +6,13 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.support.processes import copies
+from tests.support.waiting import until
 from transports.inline.stream import InlineStream
 from transports.params import RtpParams
 from transports.process import host
@@ -237,12 +238,6 @@ async def test_an_orphan_that_cannot_be_adopted_is_still_there(supervisor: User)
     supervisor.say({"do": "adopt", "orphan": port, "stream": 2, "slot": 0, "key": 9})
 
     assert (await supervisor.hears("opened"))["port"] == port
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  a port tells nobody
-            await asyncio.sleep(0.005)
 
 
 def is_free(port: int) -> bool:

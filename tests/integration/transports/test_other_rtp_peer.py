@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tests.support.waiting import until
 from transports import MediaEngine, MediaStream, RtpParams, StreamOptions, make_engine
 from transports.udp.ports import PortPairs
 
@@ -71,17 +72,11 @@ async def peer(stream: MediaStream) -> AsyncIterator[Peer]:
     await session.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110  neither side has an event for it
-            await asyncio.sleep(0.01)
-
-
 async def test_each_learns_what_the_other_hears(stream: MediaStream, peer: Peer) -> None:
     blocks: list[Any] = []
     peer.session.on_receiver_report = blocks.append
 
-    await until(lambda: stream.stats.round_trip_s is not None and bool(blocks))
+    await until(lambda: stream.stats.round_trip_s is not None and bool(blocks), within=15)
 
     stats = stream.stats
     assert stats.round_trip_s is not None
@@ -103,7 +98,7 @@ async def test_digits_go_both_ways(stream: MediaStream, peer: Peer) -> None:
 
     stream.send_digits("5#")
     peer.press("9", duration_ms=160)
-    await until(lambda: len(by_peer) == 2 and len(by_us) == 1)
+    await until(lambda: len(by_peer) == 2 and len(by_us) == 1, within=15)
 
     assert by_peer == [("5", 800), ("#", 800)]
     assert by_us == [("9", 160)]

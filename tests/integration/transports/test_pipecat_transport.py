@@ -22,6 +22,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
+from tests.support.waiting import until
 from transports.audio.endpointing import EndpointingParams
 from transports.engine import MediaStream, make_engine
 from transports.params import RtpParams
@@ -153,9 +154,7 @@ async def test_a_held_answer_has_no_words_whatever_overtakes_it(stream: MediaStr
 
     stream.hold()
     await worker.queue_frames([word("one", 0.0), audio(0.3)])
-    async with asyncio.timeout(5):
-        while stream.queued_samples < 640:  # noqa: ASYNC110 - what waits tells nobody
-            await asyncio.sleep(0.01)
+    await until(lambda: stream.queued_samples >= 640)
     await worker.queue_frame(VADUserStartedSpeakingFrame())
     await asyncio.wait_for(context.overtaken.wait(), 5)
     while_held = list(context.came)

@@ -4,10 +4,11 @@ import asyncio
 import random
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.waiting import until
 from transports import MediaEngine, MediaStream, RtpParams, StreamOptions, make_engine
 from transports.audio.codec import Codec
 from transports.audio.level import level_dbfs
@@ -49,12 +50,6 @@ def received(phone: socket.socket) -> list[RtpPacket]:
             packets.append(RtpPacket.parse(phone.recv(2048)))
         except BlockingIOError:
             return packets
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  the engine has no event for it
-            await asyncio.sleep(0.005)
 
 
 def numbers(ticks: list[RecordedTick]) -> list[int]:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.waiting import until
 from transports import Codec, MediaEngine, MediaStream, RtpParams, StreamOptions, make_engine
 from transports.audio.dtmf import dual_tone
 from transports.rtp.packet import RtpPacket
@@ -116,12 +117,6 @@ def phone() -> Iterator[Phone]:
     phone.rtcp.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  the engine has no event for it
-            await asyncio.sleep(0.005)
-
-
 async def joined(
     engine: MediaEngine, ours: StreamOptions, theirs: StreamOptions
 ) -> tuple[MediaStream, MediaStream]:
@@ -144,7 +139,7 @@ async def report_to_one_another(engine: MediaEngine) -> None:
     left: list[str] = []
     bob.on_peer_left = lambda: left.append("alice")
 
-    await until(lambda: None not in (alice.stats.round_trip_s, bob.stats.round_trip_s), seconds=16)
+    await until(lambda: None not in (alice.stats.round_trip_s, bob.stats.round_trip_s), within=16)
 
     for stats in (alice.stats, bob.stats):
         assert stats.round_trip_s is not None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines.resources import Resources
 from tests.support.availability import have_or_skip
 from tests.support.speech import english_prompts
+from tests.support.waiting import until
 from transports.audio.codec import Codec
 from transports.audio.g711 import Alaw
 from transports.engine import make_engine
@@ -97,9 +98,7 @@ class Call:
         return Alaw().decode(b"".join(packet.payload for packet in self.line.heard.packets))
 
     async def until_played(self, samples: int, within: float = 8.0) -> None:
-        async with asyncio.timeout(within):
-            while self.stream.played_samples < samples:  # noqa: ASYNC110 - what sends tells nobody
-                await asyncio.sleep(0.01)
+        await until(lambda: self.stream.played_samples >= samples, within)
 
 
 Placement = Literal["inline", "process"]
@@ -193,9 +192,7 @@ async def test_a_word_ends_the_answer_at_once(placement: Placement) -> None:
     async with call(voice, understood="stop", placement=placement) as talk:
         await talk.until_played(RATE)
         played = await talk.line.play(cough(250))
-        async with asyncio.timeout(3):
-            while not talk.services.turns:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
+        await until(lambda: talk.services.turns, within=3)
         await asyncio.sleep(0.3)
 
         assert played.speech_started_at is not None

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.spec import PipelineSpec
 from tests.support.database import BARE, settings_for, users_settings
+from tests.support.waiting import until
 from voiceai.store.answering import Assistant
 from voiceai.store.embedded import Address
 from voiceai.store.records import CallRecord, Message, Turn
@@ -29,9 +30,7 @@ def record(store: Store, call_id: str, caller: str | None, *, days: int = 0) -> 
 
 
 async def written(store: Store) -> None:
-    async with asyncio.timeout(5):
-        while store.waiting_records:  # noqa: ASYNC110 - the store's own task
-            await asyncio.sleep(0.01)
+    await until(lambda: not store.waiting_records)
 
 
 async def test_a_caller_is_erased_in_any_notation_and_the_skeleton_stays(store: Store) -> None:
@@ -79,9 +78,7 @@ async def test_what_a_living_process_has_on_disk_is_erased_by_another(
     away = Store(settings_for(shared_dir, database_url=url), owner=True)
     record(away, "c1", "+49170")
     running = asyncio.ensure_future(away.run())
-    async with asyncio.timeout(5):
-        while not list((shared_dir / "history").glob("*.jsonl")):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: list((shared_dir / "history").glob("*.jsonl")))
 
     erased = await store.erase("49170")
 

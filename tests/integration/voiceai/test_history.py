@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.database import settings_for
 from tests.support.processes import is_gone
+from tests.support.waiting import until
 from voiceai.errors import StoreUnavailable
 from voiceai.store.embedded import Address, EmbeddedPostgres
 from voiceai.store.processes import process_id
@@ -42,7 +43,7 @@ def record_a_call(store: Store, call_id: str = "c1") -> None:
 
 async def written(store: Store) -> None:
     """Wait until nothing waits in memory or on disk."""
-    await eventually(lambda: not store.waiting_records)
+    await until(lambda: not store.waiting_records, within=15)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ async def test_history_waits_on_disk_while_the_database_is_away_and_comes_back(
     lost = asyncio.ensure_future(away.run())
     record_a_call(away)
     on_disk = (shared_dir / "history").glob
-    await eventually(lambda: any(on_disk("*.jsonl")) and away.waiting_records == 7)
+    await until(lambda: any(on_disk("*.jsonl")) and away.waiting_records == 7, within=15)
 
     assert away.problems() != []
     with pytest.raises(StoreUnavailable):
@@ -144,7 +145,7 @@ async def test_history_waits_on_disk_while_the_database_is_away_and_comes_back(
     later = Store(settings_for(shared_dir), owner=True)
     task = asyncio.ensure_future(later.run())
     await until_ready(later)
-    await eventually(lambda: not any((shared_dir / "history").glob("*.jsonl")))
+    await until(lambda: not any((shared_dir / "history").glob("*.jsonl")), within=15)
     history = await later.call("c1")
     await end(task, later)
 
@@ -256,7 +257,7 @@ async def test_who_answered_last_answers_while_the_database_is_away(empty_dir: P
     first = await store.assistant_for("4920189098723")
     postmaster = postmaster_of(empty_dir)
     postmaster.send_signal(signal.SIGQUIT)  # it would wait for its clients
-    await eventually(lambda: is_gone(postmaster))
+    await until(lambda: is_gone(postmaster), within=15)
 
     again = await store.assistant_for("+4920189098723")
 
@@ -274,7 +275,7 @@ async def test_an_embedded_server_that_is_killed_is_started_again(empty_dir: Pat
     postmaster = postmaster_of(empty_dir)
     postmaster.send_signal(signal.SIGQUIT)
 
-    await eventually(lambda: is_gone(postmaster))
+    await until(lambda: is_gone(postmaster), within=15)
     with contextlib.suppress(StoreUnavailable):
         await store.assistants()
     store.begin_call(CallRecord("c1", "49", START))
@@ -292,15 +293,9 @@ def postmaster_of(data_dir: Path) -> psutil.Process:
     return psutil.Process(int(pid_file.read_text().splitlines()[0]))
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - another process's doing
-            await asyncio.sleep(0.01)
-
-
 async def until_ready(store: Store) -> None:
     try:
-        await eventually(lambda: not store.problems())
+        await until(lambda: not store.problems(), within=15)
     except TimeoutError:
         raise AssertionError(store.problems()) from None
 

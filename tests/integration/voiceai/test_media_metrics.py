@@ -1,14 +1,14 @@
 """What is scraped of the media, while packets come with known faults."""
 
-import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.support.waiting import until
 from transports import Codec, MediaEngine, MediaStream, RtpParams, make_engine
 from transports.audio.barge_in import BargeInTally
 from transports.rtp.packet import RtpPacket
@@ -17,7 +17,6 @@ from voiceai.telemetry.media_metrics import MediaMetrics
 PLACEMENTS = ("inline", "process") if sys.platform == "linux" else ("inline",)
 FRAME = 160
 VOICE = Codec.ALAW.encode(Codec.ALAW.decode(bytes(0xA0 | step % 16 for step in range(FRAME))))
-WAIT_SECONDS = 5.0
 
 
 @pytest.fixture(params=PLACEMENTS)
@@ -40,17 +39,6 @@ def phone() -> Iterator[socket.socket]:
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as phone:
         phone.bind(("127.0.0.1", 0))
         yield phone
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition.
-
-    Raises:
-        TimeoutError: It did not come about.
-    """
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():  # noqa: ASYNC110  counters tell nobody
-            await asyncio.sleep(0.01)
 
 
 def packet(number: int, payload_type: int = 8) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.support.database import settings_for
+from tests.support.waiting import until
 from transports.audio.codec import Codec
 from voiceai.recording.folder import Recorded, RecordingFolder
 from voiceai.recording.wav import header
@@ -59,12 +60,6 @@ async def running(store: Store) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  nobody tells of it
-            await asyncio.sleep(0.01)
 
 
 async def test_a_calls_record_says_where_its_recording_is(

@@ -3,7 +3,8 @@
 import asyncio
 import time
 
-from tests.support.streams import FRAME, Phone, loud, until, until_sent
+from tests.support.streams import FRAME, Phone, loud, until_sent
+from tests.support.waiting import until
 from transports import MediaEngine, MediaStream, PlayedFrame
 from transports.rtp.events import ArrivedAudio
 

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.support.streams import FRAME, QUIET, Phone, is_noise, loud, until, until_sent
+from tests.support.streams import FRAME, QUIET, Phone, is_noise, loud, until_sent
+from tests.support.waiting import until
 from transports import Codec, MediaEngine, MediaStream, PlayedFrame, StreamOptions
 from transports.audio.level import level_dbfs
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.streams import FRAME, Phone, loud, until, until_sent
+from tests.support.streams import FRAME, Phone, loud, until_sent
+from tests.support.waiting import until
 from transports import MediaEngine, MediaStream, PlayedFrame
 
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.support.streams import FRAME, QUIET, Phone, is_noise, loud, until, until_sent
+from tests.support.streams import FRAME, QUIET, Phone, is_noise, loud, until_sent
+from tests.support.waiting import until
 from transports import Codec, MediaStream
 from transports.audio.level import level_dbfs
 

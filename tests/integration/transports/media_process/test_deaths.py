@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from tests.support.media_process import LOUD, PARAMS
-from tests.support.streams import Phone, until
+from tests.support.streams import Phone
+from tests.support.waiting import until
 from transports.errors import MediaUnavailable
 from transports.process.child import MediaProcess
 from transports.process.engine import ProcessEngine

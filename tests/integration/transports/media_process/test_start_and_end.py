@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from tests.support.streams import until
+from tests.support.waiting import until
 from transports.errors import MediaUnavailable, PortsExhausted
 from transports.process.child import MediaProcess
 from transports.process.engine import ProcessEngine

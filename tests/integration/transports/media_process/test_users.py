@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.media_process import LOUD, SUPERVISOR, first_number, started, working
 from tests.support.processes import is_gone
-from tests.support.streams import FRAME, Phone, is_noise, until
+from tests.support.streams import FRAME, Phone, is_noise
+from tests.support.waiting import until
 from transports.audio.codec import Codec
 from transports.errors import MediaUnavailable
 from transports.process.child import MediaProcess

@@ -13,6 +13,7 @@ from tests.support.calls import (
     refuse,
     switchboard,
 )
+from tests.support.waiting import until
 
 
 async def test_a_caller_whose_transfer_asterisk_refuses_is_not_left_in_silence(
@@ -38,9 +39,7 @@ async def test_a_caller_hears_of_one_who_hung_up_on_the_announcement_and_the_cal
         call, target = await dialled(asterisk, "1")
         assert call.hears_ringing
         target.answer()
-        async with asyncio.timeout(5):
-            while target.channel.bridge_id is None:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.005)
+        await until(lambda: target.channel.bridge_id is not None)
         target.hang_up()
         await records.said("Nobody is there.")
         assert call.channel.bridge_id is not None
