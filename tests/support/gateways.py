@@ -12,9 +12,6 @@ from asterisk.simulator import AsteriskSimulator
 
 NUMBER: Final = "4920189098723"
 
-Eventually: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
-"""Waits until a condition holds."""
-
 Connect: TypeAlias = Callable[[AriParams, str], Awaitable[Gateway]]
 """Starts a gateway and waits until it is in a state."""
 

@@ -10,7 +10,7 @@ import pytest
 from asterisk.gateway import Gateway
 from asterisk.leg import Leg
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import Eventually, ServeCalls
+from tests.support.gateways import ServeCalls
 
 QUICK = {
     "backoff_first": 0.01,
@@ -52,15 +52,3 @@ async def running_gateway(
 def serving() -> ServeCalls:
     """Return :func:`running_gateway`, to be entered with a simulator and a handler of calls."""
     return running_gateway
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds, at most five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - conditions of the simulator have no event
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture(name="eventually")
-def eventually_fixture() -> Eventually:
-    return eventually

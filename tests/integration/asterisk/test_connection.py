@@ -16,7 +16,8 @@ from asterisk.errors import AriDisconnected, AriProtocolError, AriRefused
 from asterisk.gateway import Gateway
 from asterisk.params import AriParams, FormatName
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import Connect, Eventually
+from tests.support.gateways import Connect
+from tests.support.waiting import until
 
 WRONG = "wrong"
 QUICK = {"backoff_first": 0.01, "backoff_limit": 0.05, "request_timeout": 0.3}
@@ -29,14 +30,14 @@ async def asterisk() -> AsyncIterator[AsteriskSimulator]:
 
 
 @pytest.fixture
-async def connecting(eventually: Eventually) -> AsyncIterator[Connect]:
+async def connecting() -> AsyncIterator[Connect]:
     """Return a function that starts a gateway and waits until it is in a state."""
     started = []
 
     async def start(params: AriParams, state: str) -> Gateway:
         gateway = Gateway(params, on_call=lambda leg: leg.hangup())
         started.append((gateway, asyncio.create_task(gateway.run())))
-        await eventually(lambda: gateway.status.state == state)
+        await until(lambda: gateway.status.state == state)
         return gateway
 
     yield start
@@ -94,19 +95,19 @@ async def test_a_web_server_without_ari_is_told(
 
 
 async def test_a_connection_is_made_once_the_reason_is_gone(
-    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+    asterisk: AsteriskSimulator, connecting: Connect
 ) -> None:
     asterisk.read_only = True
     gateway = await connecting(asterisk.params(**QUICK), "refused")
 
     asterisk.read_only = False
 
-    await eventually(lambda: gateway.status.state == "connected")
+    await until(lambda: gateway.status.state == "connected")
     assert gateway.status.reason == ""
 
 
 async def test_an_asterisk_that_starts_late_is_found(
-    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+    asterisk: AsteriskSimulator, connecting: Connect
 ) -> None:
     await asterisk.stop()
     gateway = await connecting(asterisk.params(**QUICK), "unreachable")
@@ -119,7 +120,7 @@ async def test_an_asterisk_that_starts_late_is_found(
 
 
 async def test_a_hung_asterisk_is_noticed_by_its_missing_pong(
-    asterisk: AsteriskSimulator, connecting: Connect, eventually: Eventually
+    asterisk: AsteriskSimulator, connecting: Connect
 ) -> None:
     """A relay that swallows everything looks like an Asterisk which was stopped."""
     port = int(asterisk.url.rsplit(":", 1)[1])
@@ -145,7 +146,7 @@ async def test_a_hung_asterisk_is_noticed_by_its_missing_pong(
 
         silent.set()
 
-        await eventually(lambda: gateway.status.state == "unreachable")
+        await until(lambda: gateway.status.state == "unreachable")
         await gateway.close()
         await asterisk.stop()
         await asyncio.gather(*relays)

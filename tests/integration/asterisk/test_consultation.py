@@ -9,7 +9,8 @@ from asterisk.leg import Leg
 from asterisk.simulated_call import SimulatedCall
 from asterisk.simulated_target import SimulatedTarget
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import NUMBER, Eventually, ServeCalls
+from tests.support.gateways import NUMBER, ServeCalls
+from tests.support.waiting import until
 
 Consult = Callable[[Consultation], Awaitable[None]]
 
@@ -61,7 +62,7 @@ def talking(simulator: AsteriskSimulator, call: SimulatedCall) -> bool:
 
 
 async def test_the_caller_hears_ringing_and_is_connected_with_the_one_who_answers(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     reception = Reception(put_through)
     async with serving(simulator, reception.take) as gateway:
@@ -71,8 +72,8 @@ async def test_the_caller_hears_ringing_and_is_connected_with_the_one_who_answer
         assert target.endpoint == "Local/100@voiceai-attended/n"
 
         target.answer()
-        await eventually(lambda: target.connected)
-        await eventually(lambda: not gateway.legs)
+        await until(lambda: target.connected)
+        await until(lambda: not gateway.legs)
         assert await reception.outcomes.get() is None
         assert not call.hears_ringing
         assert list(simulator.simulation.channels.values()) == [target.channel]
@@ -82,34 +83,32 @@ async def test_the_caller_hears_ringing_and_is_connected_with_the_one_who_answer
 
 
 async def test_a_busy_target_leaves_caller_and_assistant_as_they_were(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     reception = Reception(lambda consultation: consultation.take_back())
     async with serving(simulator, reception.take):
         call, target = await called(simulator)
         target.hang_up(17)
         assert await reception.outcomes.get() is Unanswered.BUSY
-        await eventually(lambda: talking(simulator, call))
+        await until(lambda: talking(simulator, call))
         assert not call.hears_ringing
         call.hang_up()
-        await eventually(lambda: not simulator.simulation.channels)
+        await until(lambda: not simulator.simulation.channels)
 
 
 async def test_a_target_stops_ringing_when_the_caller_leaves(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     reception = Reception(put_through)
     async with serving(simulator, reception.take):
         call, target = await called(simulator)
         call.hang_up()
         await asyncio.wait_for(target.ended, 5)
-        await eventually(
-            lambda: not simulator.simulation.channels and not simulator.simulation.bridges
-        )
+        await until(lambda: not simulator.simulation.channels and not simulator.simulation.bridges)
 
 
 async def test_a_target_who_leaves_before_the_caller_came_is_no_one(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     connected: list[bool] = []
 
@@ -123,26 +122,26 @@ async def test_a_target_who_leaves_before_the_caller_came_is_no_one(
     async with serving(simulator, reception.take):
         call, target = await called(simulator)
         target.answer()
-        await eventually(lambda: target.channel.bridge_id)
+        await until(lambda: target.channel.bridge_id)
         target.hang_up()
-        await eventually(lambda: talking(simulator, call))
+        await until(lambda: talking(simulator, call))
         assert connected == [False]
         assert not call.ended.done()
 
 
 async def test_a_target_whom_asterisk_cannot_call_is_unreachable(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     simulator.targets.refuses = True
     reception = Reception(lambda consultation: consultation.take_back())
     async with serving(simulator, reception.take):
         call = simulator.new_call(NUMBER)
         assert await asyncio.wait_for(reception.outcomes.get(), 5) is Unanswered.UNREACHABLE
-        await eventually(lambda: talking(simulator, call))
+        await until(lambda: talking(simulator, call))
 
 
 async def test_a_killed_process_leaves_a_connected_pair_and_no_one_who_rings(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     """What the next process finds: one pair that talks, one target that rings for nobody."""
     naming = "voiceai-voice-ai-1-{}-target"

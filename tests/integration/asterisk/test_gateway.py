@@ -10,11 +10,12 @@ from asterisk.ari.requests import HangupCause
 from asterisk.errors import AriRefused, CallEnded
 from asterisk.leg import Leg
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import NUMBER, Eventually, ServeCalls, nothing_left, talk
+from tests.support.gateways import NUMBER, ServeCalls, nothing_left, talk
+from tests.support.waiting import until
 
 
 async def test_a_call_is_answered_bridged_and_given_back(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
 
@@ -26,9 +27,9 @@ async def test_a_call_is_answered_bridged_and_given_back(
         call = simulator.new_call(NUMBER, "491701234", "Caller X")
         media = await call.joined
         assert (media.host, media.port, media.codec) == ("127.0.0.1", 14000, "alaw")
-        await eventually(lambda: legs[0].state is State.TALKING)
+        await until(lambda: legs[0].state is State.TALKING)
         call.hang_up()
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
     leg = legs[0]
     assert (leg.number, leg.caller, leg.caller_name) == (NUMBER, "491701234", "Caller X")
@@ -82,7 +83,7 @@ async def test_a_refusal_becomes_a_sip_status(
 
 
 async def test_the_end_of_the_task_ends_the_call(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async def on_call(leg: Leg) -> None:
         await leg.answer()
@@ -91,11 +92,11 @@ async def test_the_end_of_the_task_ends_the_call(
     async with serving(simulator, on_call):
         call = simulator.new_call(NUMBER)
         assert (await call.ended).who == "application"
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_an_exception_ends_its_own_call_and_no_other(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async def on_call(leg: Leg) -> None:
         if leg.number == "13":
@@ -109,7 +110,7 @@ async def test_an_exception_ends_its_own_call_and_no_other(
         assert (await bad.ended).sip_status == 500
         assert not good.ended.done()
         good.hang_up()
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_keys_of_the_caller_arrive(simulator: AsteriskSimulator, serving: ServeCalls) -> None:
@@ -127,7 +128,7 @@ async def test_keys_of_the_caller_arrive(simulator: AsteriskSimulator, serving: 
 
 
 async def test_a_key_handler_that_raises_does_not_stop_the_events(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
 
@@ -143,7 +144,7 @@ async def test_a_key_handler_that_raises_does_not_stop_the_events(
         await call.joined
         call.press("5")
         call.hang_up()
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_a_caller_hears_ringing_before_the_answer_only(
@@ -212,7 +213,7 @@ async def test_a_caller_who_leaves_while_ringing_ends_the_answer(
 
 
 async def test_a_caller_who_leaves_while_the_media_opens_leaves_nothing_behind(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async def on_call(leg: Leg) -> None:
         await leg.answer()
@@ -222,12 +223,12 @@ async def test_a_caller_who_leaves_while_the_media_opens_leaves_nothing_behind(
     async with serving(simulator, on_call) as gateway:
         call = simulator.new_call(NUMBER)
         await call.ended
-        await eventually(lambda: not gateway.legs)
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: not gateway.legs)
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_the_death_of_the_external_channel_ends_the_call(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
@@ -242,7 +243,7 @@ async def test_the_death_of_the_external_channel_ends_the_call(
         simulator.simulation.end_media(media.channel.id)
         assert (await ends.get()).who == "media"
         assert (await call.ended).who == "application"
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_the_limit_of_a_call_is_kept_by_asterisk_and_told_as_such(
@@ -261,7 +262,7 @@ async def test_the_limit_of_a_call_is_kept_by_asterisk_and_told_as_such(
 
 
 async def test_a_caller_can_be_given_back_to_the_dialplan(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
 
@@ -274,7 +275,7 @@ async def test_a_caller_can_be_given_back_to_the_dialplan(
     async with serving(simulator, on_call) as gateway:
         call = simulator.new_call(NUMBER)
         assert (await call.ended).who == "fallback"
-        await eventually(lambda: not gateway.legs)
+        await until(lambda: not gateway.legs)
 
     assert call.handed_over
     assert legs[0].ended.result() == LegEnd("handover")
@@ -283,7 +284,7 @@ async def test_a_caller_can_be_given_back_to_the_dialplan(
 
 
 async def test_an_address_that_asterisk_refuses_is_an_error_and_leaves_nothing(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     errors: asyncio.Queue[AriRefused] = asyncio.Queue()
 
@@ -299,4 +300,4 @@ async def test_an_address_that_asterisk_refuses_is_an_error_and_leaves_nothing(
         call = simulator.new_call(NUMBER)
         assert (await errors.get()).status == 500
         await call.ended
-        await eventually(lambda: not gateway.legs and nothing_left(simulator))
+        await until(lambda: not gateway.legs and nothing_left(simulator))

@@ -5,7 +5,8 @@ import asyncio
 from asterisk.leg import Leg
 from asterisk.simulated_call import SimulatedCall
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import NUMBER, Eventually, ServeCalls, nothing_left, talk
+from tests.support.gateways import NUMBER, ServeCalls, nothing_left, talk
+from tests.support.waiting import until
 
 
 async def test_calls_are_ended_when_the_gateway_closes(
@@ -43,7 +44,7 @@ async def test_a_call_that_will_not_end_is_cancelled_when_the_gateway_closes(
 
 
 async def test_many_calls_at_once_leave_nothing_behind(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with serving(simulator, talk) as gateway:
         calls = [simulator.new_call(NUMBER) for _ in range(50)]
@@ -51,7 +52,7 @@ async def test_many_calls_at_once_leave_nothing_behind(
         assert len(gateway.legs) == 50
         for call in calls:
             call.hang_up()
-        await eventually(lambda: not gateway.legs)
+        await until(lambda: not gateway.legs)
         assert nothing_left(simulator)
 
 
@@ -105,7 +106,7 @@ async def test_releasing_twice_gives_back_once(
 
 
 async def test_a_cancelled_task_still_gives_everything_back(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async def on_call(leg: Leg) -> None:
         await leg.answer()
@@ -117,7 +118,7 @@ async def test_a_cancelled_task_still_gives_everything_back(
 
     async with serving(simulator, on_call):
         await simulator.new_call(NUMBER).ended
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_a_caller_in_the_moment_of_closing_reaches_the_fallback(

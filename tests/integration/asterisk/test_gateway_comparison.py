@@ -8,7 +8,8 @@ from asterisk.ari.client import AriClient
 from asterisk.ari.naming import Naming
 from asterisk.leg import Leg
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import NUMBER, Eventually, ServeCalls, nothing_left, talk
+from tests.support.gateways import NUMBER, ServeCalls, nothing_left, talk
+from tests.support.waiting import until
 
 
 class Pause:
@@ -27,7 +28,7 @@ class Pause:
 
 
 async def test_an_external_channel_that_comes_up_after_its_call_is_deleted_at_once(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     naming = Naming(simulator.app, "1")
     late = requests.external_media(
@@ -41,11 +42,11 @@ async def test_an_external_channel_that_comes_up_after_its_call_is_deleted_at_on
 
     async with serving(simulator, talk), AriClient(simulator.params()) as client:
         await client.send(late)
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_a_call_that_ends_while_channels_are_compared_does_not_begin_anew(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
     finish = asyncio.Event()
@@ -58,22 +59,22 @@ async def test_a_call_that_ends_while_channels_are_compared_does_not_begin_anew(
         pause = Pause(simulator, "GET /channels")
         await pause.reached.wait()
         simulator.new_call(NUMBER)
-        await eventually(lambda: legs)
+        await until(lambda: legs)
         pause.released.set()
         pause = Pause(simulator, "GET /bridges")
         await pause.reached.wait()
         finish.set()
-        await eventually(lambda: not gateway.legs)
+        await until(lambda: not gateway.legs)
         compared = len(simulator.requests)
         pause.released.set()
-        await eventually(lambda: "GET /asterisk/info" in list(simulator.requests)[compared:])
-        await eventually(lambda: "GET /channels" in list(simulator.requests)[compared:])
+        await until(lambda: "GET /asterisk/info" in list(simulator.requests)[compared:])
+        await until(lambda: "GET /channels" in list(simulator.requests)[compared:])
 
     assert len(legs) == 1
 
 
 async def test_a_call_that_begins_while_channels_are_compared_keeps_its_media(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with serving(simulator, talk, reconcile_interval=0.02):
         pause = Pause(simulator, "GET /channels")
@@ -82,14 +83,14 @@ async def test_a_call_that_begins_while_channels_are_compared_keeps_its_media(
         media = await call.joined
         compared = len(simulator.requests)
         pause.released.set()
-        await eventually(lambda: list(simulator.requests)[compared:].count("GET /channels") > 1)
+        await until(lambda: list(simulator.requests)[compared:].count("GET /channels") > 1)
 
         assert media.channel.id in simulator.simulation.media
         assert not call.ended.done()
 
 
 async def test_callers_of_another_client_are_not_taken_after_a_replacement(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
 
@@ -102,18 +103,18 @@ async def test_callers_of_another_client_are_not_taken_after_a_replacement(
         AriClient(simulator.params()) as other,
     ):
         async with other.listen():
-            await eventually(lambda: gateway.status.state == "replaced")
+            await until(lambda: gateway.status.state == "replaced")
             call = simulator.new_call(NUMBER)
-            await eventually(lambda: gateway.status.state == "connected")
+            await until(lambda: gateway.status.state == "connected")
             compared = len(simulator.requests)
-            await eventually(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
+            await until(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
         call.hang_up()
 
     assert legs == []
 
 
 async def test_a_caller_who_comes_back_from_the_dialplan_is_a_new_call(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
     linger = asyncio.Event()
@@ -138,14 +139,14 @@ async def test_a_caller_who_comes_back_from_the_dialplan_is_a_new_call(
                 }
             )
         )
-        await eventually(lambda: len(legs) == 2)
+        await until(lambda: len(legs) == 2)
         linger.set()
 
     assert [leg.channel_id for leg in legs] == [call.channel.id] * 2
 
 
 async def test_a_caller_on_whom_asterisk_would_not_hang_up_is_hung_up_on_later(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     """He stayed in the application, in silence: every comparison took him for departed."""
     legs: list[Leg] = []
@@ -158,9 +159,9 @@ async def test_a_caller_on_whom_asterisk_would_not_hang_up_is_hung_up_on_later(
 
     async with serving(simulator, on_call, reconcile_interval=0.02) as gateway:
         call = simulator.new_call(NUMBER)
-        await eventually(lambda: legs and not gateway.legs)
+        await until(lambda: legs and not gateway.legs)
         compared = len(simulator.requests)
-        await eventually(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
+        await until(lambda: list(simulator.requests)[compared:].count("GET /bridges") > 2)
         assert not call.ended.done()
 
         simulator.read_only = False
@@ -170,7 +171,7 @@ async def test_a_caller_on_whom_asterisk_would_not_hang_up_is_hung_up_on_later(
 
 
 async def test_a_caller_of_an_asterisk_that_was_out_of_reach_becomes_a_new_call(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     legs: list[Leg] = []
 
@@ -185,9 +186,9 @@ async def test_a_caller_of_an_asterisk_that_was_out_of_reach_becomes_a_new_call(
 
     async with serving(simulator, on_call, reconcile_interval=0.02) as gateway:
         call = simulator.new_call(NUMBER)
-        await eventually(lambda: legs and not gateway.legs)
+        await until(lambda: legs and not gateway.legs)
         simulator.read_only = False
-        await eventually(lambda: len(legs) == 2)
+        await until(lambda: len(legs) == 2)
 
         assert not call.ended.done()
         assert legs[1].adopted

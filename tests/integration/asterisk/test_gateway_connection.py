@@ -9,11 +9,12 @@ from asterisk.ari.call import LegEnd, State
 from asterisk.ari.client import AriClient
 from asterisk.leg import Leg
 from asterisk.simulator import AsteriskSimulator
-from tests.support.gateways import NUMBER, Eventually, ServeCalls, nothing_left, talk
+from tests.support.gateways import NUMBER, ServeCalls, nothing_left, talk
+from tests.support.waiting import until
 
 
 async def test_a_call_goes_on_while_the_event_connection_is_cut(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with serving(simulator, talk) as gateway:
         call = simulator.new_call(NUMBER)
@@ -25,7 +26,7 @@ async def test_a_call_goes_on_while_the_event_connection_is_cut(
         assert not call.ended.done()
         assert len(gateway.legs) == 1
         call.hang_up()
-        await eventually(lambda: not gateway.legs)
+        await until(lambda: not gateway.legs)
         assert nothing_left(simulator)
 
 
@@ -58,7 +59,7 @@ async def test_calls_without_audio_are_over_when_asterisk_stays_out_of_reach(
 
 
 async def test_a_caller_who_left_while_events_were_lost_is_missed_afterwards(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     ends: asyncio.Queue[LegEnd] = asyncio.Queue()
 
@@ -73,7 +74,7 @@ async def test_a_caller_who_left_while_events_were_lost_is_missed_afterwards(
         await simulator.drop_websockets()
         call.hang_up()
         assert await ends.get() == LegEnd("caller", text="left while events were lost")
-        await eventually(lambda: nothing_left(simulator))
+        await until(lambda: nothing_left(simulator))
 
 
 async def test_a_restart_of_asterisk_ends_all_calls_and_new_ones_arrive(
@@ -99,7 +100,7 @@ async def test_a_restart_of_asterisk_ends_all_calls_and_new_ones_arrive(
 
 
 async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_new_call(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     first = asyncio.Event()
     adopted: asyncio.Queue[Leg] = asyncio.Queue()
@@ -122,7 +123,7 @@ async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_ne
 
         async with serving(simulator, take_over):
             leg = await adopted.get()
-            await eventually(lambda: leg.state is State.TALKING)
+            await until(lambda: leg.state is State.TALKING)
 
             assert (leg.adopted, leg.number, leg.caller) == (True, NUMBER, "491701234")
             assert not left_behind & set(simulator.simulation.media)
@@ -131,36 +132,36 @@ async def test_what_a_killed_process_left_is_deleted_and_its_caller_becomes_a_ne
 
 
 async def test_another_client_on_the_application_is_reported_and_not_fought_for_ever(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with (
         serving(simulator, talk, replaced_retry=30.0) as first,
         AriClient(simulator.params()) as other,
         other.listen(),
     ):
-        await eventually(lambda: first.status.state == "replaced")
+        await until(lambda: first.status.state == "replaced")
         assert "another client took over" in first.status.reason
         assert "ARI_APP" in first.status.reason
 
 
 async def test_a_call_of_the_client_that_was_replaced_goes_on_and_its_end_is_noticed(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with serving(simulator, talk, replaced_retry=30.0) as first:
         call = simulator.new_call(NUMBER)
         await call.joined
         async with AriClient(simulator.params()) as other, other.listen():
-            await eventually(lambda: first.status.state == "replaced")
+            await until(lambda: first.status.state == "replaced")
             assert len(first.legs) == 1
             call.hang_up()
-            await eventually(lambda: not first.legs)
+            await until(lambda: not first.legs)
         assert nothing_left(simulator)
 
 
 async def test_a_message_that_is_no_event_is_counted_and_dropped(
-    simulator: AsteriskSimulator, serving: ServeCalls, eventually: Eventually
+    simulator: AsteriskSimulator, serving: ServeCalls
 ) -> None:
     async with serving(simulator, talk) as gateway:
         simulator.send_raw('{"type": "StasisStart"}')
-        await eventually(lambda: gateway.malformed_events == 1)
+        await until(lambda: gateway.malformed_events == 1)
         await simulator.new_call(NUMBER).joined
