@@ -118,24 +118,22 @@ class Endpointer:
 
     Attributes:
         speaking: The state.
-        minimum_level: That of the parameters at first; may be raised for a while, such as for the
-            echo of our own voice.
     """
 
     __slots__ = (
         "_confidence",
+        "_minimum_level",
         "_pause_windows",
         "_run",
         "_start_windows",
         "_stop_windows",
-        "minimum_level",
         "speaking",
     )
 
     def __init__(self, params: EndpointingParams) -> None:
         self.speaking = False
-        self.minimum_level = params.minimum_level
         self._confidence = params.confidence
+        self._minimum_level = params.minimum_level
         self._start_windows = params.start_windows
         self._pause_windows = params.pause_windows
         self._stop_windows = params.stop_windows
@@ -156,7 +154,7 @@ class Endpointer:
         is_speech = probability >= self._confidence
         if self.speaking:
             return self._while_speaking(is_speech)
-        if not is_speech or level < self.minimum_level:
+        if not is_speech or level < self._minimum_level:
             dismissed, self._run = self._run > 0, 0
             return Verdict.DISMISSED if dismissed else NOTHING
         self._run += 1
