@@ -20,6 +20,7 @@ TASKS_ALLOWED: Mapping[str, str] = {
 }
 CLOCKS_ALLOWED: Mapping[str, str] = {
     "transports/inline/report_line.py": "peers are told the time of day (RFC 3550 section 4)",
+    "transports/udp/clock.py": "waits for a deadline that a tick came ahead of, up to 2 ms",
     "transports/udp/reading.py": "the kernel stamps datagrams with the time of day",
     "asterisk/process.py": "waits for a program to boot, in a thread and never on the event loop",
 }

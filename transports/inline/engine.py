@@ -5,9 +5,9 @@
     Reading -----receive---> RtpSession --frame, every 20 ms--> listeners, subscribers
     write() ---------------> RtpSession --packet, every 20 ms-> UdpEndpoint
 
-Two ticks alternate. Ten milliseconds before the packets leave, all streams hear: what is decided
-then, of a duck or a flush, is in those packets already. When they leave, nothing else is done.
-What has come is read before the one and after the other.
+Two ticks alternate. Ten milliseconds before packets are made, all streams hear: what is decided
+then, of a duck or a flush, is in those packets already. They are made just ahead of their deadline,
+and when they leave, nothing else is done. What has come is read before the one and after the other.
 """
 
 import random
@@ -21,13 +21,14 @@ from transports.rtp.events import FRAME_SECONDS
 from transports.rtp.stats import Deviations, Totals
 from transports.scheduling import scheduling_class
 from transports.udp.clock import MediaClock
+from transports.udp.lead import MakingLead
 from transports.udp.ports import PortPair, PortPairs
 from transports.udp.reading import Reading, best_reading
 
 __all__ = ["HEARING_LEAD", "InlineEngine"]
 
 HEARING_LEAD = 0.01
-"""Seconds from hearing to sending: enough for the voice detector of many calls.
+"""Seconds from hearing to the making of packets: enough for the voice detector of many calls.
 
 What is decided later is in the packet behind: of 50 calls' decisions half were, with half as long.
 """
@@ -56,6 +57,7 @@ class InlineEngine:
         )
         self._reading: Reading | None = None  # while it runs
         self._clock = MediaClock(self._send, interval=FRAME_SECONDS)
+        self._lead = MakingLead()
         self._hearing = MediaClock(self._hear, interval=FRAME_SECONDS)
         self._after_hearing: list[Callable[[], None]] = []
         self._before_sending: list[Callable[[], None]] = []
@@ -170,18 +172,20 @@ class InlineEngine:
         self._ports.close(pair)
 
     def _send(self, deadline: float, due: int) -> None:
-        """Make all packets first, then send them in one tight loop.
+        """Make all packets first, wait for their deadline, and send them in one tight loop.
 
         Each leaves from its own stream's socket, since a peer expects audio from the port that it
         sends to (symmetric RTP, RFC 4961): ``sendmmsg`` sends from one socket only. Nor are the
         sockets connected: the kernel would then drop what comes from elsewhere before it is
         counted, and an ICMP error would end up at the next packet.
         """
-        streams = self.streams
+        streams, begun = self.streams, time.monotonic()
         for then in self._before_sending:
             then()
         for stream in streams:
             stream.build_due(due)
+        made = time.monotonic()
+        self._clock.wait(deadline)
         for stream in streams:
             stream.send_built(deadline)
         for stream in streams:
@@ -189,6 +193,9 @@ class InlineEngine:
                 stream.record_sent(deadline)
         for then in self._after_sending:
             then()
+        if self._lead.follow(made - begun):
+            self._clock.come_ahead(self._lead.seconds)
+            self._hearing.come_ahead(self._lead.seconds)
         self._read(1)
 
     def _hear(self, deadline: float, due: int) -> None:

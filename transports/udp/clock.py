@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 
 from transports.rtp.stats import Deviations
 
@@ -44,6 +45,7 @@ class MediaClock:
 
     Attributes:
         lateness: How late the ticks were, in seconds.
+        lead: By how much they come ahead of their deadlines, in seconds.
         precise: Whether a timerfd drives the clock.
 
     Args:
@@ -54,6 +56,7 @@ class MediaClock:
 
     def __init__(self, on_tick: Tick, *, interval: float = 0.02, timerfd: bool = True) -> None:
         self.lateness = Deviations(REMEMBERED_TICKS)
+        self.lead = 0.0
         self.precise = timerfd and sys.platform == "linux"
         self._on_tick = on_tick
         self._interval = interval
@@ -73,10 +76,28 @@ class MediaClock:
         self._started_at = time.monotonic() if at is None else at
         self._ticks = 0
         if self.precise:
-            self._descriptor = _open_timer(self._started_at + self._interval, self._interval)
+            self._descriptor = _open_timer()
             self._loop.add_reader(self._descriptor, self._on_timer)
+            self._set_timer()
         else:
             self._arm()
+
+    def come_ahead(self, lead: float) -> None:
+        """Tick ahead of the deadlines, from the next one on.
+
+        Args:
+            lead: Seconds, less than the interval.
+        """
+        self.lead = lead
+        if self._descriptor >= 0:
+            self._set_timer()
+
+    @staticmethod
+    def wait(deadline: float) -> None:
+        """Halt the loop until a deadline that a tick came ahead of, at once if it has passed."""
+        ahead = deadline - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
 
     def close(self) -> None:
         """Stop; idempotent."""
@@ -96,7 +117,8 @@ class MediaClock:
         self._tick(int.from_bytes(expirations, sys.byteorder))
 
     def _on_call(self) -> None:
-        due = math.floor((time.monotonic() - self._started_at) / self._interval) - self._ticks
+        passed = time.monotonic() + self.lead - self._started_at
+        due = math.floor(passed / self._interval) - self._ticks
         try:
             self._tick(max(due, 0))
         finally:
@@ -105,30 +127,49 @@ class MediaClock:
 
     def _arm(self) -> None:
         assert self._loop is not None  # noqa: S101  only after start()
-        ahead = self._started_at + (self._ticks + 1) * self._interval - time.monotonic()
+        ahead = self._next_at() - time.monotonic()
         self._handle = self._loop.call_at(self._loop.time() + ahead, self._on_call)
+
+    def _set_timer(self) -> None:
+        _set_timer(self._descriptor, self._next_at(), self._interval)
+
+    def _next_at(self) -> float:
+        """Return when the next tick is to come, in monotonic seconds."""
+        return self._started_at + (self._ticks + 1) * self._interval - self.lead
 
     def _tick(self, due: int) -> None:
         if due <= 0:
             return
         self._ticks += due
         deadline = self._started_at + self._ticks * self._interval
-        self.lateness.add(max(time.monotonic() - deadline + (due - 1) * self._interval, 0.0))
+        late = time.monotonic() + self.lead - deadline + (due - 1) * self._interval
+        self.lateness.add(max(late, 0.0))
         self._on_tick(deadline, due)
 
 
-def _open_timer(first: float, interval: float) -> int:
-    """Return the descriptor of a non-blocking timer that expires at ``first`` and ever after."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor: int = libc.timerfd_create(CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+def _open_timer() -> int:
+    """Return the descriptor of a non-blocking timer that is not set."""
+    descriptor: int = _libc().timerfd_create(CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
     if descriptor < 0:
-        raise OSError(ctypes.get_errno(), f"timerfd_create: {errno.errorcode[ctypes.get_errno()]}")
-    times = _Itimerspec(_timespec(interval), _timespec(first))
-    if libc.timerfd_settime(descriptor, TFD_TIMER_ABSTIME, ctypes.byref(times), None) < 0:
-        code = ctypes.get_errno()
-        os.close(descriptor)
-        raise OSError(code, f"timerfd_settime: {errno.errorcode[code]}")
+        raise _failed("timerfd_create")
     return descriptor
+
+
+def _set_timer(descriptor: int, first: float, interval: float) -> None:
+    """Let a timer expire at ``first``, in monotonic seconds, and ever after."""
+    times = _Itimerspec(_timespec(interval), _timespec(first))
+    if _libc().timerfd_settime(descriptor, TFD_TIMER_ABSTIME, ctypes.byref(times), None) < 0:
+        raise _failed("timerfd_settime")
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _failed(call: str) -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, f"{call}: {errno.errorcode[code]}")
 
 
 def _timespec(seconds: float) -> _Timespec:

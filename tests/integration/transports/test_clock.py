@@ -16,6 +16,7 @@ RUNNERS: dict[str, Callable[[Coroutine[None, None, None]], None]] = {
     "asyncio": asyncio.run,
     "uvloop": uvloop.run,
 }
+LEAD = 0.004
 EVERY_LOOP = pytest.mark.parametrize("loop", list(RUNNERS))
 EVERY_TIMER = pytest.mark.parametrize("timerfd", [True, False])
 
@@ -87,6 +88,37 @@ def test_a_blocked_loop_is_told_how_many_deadlines_it_missed(loop: str, timerfd:
     assert clock.lateness.worst > 0.04
     after = [at - deadline for deadline, due, at in ticks if due == 1]
     assert sorted(after)[len(after) // 2] < 0.005, "the deadlines moved"
+
+
+@EVERY_LOOP
+@EVERY_TIMER
+def test_comes_ahead_of_its_deadlines_and_back_without_moving_or_missing_one(
+    loop: str, timerfd: bool
+) -> None:
+    ticks: list[Tick] = []
+
+    def on_tick(deadline: float, due: int) -> None:
+        ticks.append((deadline, due, time.monotonic()))
+        if len(ticks) in (10, 30):
+            clock.come_ahead(LEAD if len(ticks) == 10 else 0.0)
+
+    clock = MediaClock(on_tick, interval=0.01, timerfd=timerfd)
+
+    async def run() -> None:
+        clock.start()
+        await asyncio.sleep(0.5)
+        clock.close()
+        clock.come_ahead(LEAD)
+
+    RUNNERS[loop](run())
+
+    assert_none_is_missing(ticks)
+    for (earlier, _, _), (later, due, _) in itertools.pairwise(ticks):
+        assert later - earlier == pytest.approx(0.01 * due, abs=1e-6)
+    ahead = sorted(deadline - at for deadline, _, at in ticks[10:30])
+    assert LEAD - 0.002 < ahead[10] <= LEAD
+    assert sorted(at - deadline for deadline, _, at in ticks[30:])[5] >= -1e-3
+    assert clock.lateness.percentile(50) < 0.005
 
 
 def test_can_be_closed_before_it_was_started() -> None:

@@ -9,6 +9,10 @@ import pytest
 from tests.support.streams import FRAME, Phone, loud, until_sent
 from tests.support.waiting import until
 from transports import MediaEngine, MediaStream, PlayedFrame
+from transports.inline.engine import InlineEngine
+
+MAKING_SECONDS = 0.0012
+"""What the packets of a hundred calls take."""
 
 
 @pytest.mark.parametrize("params", ["inline"], indirect=True)
@@ -60,6 +64,21 @@ async def test_what_the_caller_says_during_a_stall_of_ours_is_played(
     await until(lambda: stream.stats.received >= 22)
     stats = stream.stats
     assert stats.concealed == stats.late == 0
+
+
+@pytest.mark.parametrize("params", ["inline"], indirect=True)
+async def test_packets_are_made_so_early_that_they_leave_in_time(
+    engine: MediaEngine, phone: Phone
+) -> None:
+    """The lead grows within a second: by the middle of the packets it has."""
+    assert isinstance(engine, InlineEngine)
+    engine.around_sending(lambda: time.sleep(MAKING_SECONDS), lambda: None)
+    stream = await engine.open_stream()
+    stream.connect(phone.address)
+
+    await until_sent(stream, 150)
+
+    assert 0 <= stream.stats.send_deviation_p50_s < MAKING_SECONDS
 
 
 async def test_all_packets_of_a_tick_leave_before_any_subscriber_is_called(
