@@ -5,7 +5,7 @@ current node, and that node's functions as tools. A step changes both at once, b
 interrupt it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,26 +20,25 @@ from pipelines.flows.progress import Progress
 from pipelines.flows.spec import FlowFunction, FlowNode
 from pipelines.tools.answer import ToolFailed, checked
 from pipelines.tools.schema import (
+    Handler,
     Toolbox,
     past_interruption,
     properties_of,
     required_of,
     tool_function,
+    tool_handler,
 )
 
 DONE = {"status": "done"}
 
-Handler = Callable[[FunctionCallParams], Awaitable[None]]
-
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a tool gave back, if it did, and whether it was asked for with what it does not take."""
+    """What a tool gave back, and whether it was asked for with what it does not take."""
 
     answer: Any = None
     properties: FunctionCallResultProperties | None = None
     refused: bool = False
-    answered: bool = False
 
     @property
     def failed(self) -> bool:
@@ -53,7 +52,7 @@ class _Outcome:
     async def take(
         self, result: Any, *, properties: FunctionCallResultProperties | None = None
     ) -> None:
-        self.answer, self.properties, self.answered = result, properties, True
+        self.answer, self.properties = result, properties
 
 
 @dataclass(slots=True)
@@ -113,8 +112,9 @@ class Director:
                 key: about for key, about in tool.properties.items() if key not in function.given
             }
             required = [key for key in tool.required if key not in function.given]
-        handler = self._handler(node, name, function, tool)
         used = self.progress.tools.get(function.tool or "")
+        use = tool_handler(used, self.toolbox) if used else None
+        handler = self._handler(node, name, function, use)
         if used and used.collect_digits:
             handler = past_interruption(handler, self.toolbox)
         return FunctionSchema(
@@ -126,7 +126,7 @@ class Director:
         )
 
     def _handler(
-        self, node: str, name: str, function: FlowFunction, tool: FunctionSchema | None
+        self, node: str, name: str, function: FlowFunction, use: Handler | None
     ) -> Handler:
         async def call(params: FunctionCallParams) -> None:
             if self.progress.node != node:
@@ -134,12 +134,10 @@ class Director:
                 return
             values = dict(params.arguments)
             outcome = _Outcome()
-            if tool is None:
+            if use is None:
                 await outcome.take(self._take(name, function, values))
             else:
-                await self._use(tool, function, params, values, outcome)
-            if not outcome.answered:  # digits that nobody waits for any more
-                return
+                await self._use(use, function, params, values, outcome)
             entered = None
             if not outcome.refused and self.progress.node == node:  # nobody was faster
                 entered = self.progress.move(
@@ -158,7 +156,7 @@ class Director:
 
     async def _use(
         self,
-        tool: FunctionSchema,
+        use: Handler,
         function: FlowFunction,
         params: FunctionCallParams,
         values: dict[str, Any],
@@ -171,9 +169,7 @@ class Director:
             checked(declared, values if declared else {})
         except ToolFailed:  # the tool says why, and the model may try again
             outcome.refused = True
-        if tool.handler is not None:
-            handler: Any = tool.handler
-            await handler(replace(params, arguments=values, result_callback=outcome.take))
+        await use(replace(params, arguments=values, result_callback=outcome.take))
 
     def _take(self, name: str, function: FlowFunction, values: Mapping[str, Any]) -> Any:
         """Check the arguments of a function without a tool; they are all that it is about."""

@@ -65,17 +65,16 @@ def tools_schema(tools: tuple[ToolSpec, ...], toolbox: Toolbox) -> ToolsSchema:
 
 def tool_function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
     """Return a tool as a function that a language model may call."""
-    params = tool.params
+    params, handler = tool.params, tool_handler(tool, toolbox)
     if isinstance(params, HttpTool | LookUpTool | PythonTool):
         description, properties = params.description, properties_of(params.parameters)
         required = required_of(params.parameters)
-        handler = _asking(params, toolbox)
     elif isinstance(params, CollectDigitsTool):
         description, properties, required = params.description, {}, []
-        handler = past_interruption(_collecting(params, toolbox), toolbox)
+        handler = past_interruption(handler, toolbox)
     else:
         description, properties = DESCRIPTIONS[tool.kind], _plain_properties(tool)
-        required, handler = list(properties), _acting(tool)
+        required = list(properties)
     return FunctionSchema(
         name=tool.name,
         description=description,
@@ -83,6 +82,16 @@ def tool_function(tool: ToolSpec, toolbox: Toolbox) -> FunctionSchema:
         required=required,
         handler=handler,
     )
+
+
+def tool_handler(tool: ToolSpec, toolbox: Toolbox) -> Handler:
+    """Return what carries a tool out, to be put :func:`past_interruption` if it collects digits."""
+    params = tool.params
+    if isinstance(params, HttpTool | LookUpTool | PythonTool):
+        return _asking(params, toolbox)
+    if isinstance(params, CollectDigitsTool):
+        return _collecting(params, toolbox)
+    return _acting(tool)
 
 
 def past_interruption(handler: Handler, toolbox: Toolbox) -> Handler:

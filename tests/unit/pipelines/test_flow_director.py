@@ -107,6 +107,26 @@ async def test_digits_that_nobody_waits_for_any_more_lead_nowhere(
     await asyncio.gather(others, return_exceptions=True)
 
 
+async def test_a_tool_that_is_interrupted_before_it_asks_gives_way(
+    collector: DigitCollector,
+) -> None:
+    """Its entry was taken for one that somebody waits for, and the next was refused."""
+    model = Model()
+    _, pin = begun(model, collector)
+
+    asking = asyncio.ensure_future(pin(model.asks("pin")))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await soon()
+    others = asyncio.create_task(collector.collect(ANOTHER))
+    await soon()
+
+    assert not others.done()
+    others.cancel()
+    await asyncio.gather(others, return_exceptions=True)
+
+
 async def test_whoever_asked_learns_that_a_tool_failed(collector: DigitCollector) -> None:
     model = Model()
     progress, pin = begun(model, collector)
