@@ -47,10 +47,8 @@ suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (
 
 version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none; }
 
-trained() { # whether the interpreter was built as Debian does it: a tenth quicker; `doctor` asks the same
-  "$1" -c 'import ensurepip, sys, sysconfig, venv
-arguments = sysconfig.get_config_var("CONFIG_ARGS")
-sys.exit(arguments is not None and "--enable-optimizations" not in arguments and sys.base_prefix != "/usr")' 2>/dev/null
+trained() { # whether the interpreter can make .venv and was built as Debian does it: a tenth quicker
+  { "$1" -c 'import ensurepip, venv' && "$1" -I voiceai/interpreter.py; } >/dev/null 2>&1
 }
 
 choose_python() { # the first that suits of those in PATH, or one behind it that was built better

@@ -9,7 +9,6 @@ import platform
 import shutil
 import socket
 import sys
-import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from pipelines.validate import validate
 from transports.scheduling import prefer_this_thread
 from voiceai.app import REALTIME_FIX, ari_params, make_resources, not_realtime
 from voiceai.errors import VoiceaiError
+from voiceai.interpreter import OPTIMISED, is_plainly_built
 from voiceai.recording.folder import FOLDER
 from voiceai.settings import Settings
 from voiceai.store.repository import AssistantEntry, open_store
@@ -38,7 +38,6 @@ SERVE_SECONDS = 2.0
 """How long a `serve` beside us may take to answer."""
 PYTHONS = ((3, 11), (3, 13))
 """First and last version of Python that is supported."""
-OPTIMISED = "--enable-optimizations"
 OPTIMISED_FIX = (
     "Take Debian's, for instance: rm -r .venv, then make install PYTHON=/usr/bin/python3. "
     f"Or build it with {OPTIMISED}; pyenv does so if PYTHON_CONFIGURE_OPTS says it."
@@ -63,22 +62,12 @@ def python_finding() -> Finding:
     if not first <= sys.version_info[:2] <= last:
         fix = f"Use Python {first[0]}.{first[1]} to {last[0]}.{last[1]}."
         return Finding("python", "fail", f"Python {version}", fix)
-    if is_plainly_built(sysconfig.get_config_var("CONFIG_ARGS"), sys.base_prefix):
+    if is_plainly_built():
         message = (
             f"Python {version} was built without {OPTIMISED}: calls take a tenth more of a core"
         )
         return Finding("python", "warn", message, OPTIMISED_FIX)
     return Finding("python", "ok", f"Python {version} on {platform.machine()}")
-
-
-def is_plainly_built(arguments: str | None, prefix: str) -> bool:
-    """Whether an interpreter was built without being trained, as pyenv does it.
-
-    Args:
-        arguments: Of its configure script, as far as they are known.
-        prefix: Where it is installed; a distribution's own is always trained.
-    """
-    return arguments is not None and OPTIMISED not in arguments and prefix != "/usr"
 
 
 def packages_finding() -> Finding:

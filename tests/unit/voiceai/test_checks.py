@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from voiceai.checks import is_plainly_built, media_finding, recordings_finding
+from voiceai.checks import media_finding, recordings_finding
 
 
 def test_a_media_process_of_the_realtime_class_is_well() -> None:
@@ -49,18 +49,3 @@ def test_recordings_need_room(
     assert found.level == level
     assert found.message.endswith(f"recordings has room for {free_hours} hours")
     assert list((tmp_path / "recordings").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "prefix", "plain"),
-    [
-        ("'--prefix=/opt/python' '--enable-shared'", "/opt/python", True),
-        ("'--prefix=/opt/python' '--enable-optimizations' '--with-lto'", "/opt/python", False),
-        ("'--enable-shared' '--prefix=/usr'", "/usr", False),
-        (None, "/opt/python", False),
-    ],
-)
-def test_a_python_that_was_built_plainly_is_known(
-    arguments: str | None, prefix: str, *, plain: bool
-) -> None:
-    assert is_plainly_built(arguments, prefix) is plain
