@@ -18,19 +18,13 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from transports.audio.g711 import Alaw
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.companion import read_message, tell
 from voiceai.bench.listener import Listener
+from voiceai.bench.payloads import SLOT_SAMPLES, SLOT_SECONDS, payloads_of, quiet_room
 from voiceai.priority import prefer_this_thread
 
-SLOT_SECONDS: Final = 0.02
-SLOT_SAMPLES: Final = 160
 PCMA: Final = 8
-NOISE_RMS: Final = 18.0
-"""-65 dBFS: a quiet room."""
 NOISE_SLOTS: Final = 97
 SO_TIMESTAMPNS: Final = 35
 TIMESPEC: Final = struct.Struct("@ll")
@@ -128,7 +122,7 @@ class Crowd:
         self.callers: list[Caller] = []
         self.worst_lateness = 0.0
         self._sentences = sentences
-        self._noise = _noise()
+        self._noise = quiet_room(NOISE_SLOTS)
         self._period = period
         self._pauses = pauses
         self._lock = threading.Lock()
@@ -191,16 +185,6 @@ class Crowd:
             time.sleep(max(deadline - time.monotonic(), 0))
 
 
-def _noise() -> list[bytes]:
-    samples = np.random.default_rng(20).normal(0, NOISE_RMS, NOISE_SLOTS * SLOT_SAMPLES)
-    return _slots(samples.astype("<i2").tobytes())
-
-
-def _slots(pcm: bytes) -> list[bytes]:
-    payload = Alaw().encode(pcm + bytes(-len(pcm) % (2 * SLOT_SAMPLES)))
-    return [payload[at : at + SLOT_SAMPLES] for at in range(0, len(payload), SLOT_SAMPLES)]
-
-
 def main() -> None:
     """Talk until the parent closes our standard input."""
     greeting = read_message()
@@ -208,7 +192,7 @@ def main() -> None:
         return
     os.sched_setaffinity(0, {greeting["core"]})
     prefer_this_thread()
-    sentences = [(_slots(Path(file).read_bytes()), ends) for file, ends in greeting["speech"]]
+    sentences = [(payloads_of(Path(file).read_bytes()), ends) for file, ends in greeting["speech"]]
     period = round(greeting["turn_seconds"] / SLOT_SECONDS)
     with contextlib.closing(Crowd(sentences, period, pauses=greeting["pauses"])) as crowd:
         while (message := read_message()) is not None:

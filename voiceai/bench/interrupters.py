@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 from transports.audio.g711 import Alaw
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.companion import read_message, tell
+from voiceai.bench.payloads import SLOT_SAMPLES, SLOT_SECONDS, payloads_of, quiet_room
 
 ALAW: Final = Alaw()
-SLOT_SECONDS: Final = 0.02
-SLOT_SAMPLES: Final = 160
 PCMA: Final = 8
-NOISE_RMS: Final = 18.0
-"""-65 dBFS: a quiet room."""
+NOISE_SLOTS: Final = 50
 SPEECH_DBFS: Final = -45.0
 """Packets above are speech, as for the bench telephone."""
 SOFTEST_DB: Final = 15.0
@@ -193,8 +191,8 @@ class Interrupter:
         self._softest = max(self._level - SOFTEST_DB, SPEECH_DBFS)
         samples = sentence * 10 ** (self._level / 20)
         late = np.zeros(self._choice.randrange(SLOT_SAMPLES), np.float32)
-        pcm = np.concatenate((late, samples)) * 32767
-        self._saying.extend(_payloads(pcm))
+        pcm = np.clip(np.concatenate((late, samples)) * 32767, -32768, 32767)
+        self._saying.extend(payloads_of(pcm.astype("<i2").tobytes()))
         self._usual = float(np.median(list(self._spoken)))
         self._watch_until = float("inf")
 
@@ -250,12 +248,6 @@ def _level(payload: bytes) -> float:
     return 10 * float(np.log10(np.dot(samples, samples) / max(len(samples), 1) + 1e-10))
 
 
-def _payloads(pcm: NDArray[np.float32]) -> list[bytes]:
-    padded = np.pad(pcm, (0, -len(pcm) % SLOT_SAMPLES))
-    encoded = ALAW.encode(np.clip(padded, -32768, 32767).astype("<i2").tobytes())
-    return [encoded[at : at + SLOT_SAMPLES] for at in range(0, len(encoded), SLOT_SAMPLES)]
-
-
 def _sentence(file: Path) -> NDArray[np.float32]:
     """Read 16-bit samples; bring the louder half of them to 0 dBFS, and begin with speech."""
     samples = np.frombuffer(file.read_bytes(), "<i2").astype(np.float32) / 32768
@@ -271,8 +263,7 @@ def main() -> None:
     if greeting is None:
         return
     sentences = [_sentence(Path(file)) for file in greeting["speech"]]
-    room = np.random.default_rng(20).normal(0, NOISE_RMS, 50 * SLOT_SAMPLES)
-    noise = _payloads(room.astype(np.float32))
+    noise = quiet_room(NOISE_SLOTS)
     choice = random.Random(greeting["seed"])  # noqa: S311 - a load, no secret
     callers = [
         Interrupter(number, sentences, noise, random.Random(choice.random()))  # noqa: S311

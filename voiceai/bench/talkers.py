@@ -11,16 +11,11 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from transports.audio.codec import Codec
 from transports.rtp.packet import RtpPacket
 from voiceai.bench.companion import read_message, tell
+from voiceai.bench.payloads import SLOT_SAMPLES, SLOT_SECONDS, payloads_of, quiet_room
 
-SLOT_SECONDS: Final = 0.02
-SLOT_SAMPLES: Final = 160
-NOISE_RMS: Final = 18.0
-"""-65 dBFS: a quiet room."""
 NOISE_SLOTS: Final = 97
 
 
@@ -93,23 +88,15 @@ class Crowd:
             time.sleep(max(deadline - time.monotonic(), 0))
 
 
-def _slots(pcm: bytes) -> list[bytes]:
-    payload = Codec.ALAW.encode(pcm + bytes(-len(pcm) % (2 * SLOT_SAMPLES)))
-    return [payload[at : at + SLOT_SAMPLES] for at in range(0, len(payload), SLOT_SAMPLES)]
-
-
-def _noise() -> list[bytes]:
-    samples = np.random.default_rng(20).normal(0, NOISE_RMS, NOISE_SLOTS * SLOT_SAMPLES)
-    return _slots(samples.astype("<i2").tobytes())
-
-
 def main() -> None:
     """Talk until the parent closes our standard input."""
     greeting: dict[str, Any] | None = read_message()
     if greeting is None:
         return
-    sentences = [_slots(Path(file).read_bytes()) for file in greeting["speech"]]
-    talkers = [Talker(sentences, _noise(), number) for number in range(greeting["calls"])]
+    sentences = [payloads_of(Path(file).read_bytes()) for file in greeting["speech"]]
+    talkers = [
+        Talker(sentences, quiet_room(NOISE_SLOTS), number) for number in range(greeting["calls"])
+    ]
     tell("ports", ports=[talker.port for talker in talkers])
     with contextlib.closing(Crowd(talkers)) as crowd:
         while (message := read_message()) is not None:
