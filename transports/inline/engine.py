@@ -6,8 +6,12 @@
     write() ---------------> RtpSession --packet, every 20 ms-> UdpEndpoint
 
 Two ticks alternate. Ten milliseconds before packets are made, all streams hear: what is decided
-then, of a duck or a flush, is in those packets already. They are made just ahead of their deadline,
-and when they leave, nothing else is done. What has come is read before the one and after the other.
+then, of a duck or a flush, is in those packets already. When they leave, nothing else is done. What
+has come is read before the one and after the other.
+
+Where nothing ordinary may run instead (SCHED_FIFO), packets are made just ahead of their deadline,
+and wait for it. Elsewhere they leave when they are made: who waits gives the core away, and gets it
+back some milliseconds later.
 """
 
 import random
@@ -57,7 +61,7 @@ class InlineEngine:
         )
         self._reading: Reading | None = None  # while it runs
         self._clock = MediaClock(self._send, interval=FRAME_SECONDS)
-        self._lead = MakingLead()
+        self._lead: MakingLead | None = None  # where packets are made ahead
         self._hearing = MediaClock(self._hear, interval=FRAME_SECONDS)
         self._after_hearing: list[Callable[[], None]] = []
         self._before_sending: list[Callable[[], None]] = []
@@ -114,6 +118,8 @@ class InlineEngine:
         """
         self._ports.close(self._ports.open())
         self._reading = best_reading()
+        if scheduling_class().startswith("SCHED_FIFO"):
+            self._lead = MakingLead()
         now = time.monotonic()
         self._clock.start(now)
         self._hearing.start(now - HEARING_LEAD)
@@ -172,7 +178,7 @@ class InlineEngine:
         self._ports.close(pair)
 
     def _send(self, deadline: float, due: int) -> None:
-        """Make all packets first, wait for their deadline, and send them in one tight loop.
+        """Make all packets first, then send them in one tight loop.
 
         Each leaves from its own stream's socket, since a peer expects audio from the port that it
         sends to (symmetric RTP, RFC 4961): ``sendmmsg`` sends from one socket only. Nor are the
@@ -185,7 +191,8 @@ class InlineEngine:
         for stream in streams:
             stream.build_due(due)
         made = time.monotonic()
-        self._clock.wait(deadline)
+        if self._lead is not None and due == 1:  # what is late already waits no longer
+            self._clock.wait(deadline)
         for stream in streams:
             stream.send_built(deadline)
         for stream in streams:
@@ -193,7 +200,7 @@ class InlineEngine:
                 stream.record_sent(deadline)
         for then in self._after_sending:
             then()
-        if self._lead.follow(made - begun):
+        if self._lead is not None and self._lead.follow(made - begun):
             self._clock.come_ahead(self._lead.seconds)
             self._hearing.come_ahead(self._lead.seconds)
         self._read(1)

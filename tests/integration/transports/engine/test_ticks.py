@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.streams import FRAME, Phone, loud, until_sent
 from tests.support.waiting import until
-from transports import MediaEngine, MediaStream, PlayedFrame
-from transports.inline.engine import InlineEngine
+from transports import MediaEngine, MediaStream, PlayedFrame, RtpParams
+from transports.inline import engine as inline_engine
 
 MAKING_SECONDS = 0.0012
 """What the packets of a hundred calls take."""
@@ -66,19 +66,23 @@ async def test_what_the_caller_says_during_a_stall_of_ours_is_played(
     assert stats.concealed == stats.late == 0
 
 
-@pytest.mark.parametrize("params", ["inline"], indirect=True)
-async def test_packets_are_made_so_early_that_they_leave_in_time(
-    engine: MediaEngine, phone: Phone
+@pytest.mark.parametrize(("ranked", "in_time"), [("SCHED_FIFO 20", True), ("nice -10", False)])
+async def test_packets_are_made_ahead_where_nothing_ordinary_runs_instead(
+    ranked: str, *, in_time: bool, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lead grows within a second: by the middle of the packets it has."""
-    assert isinstance(engine, InlineEngine)
+    monkeypatch.setattr(inline_engine, "scheduling_class", lambda: ranked)
+    engine = inline_engine.InlineEngine(RtpParams(port_min=19800, port_max=19841))
     engine.around_sending(lambda: time.sleep(MAKING_SECONDS), lambda: None)
-    stream = await engine.open_stream()
-    stream.connect(phone.address)
+    await engine.start()
+    try:
+        stream = await engine.open_stream()
+        stream.connect(phone.address)
+        await until_sent(stream, 150)
 
-    await until_sent(stream, 150)
-
-    assert 0 <= stream.stats.send_deviation_p50_s < MAKING_SECONDS
+        assert (stream.stats.send_deviation_p50_s < MAKING_SECONDS) is in_time
+    finally:
+        await engine.close()
 
 
 async def test_all_packets_of_a_tick_leave_before_any_subscriber_is_called(
