@@ -37,10 +37,11 @@ NOTES: Final = (
         "generator), and no turn is missed or late; a number that breaks is tried once more"
     ),
     (
-        f"a try that breaks while the machine itself stands still for over {HALT_MS:g} ms does not "
-        f"count, {HALTED_TRIES} times for a number at most. That is what processes are late by "
-        "that do nothing but sleep on these cores, ranked above all that is measured: a virtual "
-        "machine stands still while its host runs another"
+        f"a try does not count, {HALTED_TRIES} times for a number at most, if the machine itself "
+        f"stood still for over {HALT_MS:g} ms and nothing broke but the longest gap, or an answer "
+        "that was late, by no more than that. So late were processes that only sleep on these "
+        "cores, ranked above all that is measured: a virtual machine stands still while its host "
+        "runs another"
     ),
     (
         f"late: a system's own share of a turn's wait is over {LATE_MS:g} ms more than its median "

@@ -1,7 +1,9 @@
 """Whether the machine itself stood still: a virtual one does, while its host runs another.
 
 A process per core sleeps there again and again, ranked above all that is measured. So what it is
-late by is nobody's work: the core was gone. Run by :class:`voiceai.bench.companion.Companion`::
+late by is nobody's work: the core was gone. (But where SCHED_FIFO takes nearly all of a core, the
+kernel halts that class and this process with it: /proc/sys/kernel/sched_rt_runtime_us.) Run by
+:class:`voiceai.bench.companion.Companion`::
 
     {"take": true}  -> "halted": the longest halt since the last time, seconds; None if unknown
 """
@@ -39,8 +41,10 @@ class Halts:
         self._watches = [Companion("voiceai.bench.halts", {"core": core}) for core in cores]
 
     async def __aenter__(self) -> Self:
-        for watch in self._watches:
-            await self._stack.enter_async_context(watch)
+        async with contextlib.AsyncExitStack() as begun:
+            for watch in self._watches:
+                await begun.enter_async_context(watch)
+            self._stack = begun.pop_all()
         return self
 
     async def __aexit__(

@@ -51,8 +51,8 @@ def test_each_failing_breaks_by_itself(broken: Step, why: str) -> None:
 def test_late_is_what_takes_longer_than_was_agreed() -> None:
     waits = (1000.0, 1000.2)
 
-    assert Step(1, (0.0,), waits, 0, 10).late == 2
-    assert Step(1, (0.0,), waits, 0, 10, late_ms=250.1).late == 1
+    assert Step(1, (0.0,), waits, 0, 10).late() == 2
+    assert Step(1, (0.0,), waits, 0, 10, late_ms=250.1).late() == 1
 
 
 @pytest.mark.parametrize("capacity", range(0, 130, 3))
@@ -87,29 +87,59 @@ def test_nothing_that_holds_is_found_too() -> None:
     assert (search.held, search.broke) == (0, 1)
 
 
+BROKEN = step(missed=1)
+GAP = step(gaps=(0.0,) * 999 + (90.0,))
+
+
 def test_calls_that_break_are_tried_once_more() -> None:
     attempts = Attempts(2)
 
-    assert [attempts.again(holds=False, halt_ms=1.0) for _ in range(2)] == [True, False]
+    assert [attempts.again(BROKEN, 1.0) for _ in range(2)] == [True, False]
 
 
 def test_calls_that_hold_are_not_tried_again_whatever_the_machine_did() -> None:
-    assert not Attempts(2).again(holds=True, halt_ms=500.0)
+    assert not Attempts(2).again(step(), 500.0)
 
 
-def test_what_breaks_while_the_machine_stands_still_says_nothing_of_calls() -> None:
+def test_what_a_halt_of_the_machine_explains_says_nothing_of_calls() -> None:
     attempts = Attempts(1)
 
-    assert attempts.again(holds=False, halt_ms=HALT_MS + 1)
+    assert attempts.again(GAP, 60.0)
     assert (attempts.halted, attempts.counted) == (1, 0)
-    assert not attempts.again(holds=False, halt_ms=HALT_MS), "now it ran"
+    assert not attempts.again(GAP, 49.0), "the gap is longer by more"
+
+
+@pytest.mark.parametrize(
+    ("broken", "excused"),
+    [
+        (step(gaps=(0.0,) * 999 + (139.0,)), True),
+        (step(gaps=(0.0,) * 999 + (141.0,)), False),
+        (step(waits=(800.0, 1049.0)), True),
+        (step(waits=(800.0, 1051.0)), False),
+        (step(gaps=(0.0,) * 98 + (10.1,) * 2), False),
+        (step(missed=1), False),
+        (step(waits=()), False),
+        (step(gaps=()), False),
+    ],
+    ids=["gap", "longer gap", "late", "later", "p99", "missed", "no turns", "no packets"],
+)
+def test_a_halt_explains_one_gap_and_one_wait_of_its_own_length(
+    broken: Step, *, excused: bool
+) -> None:
+    attempts = Attempts(1)
+
+    assert attempts.again(broken, 100.0) is excused
+
+
+def test_a_short_halt_explains_nothing() -> None:
+    assert not Attempts(1).again(step(gaps=(0.0,) * 999 + (41.0,)), HALT_MS)
 
 
 def test_a_machine_that_stands_still_all_the_time_ends_the_attempts() -> None:
     attempts = Attempts(2)
 
     tries = 1
-    while attempts.again(holds=False, halt_ms=100.0):
+    while attempts.again(GAP, 100.0):
         tries += 1
 
     assert tries == HALTED_TRIES + 2
@@ -118,4 +148,4 @@ def test_a_machine_that_stands_still_all_the_time_ends_the_attempts() -> None:
 def test_where_nothing_is_known_of_the_machine_every_try_counts() -> None:
     attempts = Attempts(2)
 
-    assert [attempts.again(holds=False, halt_ms=None) for _ in range(2)] == [True, False]
+    assert [attempts.again(GAP, None) for _ in range(2)] == [True, False]
