@@ -158,6 +158,7 @@ async def report_to_one_another(engine: MediaEngine) -> None:
 async def test_reports_to_a_peer_that_reports(engine: MediaEngine, phone: Phone) -> None:
     stream = await engine.open_stream()
     stream.connect(phone.address)
+    await until(lambda: stream.stats.sent > 0)  # it is connected: the first packet is believed
     for _ in range(5):
         phone.say(stream, bytes(2 * FRAME))
     phone.report(stream)
@@ -205,6 +206,7 @@ async def test_says_goodbye_when_it_closes(engine: MediaEngine, phone: Phone) ->
 async def test_tells_that_the_peer_leaves(engine: MediaEngine, phone: Phone) -> None:
     stream = await engine.open_stream()
     stream.connect(phone.address)
+    await until(lambda: stream.stats.sent > 0)  # it is connected: the first packet is believed
     left: list[bool] = []
     stream.on_peer_left = lambda: left.append(True)
 
