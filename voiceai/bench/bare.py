@@ -19,6 +19,7 @@ from voiceai.bench.companion import read_message, tell
 DATAGRAM: Final = bytes(HEADER_BYTES + FRAME_SAMPLES)
 """20 ms of G.711."""
 SEND_BURST: Final = 3
+"""Packets after a halt, as the media engine sends them."""
 
 
 def send(senders: Sequence[socket.socket], port: int, has_ended: Callable[[], bool]) -> None:
